@@ -1,0 +1,55 @@
+# Every target sets up what it needs; each works twice in a row, and offline once the packages are there.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+JARS   := tests/kafka/broker/target/jars
+
+.DEFAULT_GOAL := help
+.PHONY: help setup broker demo example test test-fast lint format schemas lock golden clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.installed ## virtual environment from the lock file
+
+$(VENV)/.installed: requirements/dev.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+broker: $(JARS)/.installed ## Apache Kafka's jars, for the tests
+
+$(JARS)/.installed: tests/kafka/broker/pom.xml
+	cd tests/kafka/broker && mvn --batch-mode --quiet dependency:copy-dependencies -DoutputDirectory=target/jars
+	@touch $@
+
+demo: setup ## replay the bundled car-loan stream: what it saw, and the trigger it raised
+	$(BIN)/streamgauge reference examples/car_loan/monitor.yaml
+	$(BIN)/streamgauge replay examples/car_loan/monitor.yaml --out out/demo
+
+test: lint ## every test; those of Kafka on a real Apache Kafka
+	@if command -v mvn >/dev/null && command -v java >/dev/null; then $(MAKE) --no-print-directory broker; fi
+	$(BIN)/pytest
+
+test-fast: setup ## the tests that need no broker
+	$(BIN)/pytest -m "not kafka"
+
+lint: setup ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup ## ruff, mending
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schemas: setup ## write schemas/published anew
+	$(BIN)/streamgauge schema export --out schemas/published
+
+lock: ## resolve the lock files anew (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/runtime.lock
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/dev.lock
+
+clean: ## what the targets made, environment and jars excepted
+	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis

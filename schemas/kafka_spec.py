@@ -1,0 +1,66 @@
+"""The `kafka` block of the monitor file: where the broker is and what the topics are called."""
+
+from typing import Literal
+
+from pydantic import Field, PositiveInt, SecretStr, model_validator
+
+from schemas.contract import Name, Record
+
+
+class Topics(Record):
+    """Names of the topics. Predictions and feedback have the same number of partitions and the same partitioner."""
+
+    predictions: Name = "predictions"
+    feedback: Name = "feedback"
+    summaries: Name = Field("streamgauge-summaries", description="Level 1 to level 2, by model")
+    progress: Name = Field("streamgauge-progress", description="How far each source partition is; compacted")
+    snapshots: Name = Field("streamgauge-snapshots", description="State of level 2, by model; compacted")
+    alerts: Name = "streamgauge-alerts"
+    triggers: Name = "streamgauge-triggers"
+    label_requests: Name = "streamgauge-label-requests"
+    pane_reports: Name = "streamgauge-pane-reports"
+    dead_letters: Name = "streamgauge-dead-letters"
+    commands: Name = "streamgauge-commands"
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "Topics":
+        names = list(self.model_dump().values())
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"each topic needs a name of its own; used twice: {', '.join(twice)}")
+        return self
+
+
+class Security(Record):
+    """How to reach a broker that asks who we are."""
+
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Security":
+        if self.protocol.startswith("SASL") and not (self.mechanism and self.username and self.password):
+            raise ValueError(f"{self.protocol} needs mechanism, username and password")
+        if not self.protocol.startswith("SASL") and (self.mechanism or self.username or self.password):
+            raise ValueError(
+                f"mechanism, username and password go with SASL_PLAINTEXT or SASL_SSL, not {self.protocol}"
+            )
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("certificate_file and key_file go together")
+        return self
+
+
+class KafkaSpec(Record):
+    """The broker, the topics and the consumer group."""
+
+    bootstrap: str = Field("localhost:9092", description="host:port, several separated by commas")
+    group: Name = Field("streamgauge", description="Consumer group; also names the local state")
+    topics: Topics = Field(default_factory=Topics)
+    security: Security = Field(default_factory=Security)
+    partitions: PositiveInt = Field(4, description="Partitions of topics that `topics create` makes")
+    replication: PositiveInt = Field(1, description="Replication of topics that `topics create` makes")

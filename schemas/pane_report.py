@@ -1,0 +1,26 @@
+"""`PaneReport`: everything that was read off one pane when it closed."""
+
+from typing import Any
+
+from pydantic import Field
+
+from schemas.alert import Pane
+from schemas.contract import Record
+from schemas.event_time import Timestamp
+from schemas.reading import Reading
+
+
+class PaneReport(Record):
+    """One closed pane of one model version."""
+
+    id: str
+    model: str
+    version: str
+    pane: Pane
+    time: Timestamp = Field(
+        description="Event time at which the pane was closed: its end, plus the maturity of a cohort"
+    )
+    n: int = Field(ge=0, description="Predictions (traffic, cohort) or labels (label) in the pane")
+    empty_before: int = Field(0, ge=0, description="Panes without any row just before this one")
+    readings: list[Reading]
+    provenance: dict[str, Any] = Field(default_factory=dict)

@@ -1,0 +1,246 @@
+"""`MonitorSpec`: the monitor file, one YAML. `streams.files.load_spec` reads it and words its errors."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
+
+from schemas.contract import Label, Name, Probability, Record
+from schemas.event_time import SECOND, Duration, Micros, format_duration, parse_duration
+from schemas.kafka_spec import KafkaSpec
+from schemas.retraining_spec import RetrainingSpec
+from schemas.table_spec import FilesSpec
+
+Task = Literal["binary", "multiclass", "regression", "text"]
+FeatureType = Literal["numeric", "categorical", "boolean", "text", "datetime"]
+
+
+class FeatureSpec(Record):
+    """What a feature may hold. Written as a type alone, or as a mapping."""
+
+    type: FeatureType
+    allowed: list[Label] | None = Field(None, description="Values a categorical feature may have; others are unseen")
+    minimum: float | None = Field(None, description="Smallest value in range (numeric)")
+    maximum: float | None = Field(None, description="Largest value in range (numeric)")
+    nullable: bool = Field(True, description="Whether a missing value is a value; if not, it counts as a violation")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"type": value}
+        if isinstance(value, dict) and isinstance(value.get("range"), list | tuple):
+            bounds = value["range"]
+            if len(bounds) != 2:
+                raise ValueError("range has two numbers: [minimum, maximum]")
+            return {
+                **{k: v for k, v in value.items() if k != "range"},
+                "minimum": bounds[0],
+                "maximum": bounds[1],
+            }
+        return value
+
+    @model_validator(mode="after")
+    def _fits(self) -> "FeatureSpec":
+        if (self.minimum is not None or self.maximum is not None) and self.type != "numeric":
+            raise ValueError(f"range is for numeric features; this one is {self.type}")
+        if self.allowed is not None and self.type not in ("categorical", "boolean"):
+            raise ValueError(f"allowed is for categorical features; this one is {self.type}")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
+        return self
+
+
+_BUDGET = re.compile(r"^\s*(\d+(?:\.\d+)?)\s+per\s+(.+)$")
+
+
+class Budget(Record):
+    """How many false alarms are put up with: `1 per 90d`."""
+
+    count: PositiveFloat
+    period: Duration
+
+    @model_validator(mode="before")
+    @classmethod
+    def _text(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            match = _BUDGET.match(value)
+            if match is None:
+                raise ValueError(f"{value!r} is not a budget such as 1 per 90d")
+            return {"count": float(match[1]), "period": match[2]}
+        return value
+
+    @property
+    def length(self) -> float:
+        """Event time in microseconds in which one false alarm is put up with."""
+        return self.period / self.count
+
+    def __str__(self) -> str:
+        return f"{self.count:g} per {format_duration(self.period)}"
+
+
+class MinimumEffect(Record):
+    """What is too small to care about; no alarm rests on less."""
+
+    error_rate: Probability = Field(0.0, description="Rise of the error rate (binary, multiclass)")
+    absolute_error: NonNegativeFloat = Field(
+        0.0, description="Rise of the mean absolute error (regression), in its unit"
+    )
+    rating: Probability = Field(0.0, description="Fall of the mean rating (text)")
+    drift: Probability = Field(
+        0.02, description="Largest distance between distribution functions that is still the same"
+    )
+    quality: Probability = Field(
+        0.01, description="Rise of the share of missing, invalid, out-of-range or unseen values"
+    )
+    latency: Probability = Field(0.05, description="Rise of the share of predictions slower than the reference's 95 %")
+
+
+class Weights(Record):
+    """Shares of the false-alarm budget. They sum to at most 1; what is not given to anybody is not spent."""
+
+    performance: Probability = Field(0.25, description="Loss over all rows")
+    segments: Probability = Field(0.15, description="Loss by segment, shared evenly")
+    outcomes: Probability = Field(0.20, description="Users' ratings")
+    quality: Probability = Field(0.20, description="Missing, invalid, out-of-range and unseen values, shared evenly")
+    calibration: Probability = Field(0.10, description="Kept for calibration")
+    system: Probability = Field(0.10, description="Latency")
+
+    @model_validator(mode="after")
+    def _sum(self) -> "Weights":
+        total = sum(self.model_dump().values())
+        if total > 1 + 1e-9:
+            raise ValueError(f"the weights sum to {total:.3f}, and the budget is only 1")
+        return self
+
+
+class Costs(Record):
+    """What mistakes cost, in any unit."""
+
+    loss: NonNegativeFloat | None = Field(
+        None, description="Cost of one unit of loss: of an error, or of 1 of absolute error"
+    )
+
+
+class LabelRequestSpec(Record):
+    """Whether labels are asked for when too few come."""
+
+    per_pane: int = Field(20, ge=0, description="Requests for a cohort with too few labels; 0 asks for none")
+
+
+class ModelSpec(Record):
+    """One monitored model."""
+
+    task: Task
+    features: dict[Name, FeatureSpec] = Field(description="Type of each feature, by name")
+    classes: list[Label] | None = Field(None, description="Classes (binary, multiclass); else those of the reference")
+    positive_label: Label | None = Field(None, description="The class that score is the probability of (binary)")
+    threshold: Probability = Field(
+        0.5, description="Score from which on the positive label is predicted, where no label is sent"
+    )
+    segments: list[Name] = Field(
+        default_factory=list, description="Categorical or boolean features to look at by value"
+    )
+    pane: Duration = Field(description="Width of a pane in event time")
+    lateness: Duration = Field(parse_duration("1h"), description="How far events may be out of order, in event time")
+    label_horizon: Duration = Field(description="How long a prediction waits for its feedback")
+    label_maturity: Duration | None = Field(
+        None, description="A cohort is judged this long after its pane; default label_horizon"
+    )
+    label_coverage: Probability = Field(0.5, description="Below this share of labelled rows a cohort is not judged")
+    false_alarms: Budget = Field(description="Expected false alarms: at most this many")
+    notices: Budget | None = Field(None, description="Expected false notices; default as false_alarms")
+    weights: Weights = Field(default_factory=Weights)
+    minimum_effect: MinimumEffect = Field(default_factory=MinimumEffect)
+    reference: str | dict[Name, str] = Field(description="Profile file, or one for each version")
+    costs: Costs = Field(default_factory=Costs)
+    retraining: RetrainingSpec = Field(default_factory=RetrainingSpec)
+    challenger: bool = Field(True, description="Whether an incremental model learns beside the champion")
+    sample: PositiveInt = Field(2_000, le=20_000, description="Rows of a pane that order-dependent detectors see")
+    label_requests: LabelRequestSpec = Field(default_factory=LabelRequestSpec)
+
+    @property
+    def maturity(self) -> Micros:
+        """How long after its pane a cohort is judged."""
+        return self.label_horizon if self.label_maturity is None else self.label_maturity
+
+    @property
+    def notice_budget(self) -> Budget:
+        """The budget of notices."""
+        return self.notices or self.false_alarms
+
+    @field_validator("features")
+    @classmethod
+    def _some(cls, features: dict[str, FeatureSpec]) -> dict[str, FeatureSpec]:
+        if not features:
+            raise ValueError("name at least one feature")
+        return features
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "ModelSpec":
+        if self.task == "binary" and self.positive_label is None:
+            raise ValueError("a binary task needs positive_label")
+        if self.task != "binary" and self.positive_label is not None:
+            raise ValueError(f"positive_label is for binary tasks; this one is {self.task}")
+        if (
+            self.task == "binary"
+            and self.classes is not None
+            and (len(self.classes) != 2 or self.positive_label not in self.classes)
+        ):
+            raise ValueError("classes of a binary task are two, positive_label among them")
+        if self.classes is not None and self.task in ("regression", "text"):
+            raise ValueError(f"classes are for classification; this task is {self.task}")
+        for name in self.segments:
+            if name not in self.features:
+                raise ValueError(f"segment {name!r} is not a feature; those are {', '.join(self.features)}")
+            if self.features[name].type not in ("categorical", "boolean"):
+                raise ValueError(f"segment {name!r} is {self.features[name].type}; a segment is categorical or boolean")
+        if self.maturity > self.label_horizon:
+            raise ValueError("label_maturity is longer than label_horizon: labels after the horizon are not joined")
+        if self.pane < SECOND:
+            raise ValueError("a pane is at least 1s wide")
+        return self
+
+
+class Limits(Record):
+    """What is refused, and what is kept at most."""
+
+    max_skew: Duration = Field(
+        parse_duration("1h"), description="An event time may be this far ahead of its Kafka timestamp"
+    )
+    max_bad_share: Probability = Field(
+        0.5, description="The worker stops when more of a partition than this is refused"
+    )
+    max_bad_window: PositiveInt = Field(1_000, description="Newest records of a partition that max_bad_share looks at")
+    max_event_bytes: PositiveInt = Field(1_000_000, description="Larger events are dead-lettered")
+    idle_after: Duration = Field(
+        parse_duration("1m"), description="Wall time without records after which a partition is idle"
+    )
+
+
+def _names(value: Any) -> Any:
+    if isinstance(value, dict) and not value:
+        raise ValueError("name at least one model")
+    return value
+
+
+class MonitorSpec(Record):
+    """The monitor file."""
+
+    kafka: KafkaSpec = Field(default_factory=KafkaSpec)
+    models: Annotated[dict[Name, ModelSpec], BeforeValidator(_names)]
+    files: FilesSpec | None = Field(None, description="How tables become events, for replay, send and reference only")
+    limits: Limits = Field(default_factory=Limits)
+
+    @property
+    def feedback_lateness(self) -> Micros:
+        """Lateness of the feedback topic: feedback need not name its model, so the longest one holds for all."""
+        return max(model.lateness for model in self.models.values())

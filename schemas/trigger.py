@@ -1,0 +1,84 @@
+"""`RetrainingTrigger`: the decision to retrain, with its evidence, what waiting costs and what to train on."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from schemas.contract import Record
+from schemas.event_time import Timestamp
+from schemas.reading import Tier
+
+PolicyName = Literal["ad_hoc", "schedule", "drift", "performance"]
+
+
+class Evidence(Record):
+    """What one signal contributed to the decision."""
+
+    alert: str | None = Field(None, description="Id of the alert")
+    tier: Tier
+    signal: str
+    feature: str | None = None
+    segment: str | None = None
+    detector: str
+    value: float | None
+    reference: float | None = None
+    baseline: float | None = None
+    n: int = Field(ge=0)
+    evidence: float | None = Field(None, description="Weighted wealth of the e-detector; it fires at 1")
+    since: Timestamp
+
+
+class Slice(Record):
+    """Rows that must be among the training data."""
+
+    segment: str = Field(description="feature=value")
+    reason: str
+    rows: int = Field(ge=0, description="Labelled rows seen since the change")
+
+
+class Window(Record):
+    """Event time of predictions, start included, end not."""
+
+    start: Timestamp
+    end: Timestamp
+
+
+class TrainingData(Record):
+    """What to train on."""
+
+    window: Window = Field(description="Predictions since the change point whose labels have matured")
+    labelled_rows: int = Field(ge=0, description="Rows in the window with a label")
+    slices: list[Slice] = Field(default_factory=list)
+
+
+class WaitingCost(Record):
+    """What it costs to wait, at the present volume."""
+
+    excess_loss_per_day: float = Field(description="Loss above the baseline, summed over a day's predictions")
+    cost_per_day: float | None = Field(None, description="The same in the unit of costs.loss, where it is declared")
+    predictions_per_day: float
+
+
+class RetrainingTrigger(Record):
+    """Retrain `model`. A consumer handles each `id` once; it is the idempotency key."""
+
+    id: str
+    model: str
+    version: str = Field(description="The version that is to be replaced")
+    policy: PolicyName
+    tier: Tier | None = None
+    signal: str | None = Field(None, description="The signal that decided; none for ad hoc and scheduled triggers")
+    time: Timestamp = Field(description="Event time of the decision")
+    since: Timestamp = Field(description="Estimated start of the change; the window's start where nothing changed")
+    reason: str = Field(description="One sentence")
+    evidence: list[Evidence] = Field(default_factory=list)
+    waiting: WaitingCost | None = None
+    train_on: TrainingData
+    how: Literal["full", "warm_start", "promote_challenger"]
+    challenger: dict[str, float] | None = Field(
+        None, description="Loss of the incremental challenger and of the champion on the same rows"
+    )
+    provenance: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Offset ranges of the window by topic and partition; left out of comparisons",
+    )
