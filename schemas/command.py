@@ -77,4 +77,4 @@ Command = Annotated[
     Trigger | Acknowledge | Snooze | RetrainingStarted | RetrainingFinished | RetrainingFailed | Promote | RollBack,
     Field(discriminator="type"),
 ]
-CommandAdapter: TypeAdapter[Any] = TypeAdapter(Command)
+CommandAdapter: TypeAdapter[Any] = TypeAdapter(Command)  # type: ignore[arg-type]  # a union is a type to pydantic

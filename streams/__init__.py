@@ -1,0 +1,1 @@
+"""Where events move: Kafka through Faust, files through replay, state, metrics, the command line."""

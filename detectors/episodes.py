@@ -1,0 +1,87 @@
+"""Episodes group what people see: one change is one alert, and its end is another. They never touch evidence."""
+
+from dataclasses import dataclass, replace
+
+from detectors.pane import ClosedPane
+from detectors.signals.signal import Finding, Firing
+from detectors.state import register
+from schemas.contract import deterministic_id
+from schemas.event_time import Micros
+from schemas.reading import Reading, Tier
+
+EpisodeKey = tuple[str, str | None, str | None, str | None]
+"""Signal, feature, segment, detector."""
+
+
+@register
+@dataclass
+class Episode:
+    """A change that is going on, by one detector of one signal."""
+
+    id: str
+    severity: str
+    tier: Tier
+    since: Micros
+    """Estimated start, when the episode began."""
+    evidence_since: Micros
+    """Estimated start, as the newest firing has it."""
+    firings: int
+    value: float
+    reference: float | None
+    baseline: float | None
+    n: int
+    evidence: float | None
+    alert: str | None = None
+    """Id of the alert that announced it; None while it was snoozed away."""
+    trigger: str | None = None
+    """Id of the trigger that it led to."""
+    acknowledged: bool = False
+
+
+@dataclass(frozen=True)
+class Change:
+    """An episode that began (or is announced late), or ended."""
+
+    key: EpisodeKey
+    episode: Episode
+    reading: Reading
+    firing: Firing | None
+    """None: it ended."""
+
+
+def update(episodes: dict[EpisodeKey, Episode], finding: Finding, pane: ClosedPane) -> Change | None:
+    """Bring the episodes up to a finding, in place; return what people may have to be told."""
+    reading, firing = finding.reading, finding.firing
+    key = (reading.signal, reading.feature, reading.segment, reading.detector)
+    episode = episodes.get(key)
+    if firing is not None:
+        if episode is None:
+            parts = (pane.key.model, pane.key.version, pane.key.family, pane.start, *key)
+            episode = Episode(
+                id=deterministic_id("episode", *parts),
+                severity=firing.severity,
+                tier=reading.tier,
+                since=firing.since,
+                evidence_since=firing.since,
+                firings=0,
+                value=firing.value,
+                reference=firing.reference,
+                baseline=firing.baseline,
+                n=firing.n,
+                evidence=reading.evidence,
+            )
+        else:
+            episode = replace(
+                episode,
+                evidence_since=firing.since,
+                value=firing.value,
+                n=firing.n,
+                evidence=reading.evidence,
+            )
+        episode.firings += 1
+        episodes[key] = episode
+        return Change(key, episode, reading, firing) if episode.alert is None else None
+    if finding.recovered and episode is not None:
+        del episodes[key]
+        return Change(key, episode, reading, None)
+    return None

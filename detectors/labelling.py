@@ -1,0 +1,36 @@
+"""Label requests: when too few labels came to judge a cohort, ask for those of a uniform sample of its rows."""
+
+from detectors.pane import ClosedPane
+from detectors.sample import SampledRow, hash_of
+from schemas.contract import deterministic_id
+from schemas.event_time import from_micros
+from schemas.label_request import LabelRequest
+
+
+def label_requests(pane: ClosedPane) -> list[LabelRequest]:
+    """Return requests for unlabelled rows of a cohort whose coverage is too low: those with the smallest hashes."""
+    spec, labelled = pane.layout.spec, int(pane.view("losses").sum())
+    if pane.n == 0 or labelled >= spec.label_coverage * pane.n or spec.label_requests.per_pane == 0:
+        return []
+    waiting = sorted((s for s in pane.sample if s.label is None), key=lambda sampled: hash_of(sampled.row.id))
+    chosen = waiting[: spec.label_requests.per_pane]
+    unlabelled = max(len(chosen), pane.n - labelled)
+    return [_request(pane, sampled, len(chosen) / unlabelled) for sampled in chosen]
+
+
+def _request(pane: ClosedPane, sampled: SampledRow, probability: float) -> LabelRequest:
+    row, spec = sampled.row, pane.layout.spec
+    output = {"label": row.label, "score": row.score, "value": row.value, "text": row.text}
+    return LabelRequest(
+        id=deterministic_id("label_request", pane.key.model, pane.key.version, pane.start, row.id),
+        model=pane.key.model,
+        version=pane.key.version,
+        prediction_id=row.id,
+        prediction_time=from_micros(row.time),
+        time=from_micros(pane.due),
+        deadline=from_micros(row.time + spec.label_horizon),
+        reason="coverage",
+        inclusion_probability=probability,
+        features=dict(zip(spec.features, row.features, strict=True)),
+        output={name: value for name, value in output.items() if value is not None},
+    )

@@ -1,0 +1,252 @@
+"""`Layout`: what is counted for one model version, and where each count lies in the summary's vector.
+
+Built from the model's entry in the monitor file and the reference profile of the version. Both levels build it alike;
+`fingerprint` tells whether they really did.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.contract import normalise_label
+from schemas.event_time import SECOND
+from schemas.profile import ReferenceProfile
+from schemas.reading import Family
+from schemas.spec import FeatureSpec, ModelSpec
+
+Counts = npt.NDArray[np.int64]
+
+UNSEEN_BUCKETS = 8  # hashed buckets of categories that the reference does not have
+LOSS_BINS = 20  # of a real-valued loss; a 0/1 loss needs one
+FIXED = 1 << 30  # fixed point of a value scaled to [0, 1] or [-1, 1]: sums stay exact up to 2**33 rows
+LENGTH_BUCKETS = 33  # powers of two of a text's length
+LOG_BASE = 1.04  # integer-bucket quantile sketch: bounds grow by 4 %, so a quantile errs by 2 % at most
+LATENCY_BUCKETS = 512  # from 1 microsecond to over 8 minutes
+DELAY_BUCKETS = 512  # from 1 second to over 15 years
+
+MISSING, INVALID, OUT_OF_RANGE, UNSEEN = range(4)
+QUALITY = ("missing", "invalid", "out_of_range", "unseen")
+
+
+@dataclass(frozen=True)
+class FamilyLayout:
+    """Sections of the vector of one family."""
+
+    sections: dict[str, slice]
+    size: int
+
+    def view(self, counts: Counts, section: str) -> Counts:
+        """Return the part of `counts` (shape (size,)) that `section` names, without a copy."""
+        return counts[self.sections[section]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is counted for a version of a model."""
+
+    model: str
+    version: str
+    spec: ModelSpec
+    profile: ReferenceProfile | None
+    families: dict[Family, FamilyLayout] = field(init=False, repr=False)
+    fingerprint: str = field(init=False)
+    edges: dict[str, npt.NDArray[np.float64]] = field(init=False, repr=False)
+    """Upper bounds of the bins of each numeric feature."""
+    codes: dict[str, dict[str, int]] = field(init=False, repr=False)
+    """Code of each known category, by feature."""
+    class_codes: dict[str, int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        known = self.profile
+        edges, codes = {}, {}
+        for name, feature in self.spec.features.items():
+            if feature.type == "numeric":
+                edges[name] = np.asarray(known.numeric_edges.get(name, []) if known else [], dtype=np.float64)
+            elif feature.type in ("categorical", "boolean"):
+                codes[name] = {value: code for code, value in enumerate(self._categories(name, feature))}
+        set_ = object.__setattr__  # the dataclass is frozen for everybody else
+        set_(self, "edges", edges)
+        set_(self, "codes", codes)
+        set_(self, "class_codes", {name: code for code, name in enumerate(self.classes)})
+        families: dict[Family, FamilyLayout] = {
+            "traffic": _lay_out(self._traffic()),
+            "label": _lay_out(self._label()),
+            "cohort": _lay_out(self._cohort()),
+        }
+        set_(self, "families", families)
+        set_(self, "fingerprint", self._fingerprint())
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes in the order of their codes; those that nobody named share one more code."""
+        if self.spec.task == "binary":
+            return ("", self.spec.positive_label or "")  # code 0: whatever the other class is called
+        if self.spec.task == "multiclass":
+            return tuple(self.spec.classes or (self.profile.classes if self.profile else ()))
+        return ()
+
+    @property
+    def loss_bins(self) -> int:
+        """Bins of the loss: one chord from 0 to 1 is exact for a 0/1 loss."""
+        return 1 if self.spec.task in ("binary", "multiclass") else LOSS_BINS
+
+    @property
+    def loss_scale(self) -> float | None:
+        """What a loss is divided by to lie in [0, 1]; None where only the reference could say and there is none."""
+        if self.spec.task != "regression":
+            return 1.0
+        return self.profile.loss_max if self.profile else None
+
+    @property
+    def score_edges(self) -> npt.NDArray[np.float64]:
+        """Upper bounds of the bins of score or confidence."""
+        return np.asarray(self.profile.score_edges if self.profile else [], dtype=np.float64)
+
+    @property
+    def value_edges(self) -> npt.NDArray[np.float64]:
+        """Upper bounds of the bins of the predicted number."""
+        return np.asarray(self.profile.value_edges if self.profile else [], dtype=np.float64)
+
+    def range_of(self, feature: str) -> tuple[float, float]:
+        """Return the range of a numeric feature: the declared one, else the reference's."""
+        declared = self.spec.features[feature]
+        low, high = (-np.inf, np.inf)
+        if self.profile and declared.minimum is None and declared.maximum is None:
+            low, high = self.profile.ranges.get(feature, (low, high))
+        return (
+            low if declared.minimum is None else declared.minimum,
+            high if declared.maximum is None else declared.maximum,
+        )
+
+    def allowed(self, feature: str) -> frozenset[str] | None:
+        """Return the values a categorical feature may have, where they are declared."""
+        values = self.spec.features[feature].allowed
+        return None if values is None else frozenset(values)
+
+    def quality_kinds(self, feature: str) -> tuple[int, ...]:
+        """Return which of `QUALITY` are counted for a feature."""
+        kind = self.spec.features[feature].type
+        if kind == "numeric":
+            return (MISSING, INVALID, OUT_OF_RANGE)
+        if kind in ("categorical", "boolean"):
+            return (MISSING, INVALID, UNSEEN)
+        return (MISSING, INVALID)
+
+    def segment_values(self, segment: str) -> tuple[str, ...]:
+        """Return the values of a segment that are looked at by themselves; all others share one more cell."""
+        return tuple(self.codes[segment])
+
+    def _categories(self, name: str, feature: FeatureSpec) -> list[str]:
+        if feature.type == "boolean":
+            return ["false", "true"]
+        seen = self.profile.categories.get(name, []) if self.profile else []
+        return list(seen or feature.allowed or [])
+
+    def _traffic(self) -> dict[str, int]:
+        sections = {"n": 1, "unexpected": 1, "latency": LATENCY_BUCKETS, "slow": 2}
+        for name, feature in self.spec.features.items():
+            sections[f"quality:{name}"] = len(QUALITY)
+            if feature.type == "numeric":
+                sections[f"histogram:{name}"] = len(self.edges[name]) + 1
+                sections[f"sum:{name}"] = 1
+            elif feature.type in ("categorical", "boolean"):
+                sections[f"histogram:{name}"] = len(self.codes[name]) + UNSEEN_BUCKETS
+        if self.spec.task in ("binary", "multiclass"):
+            sections["classes"] = len(self.classes) + 1
+            rows = 2 if self.spec.task == "binary" else 1  # binary: by predicted class, so that accuracy can be told
+            sections["scores"] = rows * (len(self.score_edges) + 1)
+            sections["no_score"] = 1
+        elif self.spec.task == "regression":
+            sections["values"] = len(self.value_edges) + 1
+        else:
+            sections["lengths"] = LENGTH_BUCKETS
+        return sections
+
+    def _label(self) -> dict[str, int]:
+        return {"n": 1, "labelled": 1, "ratings": 1, "rating_sum": 1, "delay": DELAY_BUCKETS} | self._losses()
+
+    def _cohort(self) -> dict[str, int]:
+        sections = {"n": 1} | self._losses()
+        if self.classes:
+            sections["confusion"] = (len(self.classes) + 1) ** 2
+        for segment in self.spec.segments:
+            cells = len(self.segment_values(segment)) + 1
+            sections[f"segment_n:{segment}"] = cells
+            sections[f"segment_losses:{segment}"] = cells * self.loss_bins
+            sections[f"segment_loss_sums:{segment}"] = cells * self.loss_bins
+        return sections
+
+    def _losses(self) -> dict[str, int]:
+        return {"losses": self.loss_bins, "loss_sums": self.loss_bins}
+
+    def _fingerprint(self) -> str:
+        parts = {
+            "sections": {family: {n: s.stop for n, s in lay.sections.items()} for family, lay in self.families.items()},
+            "edges": {name: values.tolist() for name, values in self.edges.items()},
+            "codes": self.codes,
+            "classes": self.classes,
+            "scores": self.score_edges.tolist(),
+            "values": self.value_edges.tolist(),
+            "loss": self.loss_scale,
+            "ranges": {n: self.range_of(n) for n, f in self.spec.features.items() if f.type == "numeric"},
+            "pane": self.spec.pane,
+        }
+        return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+class Layouts:
+    """The layouts of all versions of all models, made when first asked for."""
+
+    def __init__(self, models: dict[str, ModelSpec], profiles: dict[str, dict[str | None, ReferenceProfile]]) -> None:
+        """`profiles` is by model and version; None is the profile of every version that has none of its own."""
+        self._models = models
+        self._profiles = profiles
+        self._layouts: dict[tuple[str, str], Layout] = {}
+
+    def of(self, model: str, version: str) -> Layout:
+        """Return the layout of a version of a model of the monitor file."""
+        key = (model, version)
+        if key not in self._layouts:
+            if len(self._layouts) >= 10_000:  # a producer that numbers its versions by the minute
+                self._layouts.clear()
+            profiles = self._profiles.get(model, {})
+            profile = profiles.get(version, profiles.get(None))
+            self._layouts[key] = Layout(model, version, self._models[model], profile)
+        return self._layouts[key]
+
+    def fingerprint(self) -> str:
+        """Return a fingerprint of all profiles."""
+        profiles = {
+            name: {version or "": profile.model_dump(mode="json") for version, profile in versions.items()}
+            for name, versions in self._profiles.items()
+        }
+        return hashlib.blake2b(json.dumps(profiles, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def segment_code(layout: Layout, segment: str, value: object) -> int:
+    """Return the cell of a row in a segment: that of its value, or the last one."""
+    codes = layout.codes[segment]
+    return codes.get(category(value), len(codes))
+
+
+def category(value: object) -> str:
+    """Return a categorical value as text; missing and broken ones as text that is no category."""
+    if value is None or (isinstance(value, float) and not np.isfinite(value)):
+        return ""
+    return str(normalise_label(value))
+
+
+def delay_seconds(micros: int) -> float:
+    """Return a delay in seconds, at least 1: the smallest bucket of the sketch."""
+    return max(1.0, micros / SECOND)
+
+
+def _lay_out(sizes: dict[str, int]) -> FamilyLayout:
+    sections, start = {}, 0
+    for name, size in sizes.items():
+        sections[name] = slice(start, start + size)
+        start += size
+    return FamilyLayout(sections, start)

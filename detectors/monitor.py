@@ -1,0 +1,196 @@
+"""`Monitor`: level 2 of one model. One closed pane in, what people and machines are told out. Pure."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from detectors.alerting import alert_of, pane_of
+from detectors.episodes import Episode, EpisodeKey, update
+from detectors.history import History
+from detectors.labelling import label_requests
+from detectors.layout import Layout, Layouts
+from detectors.pane import ClosedPane
+from detectors.policy import Broken, PolicyState, Situation, ad_hoc, decide, retrained
+from detectors.signals.catalogue import signals_of
+from detectors.signals.challenger import ChallengerLoss
+from detectors.signals.signal import Finding, Signal
+from detectors.state import register
+from schemas import command as commands
+from schemas.alert import Alert
+from schemas.contract import deterministic_id
+from schemas.event_time import Micros, from_micros, to_micros
+from schemas.label_request import LabelRequest
+from schemas.pane_report import PaneReport
+from schemas.trigger import RetrainingTrigger
+
+Output = PaneReport | Alert | RetrainingTrigger | LabelRequest
+
+VERSIONS = 32  # of one model that are remembered; the one unseen longest makes room, and says so
+COMMANDS = 10_000  # ids of commands that were carried out
+SMOOTHING = 0.9  # of the PSI that explains an alert: a pane's own is noise
+
+
+@register
+@dataclass
+class VersionState:
+    """What level 2 knows of one model version."""
+
+    signals: list[Signal]
+    episodes: dict[EpisodeKey, Episode] = field(default_factory=dict)
+    history: History = field(default_factory=History)
+    broken: list[Broken] = field(default_factory=list)
+    effects: dict[str, float] = field(default_factory=dict)
+    """Smoothed PSI by feature."""
+    ends: dict[str, Micros] = field(default_factory=dict)
+    """End of the newest closed pane by family."""
+
+
+@register
+@dataclass
+class MonitorState:
+    """State of one model. It is handed over: the one passed in is not to be used again."""
+
+    versions: dict[str, VersionState] = field(default_factory=dict)
+    """By version, the one seen last at the end."""
+    policy: PolicyState = field(default_factory=PolicyState)
+    commands: deque[str] = field(default_factory=lambda: deque(maxlen=COMMANDS))
+    snoozed: dict[str, Micros] = field(default_factory=dict)
+    """By signal; the empty name is all of them."""
+    serving: str | None = None
+    evicted: int = 0
+    """Versions that made room for others."""
+
+
+class Monitor:
+    """Level 2 of one model.
+
+    Examples
+    --------
+    A pane's way: `state, outputs = monitor.close(state, pane)`; the same panes in the same order give the same bytes.
+    """
+
+    def __init__(self, model: str, layouts: Layouts) -> None:
+        self._model = model
+        self._layouts = layouts
+
+    def close(self, state: MonitorState, pane: ClosedPane) -> tuple[MonitorState, list[Output]]:
+        """Read a closed pane; return the next state and the outputs, the pane's report first."""
+        version = self._version(state, pane.layout)
+        findings = [
+            finding for signal in version.signals if pane.key.family in signal.families for finding in signal.read(pane)
+        ]
+        report = self._report(version, pane, findings)
+        if pane.key.family == "cohort":
+            version.history.add(pane)
+        self._remember_effects(version, findings)
+        alerts = self._alerts(state, version, pane, findings)
+        requests = label_requests(pane) if pane.key.family == "cohort" else []
+        outputs: list[Output] = [report, *alerts, *requests]
+        if not self._is_snoozed(state, "", pane.due):
+            trigger = decide(state.policy, self._situation(version, pane.layout, pane.due))
+            if trigger is not None:
+                outputs.append(trigger)
+        return state, outputs
+
+    def command(self, state: MonitorState, command: commands.Command) -> tuple[MonitorState, list[Output]]:
+        """Carry out a command, once for each id."""
+        if command.id in state.commands:
+            return state, []
+        state.commands.append(command.id)
+        now = to_micros(command.timestamp)
+        outputs: list[Output] = []
+        match command:
+            case commands.Trigger():
+                name = command.version or state.serving or next(reversed(state.versions), None) or "1"
+                layout = self._layouts.of(self._model, name)
+                version = state.versions.get(name) or VersionState(signals=[])
+                outputs.append(ad_hoc(self._situation(version, layout, now), command.id, command.reason))
+                state.policy.last = now
+            case commands.Acknowledge():
+                for version in state.versions.values():
+                    for episode in version.episodes.values():
+                        episode.acknowledged |= episode.id == command.episode
+            case commands.Snooze():
+                state.snoozed[command.signal or ""] = to_micros(command.until)
+            case commands.RetrainingStarted() | commands.RetrainingFinished() | commands.RetrainingFailed():
+                answer = command.type.removeprefix("retraining_")
+                for version in state.versions.values():
+                    retrained(state.policy, version.episodes, command.trigger, answer)
+            case commands.Promote() | commands.RollBack():
+                state.serving = command.version
+        return state, outputs
+
+    def _version(self, state: MonitorState, layout: Layout) -> VersionState:
+        version = state.versions.pop(layout.version, None)
+        if version is None:
+            version = VersionState(signals=signals_of(layout))
+            if len(state.versions) >= VERSIONS:
+                del state.versions[next(iter(state.versions))]
+                state.evicted += 1
+        state.versions[layout.version] = version
+        return version
+
+    def _report(self, version: VersionState, pane: ClosedPane, findings: list[Finding]) -> PaneReport:
+        family = pane.key.family
+        last = version.ends.get(family)
+        version.ends[family] = pane.end
+        return PaneReport(
+            id=deterministic_id("pane", self._model, pane.key.version, family, pane.start),
+            model=self._model,
+            version=pane.key.version,
+            pane=pane_of(pane),
+            time=from_micros(pane.due),
+            n=pane.n,
+            empty_before=0 if last is None else max(0, (pane.start - last) // pane.layout.spec.pane),
+            readings=[finding.reading for finding in findings],
+            provenance={"offsets": {str(partition): offsets for partition, offsets in pane.offsets.items()}},
+        )
+
+    def _alerts(
+        self, state: MonitorState, version: VersionState, pane: ClosedPane, findings: list[Finding]
+    ) -> list[Alert]:
+        alerts = []
+        for finding in findings:
+            change = update(version.episodes, finding, pane)
+            if change is None:
+                continue
+            if change.episode.tier == "quality" and change.episode.severity == "alarm":
+                self._mark_broken(version, change.firing is not None, change.episode.since, pane.due)
+            if change.firing is None:
+                if change.episode.alert is not None:
+                    alerts.append(alert_of(change, pane, version.history, version.effects))
+            elif not self._is_snoozed(state, change.reading.signal, pane.due):
+                alert = alert_of(change, pane, version.history, version.effects)
+                change.episode.alert = alert.id
+                alerts.append(alert)
+        return alerts
+
+    def _mark_broken(self, version: VersionState, begins: bool, since: Micros, now: Micros) -> None:
+        if begins:
+            if not version.broken or version.broken[-1].until is not None:
+                version.broken.append(Broken(since))
+                del version.broken[:-100]
+            return
+        still = any(e.tier == "quality" and e.severity == "alarm" for e in version.episodes.values())
+        if version.broken and not still:
+            version.broken[-1].until = now
+
+    def _remember_effects(self, version: VersionState, findings: list[Finding]) -> None:
+        for finding in findings:
+            reading = finding.reading
+            if reading.signal == "feature_drift" and reading.feature is not None and reading.value is not None:
+                known = version.effects.get(reading.feature, reading.value)
+                version.effects[reading.feature] = SMOOTHING * known + (1 - SMOOTHING) * reading.value
+
+    def _is_snoozed(self, state: MonitorState, signal: str, now: Micros) -> bool:
+        return any(state.snoozed.get(name, now) > now for name in {"", signal})
+
+    def _situation(self, version: VersionState, layout: Layout, now: Micros) -> Situation:
+        challengers = [signal for signal in version.signals if isinstance(signal, ChallengerLoss)]
+        return Situation(
+            layout=layout,
+            now=now,
+            episodes=version.episodes,
+            history=version.history,
+            broken=version.broken,
+            comparison=challengers[0].comparison() if challengers else None,
+        )

@@ -1,0 +1,49 @@
+"""`ClosedPane`: a pane that every source partition has finished, merged; what signals read."""
+
+from dataclasses import dataclass, field
+
+from detectors.layout import Counts, Layout
+from detectors.sample import SampledRow
+from detectors.summary import Offsets, PaneKey
+from schemas.event_time import Micros
+
+
+@dataclass(frozen=True)
+class ClosedPane:
+    """The merged summary of one pane of one model version."""
+
+    key: PaneKey
+    layout: Layout
+    counts: Counts
+    sample: list[SampledRow]
+    """Sorted by (the family's time, id)."""
+    complete: bool
+    """The sample is every row, not a part of them."""
+    mismatched: int = 0
+    """Source partitions whose summaries were made by another layout and are left out."""
+    offsets: dict[int, Offsets] = field(default_factory=dict)
+    """By source partition; provenance, of which nothing that is decided may depend."""
+
+    @property
+    def start(self) -> Micros:
+        """First moment of the pane."""
+        return self.key.start
+
+    @property
+    def end(self) -> Micros:
+        """First moment after the pane."""
+        return self.key.end(self.layout.spec)
+
+    @property
+    def due(self) -> Micros:
+        """Event time at which it is judged."""
+        return self.key.due(self.layout.spec)
+
+    def view(self, section: str) -> Counts:
+        """Return the counts of a section of the pane's family."""
+        return self.layout.families[self.key.family].view(self.counts, section)
+
+    @property
+    def n(self) -> int:
+        """Rows of the family: predictions (traffic, cohort) or feedback (label)."""
+        return int(self.view("n")[0])

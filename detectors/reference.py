@@ -1,0 +1,244 @@
+"""Building the reference profile: bin edges from the rows, then the very summaries that the stream will have."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import isotonic_regression
+
+from detectors import indicators
+from detectors.bounds import dispersion_of
+from detectors.counting import count_cohort, count_cohort_losses, count_label_losses, count_labels, count_traffic
+from detectors.layout import FIXED, Counts, Layout, category
+from detectors.row import Label, Row, loss_of
+from detectors.summary import pane_start
+from schemas.event_time import Micros, from_micros
+from schemas.profile import ReferenceProfile
+from schemas.reading import Family
+from schemas.spec import ModelSpec
+
+NUMERIC_BINS = 20
+SCORE_BINS = 100
+CATEGORIES = 64  # most frequent values of a categorical feature that get a bin of their own
+CLASSES = 256
+FAMILIES: tuple[Family, ...] = ("traffic", "label", "cohort")
+
+LabelledRows = Sequence[tuple[Row, Label | None]]
+
+
+def build_profile(model: str, version: str | None, spec: ModelSpec, rows: LabelledRows) -> ReferenceProfile:
+    """Return the profile of rows from a time that was good, each with its label where it has one.
+
+    Raises
+    ------
+    ValueError
+        When there are no rows.
+    """
+    if not rows:
+        raise ValueError("the reference has no rows")
+    times = [row.time for row, _ in rows]
+    edges = _edges(spec, rows)
+    blank = ReferenceProfile(
+        model=model,
+        version=version,
+        start=from_micros(min(times)),
+        end=from_micros(max(times)),
+        pane=spec.pane,
+        panes=len({pane_start(time, spec) for time in times}),
+        rows=len(rows),
+        labelled=sum(label is not None for _, label in rows),
+        counts={},
+        **edges,
+    )
+    layout = Layout(model, version or "", spec, blank)
+    panes = _count(layout, rows)
+    totals = {family: sum(panes[family].values(), _zeros(layout, family)) for family in FAMILIES}
+    counts: dict[Family, dict[str, list[int]]] = {
+        family: {name: lay.view(totals[family], name).tolist() for name in lay.sections}
+        for family, lay in layout.families.items()
+    }
+    return blank.model_copy(
+        update={
+            "counts": counts,
+            "calibration": _calibration(layout, rows),
+            "dispersion": _dispersion(layout, panes),
+        }
+    )
+
+
+def vector(layout: Layout, family: Family) -> Counts:
+    """Return the reference's counts as a vector of the layout; zeros where there is no profile."""
+    counts = _zeros(layout, family)
+    if layout.profile is not None:
+        for name, values in layout.profile.counts.get(family, {}).items():
+            section = layout.families[family].sections.get(name)
+            if section is not None and section.stop - section.start == len(values):
+                counts[section] = values
+    return counts
+
+
+def _zeros(layout: Layout, family: Family) -> Counts:
+    return np.zeros(layout.families[family].size, dtype=np.int64)
+
+
+def _edges(spec: ModelSpec, rows: LabelledRows) -> dict[str, object]:
+    numeric, ranges, categories = {}, {}, {}
+    for position, (name, feature) in enumerate(spec.features.items()):
+        column = [row.features[position] for row, _ in rows]
+        if feature.type == "numeric":
+            values = np.asarray(
+                [v for v in column if isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v)],
+                dtype=np.float64,
+            )
+            if len(values):
+                numeric[name] = _quantile_edges(values, NUMERIC_BINS)
+                ranges[name] = (float(values.min()), float(values.max()))
+        elif feature.type == "categorical":
+            seen = Counter(category(value) for value in column if category(value))
+            categories[name] = [value for value, _ in sorted(seen.items(), key=lambda i: (-i[1], i[0]))[:CATEGORIES]]
+    latency = [row.latency_ms for row, _ in rows if row.latency_ms is not None]
+    losses = [loss for row, label in rows if label and (loss := loss_of(row, label, spec)) is not None]
+    scores = np.asarray([row.score for row, _ in rows if row.score is not None], dtype=np.float64)
+    values = np.asarray([row.value for row, _ in rows if row.value is not None], dtype=np.float64)
+    return {
+        "numeric_edges": numeric,
+        "ranges": ranges,
+        "categories": categories,
+        "classes": _classes(spec, rows),
+        "score_edges": _quantile_edges(scores, SCORE_BINS) if len(scores) else [],
+        "value_edges": _quantile_edges(values, NUMERIC_BINS) if spec.task == "regression" and len(values) else [],
+        # room for four times the reference's large errors; what is beyond counts as that much
+        "loss_max": (4 * float(np.quantile(losses, 0.99)) or 1.0) if spec.task == "regression" and losses else None,
+        "slow_ms": float(np.quantile(latency, 0.95)) if latency else None,
+    }
+
+
+def _classes(spec: ModelSpec, rows: LabelledRows) -> list[str]:
+    if spec.task not in ("binary", "multiclass"):
+        return []
+    seen = Counter(row.label for row, _ in rows if row.label is not None)
+    seen.update(label.label for _, label in rows if label is not None and label.label is not None)
+    return sorted(name for name, _ in sorted(seen.items(), key=lambda item: (-item[1], item[0]))[:CLASSES])
+
+
+def _quantile_edges(values: npt.NDArray[np.float64], bins: int) -> list[float]:
+    """Return increasing upper bounds: halfway between the values where those are few, quantiles where they are many."""
+    distinct = np.unique(values)
+    if len(distinct) <= bins:
+        edges = distinct[:-1] + np.diff(distinct) / 2
+    else:
+        edges = np.quantile(values, np.arange(1, bins) / bins, method="inverted_cdf")
+    return [float(edge) for edge in np.unique(edges) if edge < distinct[-1]]
+
+
+def _count(layout: Layout, rows: LabelledRows) -> dict[Family, dict[Micros, Counts]]:
+    by_pane: dict[Micros, list[tuple[Row, Label | None]]] = defaultdict(list)
+    for row, label in rows:
+        by_pane[pane_start(row.time, layout.spec)].append((row, label))
+    panes: dict[Family, dict[Micros, Counts]] = {family: {} for family in FAMILIES}
+    for start, members in sorted(by_pane.items()):
+        plain = [row for row, _ in members]
+        joined = [(row, label) for row, label in members if label is not None]
+        vectors = {family: _zeros(layout, family) for family in FAMILIES}
+        count_traffic(layout, vectors["traffic"], plain)
+        count_cohort(layout, vectors["cohort"], plain)
+        pairs = [(row, label, loss_of(row, label, layout.spec)) for row, label in joined]
+        losses = [loss for _, _, loss in pairs if loss is not None]
+        if losses:
+            known = [(row, label) for row, label, loss in pairs if loss is not None]
+            count_cohort_losses(layout, vectors["cohort"], known, losses)
+            count_label_losses(layout, vectors["label"], losses)
+        if joined:
+            count_labels(layout, vectors["label"], joined)
+        for family in FAMILIES:
+            panes[family][start] = vectors[family]
+    return panes
+
+
+def _dispersion(layout: Layout, panes: dict[Family, dict[Micros, Counts]]) -> dict[str, float]:
+    """Return φ of every indicator that an e-detector may bet on; those of 1 are left out."""
+    found: dict[str, float] = {}
+
+    def judge(name: str, cells: list[indicators.Indicators], variance: float | None = None) -> None:
+        totals, n = np.stack([cell.totals for cell in cells]), np.asarray([cell.n for cell in cells])
+        totals, n = totals[n > 0], n[n > 0]
+        if not len(n):
+            return
+        for bet in range(totals.shape[1]):
+            share = totals[:, bet].sum() / n.sum()
+            phi = dispersion_of(totals[:, bet], n, share * (1 - share) if variance is None else variance)
+            if phi > 1:
+                found[name if totals.shape[1] == 1 else f"{name}:{bet}"] = phi
+
+    traffic, cohort = list(panes["traffic"].values()), list(panes["cohort"].values())
+    for name, feature in layout.spec.features.items():
+        for kind in layout.quality_kinds(name):
+            judge(
+                indicators.quality_name(name, kind),
+                [indicators.of_quality(layout, counts, name, kind) for counts in traffic],
+            )
+        if feature.type in ("numeric", "categorical", "boolean"):
+            judge(f"feature:{name}", [indicators.of_feature(layout, counts, name) for counts in traffic])
+    judge("prediction", [indicators.of_prediction(layout, counts) for counts in traffic])
+    judge("slow", [slow_share(layout, counts) for counts in traffic])
+    cells = [(None, 0)] + [(s, c) for s in layout.spec.segments for c in range(len(layout.segment_values(s)) + 1)]
+    for segment, cell in cells:
+        losses = [indicators.of_losses(layout, counts, "cohort", segment, cell) for counts in cohort]
+        histograms = [indicators.loss_histogram(layout, counts, "cohort", segment, cell) for counts in cohort]
+        bins = np.sum([h[0] for h in histograms], axis=0), np.sum([h[1] for h in histograms], axis=0)
+        count, total, squares = moments(*bins)
+        if count:
+            judge(loss_name(segment, cell), losses, max(0.0, squares / count - (total / count) ** 2))
+    judge("rating", [rating_shortfall(layout, counts) for counts in panes["label"].values()])
+    return found
+
+
+def loss_name(segment: str | None, cell: int) -> str:
+    """Return the name of a loss in the profile's dispersion."""
+    return "loss" if segment is None else f"loss:{segment}:{cell}"
+
+
+def slow_share(layout: Layout, counts: Counts) -> indicators.Indicators:
+    """Return the predictions slower than the reference's 95 %, of those that say how long they took."""
+    slow, timed = layout.families["traffic"].view(counts, "slow")
+    return indicators.Indicators(np.array([float(slow)]), float(timed))
+
+
+def rating_shortfall(layout: Layout, counts: Counts) -> indicators.Indicators:
+    """Return the sum of 1 - rating, and how many ratings there were, in the vector of a label pane."""
+    view = layout.families["label"].view
+    n = float(view(counts, "ratings")[0])
+    return indicators.Indicators(np.array([n - view(counts, "rating_sum")[0] / FIXED]), n)
+
+
+def moments(counts: npt.NDArray[np.float64], sums: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return n, the sum, and an upper bound of the sum of squares, of values in equal bins of [0, 1]."""
+    if len(counts) == 1:  # 0 or 1: a value is its own square
+        return float(counts[0]), float(sums[0]), float(sums[0])
+    left = np.arange(len(counts)) / len(counts)
+    right = left + 1 / len(counts)
+    # x² lies below its chord over the bin: (l + r) x - l r
+    squares = (left + right) * sums - left * right * counts
+    return float(counts.sum()), float(sums.sum()), float(squares.sum())
+
+
+def _calibration(layout: Layout, rows: LabelledRows) -> list[float]:
+    """Return P(positive) (binary) or P(right) (multiclass) by score bin: isotonic regression, weighted by rows."""
+    if layout.spec.task not in ("binary", "multiclass"):
+        return []
+    known = [(row, label) for row, label in rows if row.score is not None and label is not None and label.label]
+    if not known:
+        return []
+    scores = np.asarray([row.score for row, _ in known], dtype=np.float64)
+    bins = np.searchsorted(layout.score_edges, scores, side="left")
+    if layout.spec.task == "binary":
+        hits = np.asarray([label.label == layout.spec.positive_label for _, label in known], dtype=np.float64)
+    else:
+        hits = np.asarray([label.label == row.label for row, label in known], dtype=np.float64)
+    size = len(layout.score_edges) + 1
+    n, k = np.bincount(bins, minlength=size), np.bincount(bins, weights=hits, minlength=size)
+    seen = n > 0
+    fitted = isotonic_regression(k[seen] / n[seen], weights=n[seen].astype(np.float64)).x
+    return [float(p) for p in np.clip(np.interp(np.arange(size), np.flatnonzero(seen), fitted), 0, 1)]

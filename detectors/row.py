@@ -1,0 +1,100 @@
+"""`Row`: a prediction as level 1 keeps it: features in the order of the monitor file, output flattened."""
+
+import math
+
+import msgspec
+
+from schemas.event_time import Micros, to_micros
+from schemas.prediction import FeatureValue, Prediction
+from schemas.spec import ModelSpec
+
+TEXT_KEPT = 2_000  # characters of generated text that a label request may show
+
+
+class Row(msgspec.Struct, array_like=True, gc=False):
+    """One accepted prediction. Packed with msgpack, it is what the join keeps and what a sample holds."""
+
+    time: Micros
+    id: str
+    features: list[FeatureValue]
+    label: str | None = None
+    """Predicted class."""
+    score: float | None = None
+    """Binary: probability of the positive label. Multiclass: probability of the predicted class."""
+    value: float | None = None
+    text: str | None = None
+    text_length: int = 0
+    latency_ms: float | None = None
+    unexpected: bool = False
+    """The event had features that the monitor file does not name."""
+
+
+class Label(msgspec.Struct, array_like=True, gc=False):
+    """What became known about a row, and when."""
+
+    time: Micros
+    label: str | None = None
+    value: float | None = None
+    rating: float | None = None
+
+
+def task_problem(prediction: Prediction, spec: ModelSpec) -> str | None:
+    """Return why the output does not fit the task of the model, or None."""
+    output = prediction.output
+    if spec.task == "binary" and output.label is None and output.score is None:
+        return "output: a binary task needs label or score"
+    if spec.task == "multiclass" and output.label is None and output.probabilities is None:
+        return "output: a multiclass task needs label or probabilities"
+    if spec.task == "regression" and output.value is None:
+        return "output: a regression task needs value"
+    if spec.task == "text" and output.text is None:
+        return "output: a text task needs text"
+    return None
+
+
+def row_of(prediction: Prediction, spec: ModelSpec) -> Row:
+    """Return the row of a prediction whose output fits the task (`task_problem`)."""
+    output, features = prediction.output, prediction.features
+    label, score = output.label, output.score
+    if spec.task == "binary" and label is None and score is not None:
+        label = spec.positive_label if score >= spec.threshold else f"not {spec.positive_label}"
+    elif spec.task == "multiclass" and output.probabilities:
+        if label is None:
+            label = max(sorted(output.probabilities), key=output.probabilities.__getitem__)
+        score = output.probabilities.get(label)
+    return Row(
+        time=to_micros(prediction.timestamp),
+        id=prediction.prediction_id,
+        features=[_packable(features.get(name)) for name in spec.features],
+        label=label,
+        score=score,
+        value=output.value,
+        text=None if output.text is None else output.text[:TEXT_KEPT],
+        text_length=0 if output.text is None else len(output.text),
+        latency_ms=prediction.latency_ms,
+        unexpected=any(name not in spec.features for name in features),
+    )
+
+
+def loss_of(row: Row, label: Label, spec: ModelSpec) -> float | None:
+    """Return the loss of a labelled row, or None where the label does not say.
+
+    Classification: 0 or 1. Regression: absolute error, in the unit of the value. Text: 1 - rating, 1 for a correction.
+    """
+    if spec.task in ("binary", "multiclass"):
+        if label.label is None or row.label is None:
+            return None
+        if spec.task == "binary":  # whatever the other class is called
+            return float((label.label == spec.positive_label) != (row.label == spec.positive_label))
+        return float(label.label != row.label)
+    if spec.task == "regression":
+        return None if label.value is None or row.value is None else abs(row.value - label.value)
+    if label.rating is not None:
+        return 1.0 - label.rating
+    return None if label.label is None else 1.0
+
+
+def _packable(value: FeatureValue) -> FeatureValue:
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        return math.inf if value > 0 else -math.inf  # no 64-bit number: counted as invalid, as infinities are
+    return value

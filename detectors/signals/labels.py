@@ -1,0 +1,122 @@
+"""What comes with the labels, by the time they became known: how late they are, and what users say."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from detectors.bet import Bet
+from detectors.bounds import upper_bound_of_mean
+from detectors.layout import Layout
+from detectors.pane import ClosedPane
+from detectors.reference import rating_shortfall, vector
+from detectors.signals.signal import Finding, Firing, Grounds
+from detectors.sketch import quantile
+from detectors.state import register
+from schemas.reading import Family, Reading
+
+
+@register
+class LabelDelay:
+    """Quantiles of how long labels took, in seconds."""
+
+    families: frozenset[Family] = frozenset({"label"})
+
+    def read(self, pane: ClosedPane) -> Iterable[Finding]:
+        """Return the delays of the labels that became known in the pane."""
+        buckets = pane.view("delay")
+        n = int(buckets.sum())
+        for q in (50, 95):
+            value = quantile(buckets, q / 100)
+            yield Finding(Reading(signal=f"label_delay_p{q}", tier="system", value=value, n=n, status="ok"))
+
+
+@register
+class Coverage:
+    """Share of a cohort that is labelled when it is judged."""
+
+    families: frozenset[Family] = frozenset({"cohort"})
+
+    def read(self, pane: ClosedPane) -> Iterable[Finding]:
+        """Return the coverage; below the floor, performance is unknown."""
+        n = pane.n
+        labelled = int(pane.view("losses").sum())
+        share = labelled / n if n else None
+        floor = pane.layout.spec.label_coverage
+        low = share is None or share < floor
+        yield Finding(
+            Reading(
+                signal="label_coverage",
+                tier="quality",
+                value=share,
+                n=n,
+                status="unknown" if low else "ok",
+                reason=f"{labelled} of {n} rows are labelled; label_coverage asks for {floor:g}" if low else None,
+                baseline=floor,
+            )
+        )
+
+
+@register
+class Rating:
+    """Users' ratings: an e-detector on their fall."""
+
+    families: frozenset[Family] = frozenset({"label"})
+
+    def __init__(self, layout: Layout) -> None:
+        self._weight = layout.spec.weights.outcomes
+        grounds = Grounds(layout)
+        self._problem = grounds.problem
+        self._reference: float | None = None
+        self._bet: Bet | None = None
+        shortfall = rating_shortfall(layout, vector(layout, "label"))
+        if self._problem is None and shortfall.n == 0:
+            self._problem = "the reference has no ratings"
+        if self._problem is None and self._weight > 0:
+            total, phi = float(shortfall.totals[0]), grounds.dispersion("rating")
+            self._reference = 1 - total / shortfall.n
+            # of values in [0, 1] the sum is no less than the sum of squares
+            bound = upper_bound_of_mean(total, total, shortfall.n, dispersion=phi)
+            effect = layout.spec.minimum_effect.rating
+            self._bet = Bet(np.array([bound + effect]), self._weight, layout.spec.false_alarms.length, np.array([phi]))
+
+    def read(self, pane: ClosedPane) -> Iterable[Finding]:
+        """Return the mean rating where there are ratings."""
+        totals, n = rating_shortfall(pane.layout, pane.counts)
+        if n == 0:
+            return
+        value = 1 - float(totals[0]) / n
+        if self._bet is None:
+            yield Finding(
+                Reading(signal="rating", tier="outcomes", value=value, n=int(n), status="unknown", reason=self._problem)
+            )
+            return
+        verdict = self._bet.counts(totals, n, pane.start, pane.end)
+        judgement = verdict.judgement
+        firing = None
+        if judgement.fired:
+            firing = Firing(
+                severity="alarm",
+                since=judgement.since,
+                what="mean rating",
+                value=1 - verdict.mean,
+                n=int(judgement.n),
+                reference=self._reference,
+                baseline=1 - verdict.baseline,
+                minimum_effect=pane.layout.spec.minimum_effect.rating,
+                weight=self._weight,
+            )
+        yield Finding(
+            Reading(
+                signal="rating",
+                tier="outcomes",
+                detector="e_detector",
+                value=value,
+                n=int(n),
+                status="alarm" if judgement.fired else "ok",
+                reference=self._reference,
+                baseline=1 - verdict.baseline,
+                evidence=judgement.evidence,
+            ),
+            firing,
+            verdict.recovered,
+        )

@@ -1,0 +1,151 @@
+"""Performance: the loss on cohorts, overall and by segment, each with an e-detector of its own. Alarms rest on this.
+
+Error rate (binary, multiclass), mean absolute error (regression), 1 - rating (text).
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from detectors import indicators
+from detectors.bet import Bet
+from detectors.bounds import upper_bound, upper_bound_of_mean
+from detectors.layout import Layout
+from detectors.pane import ClosedPane
+from detectors.reference import loss_name, moments, vector
+from detectors.signals.signal import Finding, Firing, Grounds
+from detectors.state import register
+from schemas.reading import Family, Reading
+
+NAMES = {
+    "binary": "error_rate",
+    "multiclass": "error_rate",
+    "regression": "absolute_error",
+    "text": "rating_loss",
+}
+
+
+def minimum_effect(layout: Layout) -> float:
+    """Return the declared minimum effect on the loss, in its unit."""
+    effect = layout.spec.minimum_effect
+    by_task = {"regression": effect.absolute_error, "text": effect.rating}
+    return by_task.get(layout.spec.task, effect.error_rate)
+
+
+@register
+class Loss:
+    """Mean loss of one cell: all rows, or one value of a segment."""
+
+    families: frozenset[Family] = frozenset({"cohort"})
+
+    def __init__(self, layout: Layout, segment: str | None, cell: int, weight: float) -> None:
+        self._segment = segment
+        self._cell = cell
+        self._weight = weight
+        grounds = Grounds(layout)
+        self._problem = grounds.problem
+        self._reference: float | None = None
+        self._bet: Bet | None = None
+        scale = layout.loss_scale
+        if layout.profile is None or scale is None:
+            self._problem = self._problem or "the reference has no labelled rows"
+            return
+        counts, sums = indicators.loss_histogram(layout, vector(layout, "cohort"), "cohort", segment, cell)
+        n, total, squares = moments(counts, sums)
+        if n == 0:
+            self._problem = self._problem or "the reference has no labelled rows here"
+            return
+        self._reference = total / n * scale
+        phi = grounds.dispersion(loss_name(segment, cell))
+        if layout.loss_bins == 1:
+            bound = float(upper_bound(total, n, dispersion=phi))
+        else:
+            bound = upper_bound_of_mean(total, squares, n, dispersion=phi)
+        if self._problem is None:
+            baseline = np.array([bound + minimum_effect(layout) / scale])
+            self._bet = Bet(baseline, weight, layout.spec.false_alarms.length, np.array([phi]))
+
+    def read(self, pane: ClosedPane) -> Iterable[Finding]:
+        """Return the mean loss of the cohort, judged where enough of it is labelled."""
+        layout = pane.layout
+        counts, sums = indicators.loss_histogram(layout, pane.counts, "cohort", self._segment, self._cell)
+        n, scale = int(counts.sum()), layout.loss_scale
+        rows = self._rows(pane)
+        if rows == 0 and self._segment is not None:
+            return  # a segment without rows says nothing, not even that it is unknown
+        problem = self._problem
+        if pane.mismatched:
+            problem = f"{pane.mismatched} source partitions count by another reference profile"
+        elif n < layout.spec.label_coverage * rows or n == 0:
+            problem = f"label coverage: {n} of {rows} rows; label_coverage asks for {layout.spec.label_coverage:g}"
+        value = float(sums.sum()) / n * scale if n and scale is not None else None
+        name = NAMES[layout.spec.task]
+        segment = None if self._segment is None else f"{self._segment}={_cell_name(layout, self._segment, self._cell)}"
+        if problem is not None or self._bet is None or scale is None:
+            yield Finding(
+                Reading(
+                    signal=name,
+                    tier="performance",
+                    segment=segment,
+                    value=value,
+                    n=n,
+                    status="unknown",
+                    reason=problem,
+                    reference=self._reference,
+                )
+            )
+            return
+        verdict = (
+            self._bet.counts(np.array([sums.sum()]), float(n), pane.start, pane.end)
+            if layout.loss_bins == 1
+            else self._bet.histogram(counts, sums, pane.start, pane.end)
+        )
+        judgement = verdict.judgement
+        reading = Reading(
+            signal=name,
+            tier="performance",
+            segment=segment,
+            detector="e_detector",
+            value=value,
+            n=n,
+            status="alarm" if judgement.fired else "ok",
+            reference=self._reference,
+            baseline=verdict.baseline * scale,
+            effect=None if value is None or self._reference is None else value - self._reference,
+            evidence=judgement.evidence,
+        )
+        firing = None
+        if judgement.fired:
+            firing = Firing(
+                severity="alarm",
+                since=judgement.since,
+                what=name.replace("_", " ") + (f" of {segment}" if segment else ""),
+                value=verdict.mean * scale,
+                n=int(judgement.n),
+                reference=self._reference,
+                baseline=verdict.baseline * scale,
+                minimum_effect=minimum_effect(layout),
+                weight=self._weight,
+            )
+        yield Finding(reading, firing, verdict.recovered)
+
+    def _rows(self, pane: ClosedPane) -> int:
+        if self._segment is None:
+            return pane.n
+        return int(pane.view(f"segment_n:{self._segment}")[self._cell])
+
+
+def losses(layout: Layout) -> list[Loss]:
+    """Return the loss signals of a version: the first weight is that of all rows, the other shared by the segments."""
+    weights = layout.spec.weights
+    cells = [(s, c) for s in layout.spec.segments for c in range(len(layout.segment_values(s)) + 1)]
+    share = weights.segments / len(cells) if cells else 0.0
+    return [
+        Loss(layout, None, 0, weights.performance),
+        *(Loss(layout, segment, cell, share) for segment, cell in cells if share > 0),
+    ]
+
+
+def _cell_name(layout: Layout, segment: str, cell: int) -> str:
+    values = layout.segment_values(segment)
+    return values[cell] if cell < len(values) else "(other)"

@@ -1,0 +1,107 @@
+"""System: volume, features that nobody declared, and latency."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from detectors.bet import Bet
+from detectors.bounds import upper_bound
+from detectors.layout import Layout
+from detectors.pane import ClosedPane
+from detectors.reference import slow_share, vector
+from detectors.signals.signal import Finding, Firing, Grounds
+from detectors.sketch import quantile
+from detectors.state import register
+from schemas.reading import Family, Reading
+
+
+@register
+class Volume:
+    """Predictions in the pane, and the share of them with features that the monitor file does not name."""
+
+    families: frozenset[Family] = frozenset({"traffic"})
+
+    def read(self, pane: ClosedPane) -> Iterable[Finding]:
+        """Return counts; they are judged by nobody yet."""
+        n = pane.n
+        yield Finding(Reading(signal="volume", tier="system", value=float(n), n=n, status="ok"))
+        unexpected = float(pane.view("unexpected")[0]) / n if n else None
+        yield Finding(Reading(signal="unexpected_features", tier="quality", value=unexpected, n=n, status="ok"))
+
+
+@register
+class Latency:
+    """Quantiles of the latency, and an e-detector on the share slower than the reference's 95 %."""
+
+    families: frozenset[Family] = frozenset({"traffic"})
+
+    def __init__(self, layout: Layout) -> None:
+        self._weight = layout.spec.weights.system
+        grounds = Grounds(layout)
+        self._problem = grounds.problem
+        self._reference: float | None = None
+        self._bet: Bet | None = None
+        reference = slow_share(layout, vector(layout, "traffic"))
+        if self._problem is None and reference.n == 0:
+            self._problem = "the reference has no latencies"
+        if self._problem is None and self._weight > 0:
+            self._reference = float(reference.totals[0] / reference.n)
+            phi = grounds.dispersion("slow")
+            bound = upper_bound(reference.totals, reference.n, dispersion=phi)
+            effect = layout.spec.minimum_effect.latency
+            self._bet = Bet(bound + effect, self._weight, layout.spec.false_alarms.length, np.array([phi]))
+
+    def read(self, pane: ClosedPane) -> Iterable[Finding]:
+        """Return latencies where the producer sends any."""
+        buckets = pane.view("latency")
+        timed = int(buckets.sum())
+        if timed == 0:
+            if self._bet is not None:
+                reason = "no prediction in the pane says how long it took"
+                yield Finding(
+                    Reading(signal="latency", tier="system", value=None, n=0, status="unknown", reason=reason)
+                )
+            return
+        for q in (50, 95, 99):
+            micros = quantile(buckets, q / 100)
+            value = None if micros is None else micros / 1_000
+            yield Finding(Reading(signal=f"latency_p{q}", tier="system", value=value, n=timed, status="ok"))
+        totals, n = slow_share(pane.layout, pane.counts)
+        if self._bet is None or n == 0:
+            share = float(totals[0] / n) if n else None
+            yield Finding(
+                Reading(signal="latency", tier="system", value=share, n=timed, status="unknown", reason=self._problem)
+            )
+            return
+        verdict = self._bet.counts(totals, n, pane.start, pane.end)
+        judgement = verdict.judgement
+        profile = pane.layout.profile
+        firing = None
+        if judgement.fired:
+            threshold = profile.slow_ms if profile and profile.slow_ms else 0.0
+            firing = Firing(
+                severity="alarm",
+                since=judgement.since,
+                what=f"share of predictions slower than {threshold:.4g} ms",
+                value=verdict.mean,
+                n=int(judgement.n),
+                reference=self._reference,
+                baseline=verdict.baseline,
+                minimum_effect=pane.layout.spec.minimum_effect.latency,
+                weight=self._weight,
+            )
+        yield Finding(
+            Reading(
+                signal="latency",
+                tier="system",
+                detector="e_detector",
+                value=float(totals[0] / n),
+                n=int(n),
+                status="alarm" if judgement.fired else "ok",
+                reference=self._reference,
+                baseline=verdict.baseline,
+                evidence=judgement.evidence,
+            ),
+            firing,
+            verdict.recovered,
+        )

@@ -1,0 +1,76 @@
+"""`PaneSummary`: what one source partition knows of one pane of one model version. Merging is exact."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from detectors.layout import Counts, Layout
+from detectors.sample import Sample
+from schemas.event_time import Micros
+from schemas.reading import Family
+from schemas.spec import ModelSpec
+
+
+class PaneKey(NamedTuple):
+    """Names a pane: a tumbling window of event time of one model version."""
+
+    model: str
+    version: str
+    family: Family
+    start: Micros
+
+    def end(self, spec: ModelSpec) -> Micros:
+        """Return the first moment after the pane."""
+        return self.start + spec.pane
+
+    def due(self, spec: ModelSpec) -> Micros:
+        """Return the event time from which on the pane can be judged."""
+        return self.end(spec) + (spec.maturity if self.family == "cohort" else 0)
+
+
+def pane_start(time: Micros, spec: ModelSpec) -> Micros:
+    """Return the start of the pane that `time` lies in; panes are aligned to the epoch."""
+    return time - time % spec.pane
+
+
+Offsets = dict[str, tuple[int, int]]
+"""By topic role: first and last offset of the events in a summary."""
+
+
+@dataclass
+class PaneSummary:
+    """Counts, fixed-point sums and a sample; the cumulative word of one source partition on one pane."""
+
+    key: PaneKey
+    fingerprint: str
+    """Of the layout that the counts were made by."""
+    counts: Counts
+    sample: Sample | None
+    offsets: Offsets = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, key: PaneKey, layout: Layout) -> "PaneSummary":
+        """Return the summary of no rows. Traffic panes carry no sample: nothing reads one."""
+        counts = np.zeros(layout.families[key.family].size, dtype=np.int64)
+        sample = None if key.family == "traffic" else Sample(layout.spec.sample)
+        return cls(key, layout.fingerprint, counts, sample)
+
+    def cover(self, role: str, offset: int) -> None:
+        """Note that the event at `offset` is in the summary."""
+        first, last = self.offsets.get(role, (offset, offset))
+        self.offsets[role] = (min(first, offset), max(last, offset))
+
+    def merge(self, other: "PaneSummary") -> None:
+        """Add the summary of another source partition. Commutative, associative and exact.
+
+        Raises
+        ------
+        ValueError
+            When the two were not made for the same pane by the same layout.
+        """
+        if self.key != other.key or self.fingerprint != other.fingerprint:
+            raise ValueError(f"summaries of {self.key} and {other.key} do not merge: different pane or layout")
+        self.counts += other.counts
+        if self.sample is not None and other.sample is not None:
+            self.sample.merge(other.sample)

@@ -1,0 +1,29 @@
+"""Sentences for people: numbers in the unit of their signal, moments in UTC."""
+
+from schemas.event_time import Micros, rfc3339
+
+PLAIN = {"absolute_error", "rating", "rating_loss"}
+"""Signals whose values are not shares."""
+
+ACTIONS = {
+    "outcomes": "Ask what users see; a retraining trigger follows where the policy allows it.",
+    "performance": "See the trigger for what to train on; until then consider falling back to the previous version.",
+    "proxies": "Look at recent outputs.",
+    "quality": "Mend the pipeline that feeds this feature. No retraining is triggered while data is broken.",
+    "drift": "Nothing by itself: watch the estimated and realised performance.",
+    "system": "Look at the serving side.",
+}
+
+
+def value_text(signal: str, value: float | None) -> str:
+    """Return a value in the unit of its signal."""
+    if value is None:
+        return "unknown"
+    return f"{value:.4g}" if signal in PLAIN else f"{100 * value:.2f} %"
+
+
+def moved(signal: str, what: str, value: float, reference: float | None, n: int, since: Micros) -> str:
+    """Return what moved, by how much and since when, as a sentence without its stop."""
+    before = f" from {value_text(signal, reference)}" if reference is not None else ""
+    direction = "fell" if reference is not None and value < reference else "rose"
+    return f"{what} {direction}{before} to {value_text(signal, value)} over {n:,} rows since {rfc3339(since)}"

@@ -1,0 +1,56 @@
+"""`ReferenceProfile`: what a model version looked like while it was good. Written by `streamgauge reference`."""
+
+from itertools import pairwise
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from schemas.contract import Name, Record
+from schemas.event_time import Duration, Timestamp
+from schemas.reading import Family
+
+
+class ReferenceProfile(Record):
+    """Bin edges, counts on those bins, and how much the counts of single panes vary.
+
+    The counts are those of a pane summary over the whole reference, section by section, made by the same code that
+    summarises the stream.
+    """
+
+    format: Literal[1] = 1
+    model: Name
+    version: Name | None = Field(None, description="None: made of several versions, or of rows that name none")
+    start: Timestamp
+    end: Timestamp
+    pane: Duration = Field(description="Width of the panes that the dispersion was measured on")
+    panes: int = Field(ge=0, description="Panes with rows")
+    rows: int = Field(ge=0)
+    labelled: int = Field(ge=0)
+
+    numeric_edges: dict[Name, list[float]] = Field(
+        default_factory=dict, description="Upper bounds of a numeric feature's bins, the last bin open"
+    )
+    ranges: dict[Name, tuple[float, float]] = Field(default_factory=dict, description="Smallest and largest value seen")
+    categories: dict[Name, list[str]] = Field(default_factory=dict, description="Values of a categorical feature")
+    classes: list[str] = Field(default_factory=list, description="Classes of the prediction and the outcome")
+    score_edges: list[float] = Field(default_factory=list, description="Bins of score or confidence (quantiles)")
+    value_edges: list[float] = Field(default_factory=list, description="Bins of the predicted number (regression)")
+    loss_max: float | None = Field(None, gt=0, description="Absolute errors are clipped here before they are summed")
+    slow_ms: float | None = Field(None, description="95 % quantile of the latency")
+    calibration: list[float] = Field(
+        default_factory=list,
+        description="By score bin: probability of the positive label (binary) or of being right (multiclass); isotonic",
+    )
+    counts: dict[Family, dict[str, list[int]]] = Field(description="Counts by family and section")
+    dispersion: dict[str, float] = Field(
+        default_factory=dict,
+        description="By indicator: upper bound of the variance of its pane counts over that of independent rows",
+    )
+
+    @field_validator("numeric_edges")
+    @classmethod
+    def _increasing(cls, edges: dict[str, list[float]]) -> dict[str, list[float]]:
+        for name, values in edges.items():
+            if any(a >= b for a, b in pairwise(values)):
+                raise ValueError(f"edges of {name} do not increase")
+        return edges

@@ -1,0 +1,59 @@
+"""`streamgauge reference`: reference tables to profile files, and what a person should know about them."""
+
+import sys
+from pathlib import Path
+
+from schemas.event_time import format_duration, rfc3339, to_micros
+from schemas.profile import ReferenceProfile
+from schemas.spec import MonitorSpec
+from streams.errors import UserError
+from streams.files import resolve, save_profile
+from streams.profiling import build_profiles
+
+ENOUGH_PANES = 30  # with fewer, how much pane counts vary is not known, and what rests on it is `unknown`
+
+
+def build_reference(spec: MonitorSpec, base: Path) -> None:
+    """Write the profile of each model (and version) where the monitor file says, and say so on stdout.
+
+    Raises
+    ------
+    UserError
+        When a reference table is missing or damaged, or a profile has no place to go.
+    """
+    written: dict[Path, str] = {}
+    for profile in build_profiles(spec, base).values():
+        path = _place(spec, base, profile)
+        name = profile.model if profile.version is None else f"{profile.model} {profile.version}"
+        if path in written:
+            raise UserError(f"{path}: {written[path]} and {name} cannot share a profile; give each a file of its own")
+        save_profile(profile, path)
+        written[path] = name
+        sys.stdout.write(f"{path}: {_describe(profile, name)}\n")
+
+
+def _place(spec: MonitorSpec, base: Path, profile: ReferenceProfile) -> Path:
+    reference = spec.models[profile.model].reference
+    if isinstance(reference, str):
+        return resolve(base, reference)
+    if profile.version not in reference:
+        raise UserError(
+            f"models.{profile.model}.reference: no file for version {profile.version!r}; it has {', '.join(reference)}"
+        )
+    return resolve(base, reference[profile.version])
+
+
+def _describe(profile: ReferenceProfile, name: str) -> str:
+    start, end = (rfc3339(to_micros(moment)) for moment in (profile.start, profile.end))
+    text = (
+        f"{name}, {profile.rows:,} rows ({profile.labelled:,} with an outcome) in {profile.panes} panes of "
+        f"{format_duration(profile.pane)}, {start} to {end}"
+    )
+    if profile.panes < ENOUGH_PANES:
+        text += (
+            f"\n  {profile.panes} panes are fewer than {ENOUGH_PANES}: signals that need to know how much panes "
+            "vary stay unknown. Give a longer reference, or narrower panes"
+        )
+    if profile.labelled == 0:
+        text += "\n  no outcomes: performance cannot be judged. Name a column for outcome (or rating)"
+    return text

@@ -1,0 +1,12 @@
+"""Errors that a person can mend: where, what is allowed, what to do. The command line prints them without a trace."""
+
+
+class UserError(Exception):
+    """Bad input or configuration; exit code 2.
+
+    The message says where it happened, what was found and what to do about it.
+    """
+
+
+class Stopped(Exception):
+    """The worker stopped on purpose, before it would have done harm; exit code 1."""

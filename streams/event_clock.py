@@ -1,0 +1,59 @@
+"""`EventClock`: how far event time has come in the two topics of one source partition. Reads no clock of its own."""
+
+import msgspec
+
+from schemas.event_time import Micros
+from schemas.spec import ModelSpec, MonitorSpec
+from streams.records import ROLES, Role
+
+OTHER: dict[Role, Role] = {"predictions": "feedback", "feedback": "predictions"}
+
+
+class EventClock(msgspec.Struct):
+    """Largest event times, and which topics are silent. A silent topic follows the other one."""
+
+    times: dict[Role, Micros] = msgspec.field(default_factory=dict)
+    idle: list[Role] = msgspec.field(default_factory=list)
+
+    def advance(self, role: Role, time: Micros) -> None:
+        """Note an event time of a topic."""
+        self.times[role] = max(self.times.get(role, time), time)
+        if OTHER[role] in self.idle:
+            self._follow(OTHER[role])
+
+    def silence(self, role: Role) -> bool:
+        """Note that a topic is silent; False if it was already."""
+        if role in self.idle:
+            return False
+        self.idle.append(role)
+        self._follow(role)
+        return True
+
+    def speak(self, role: Role) -> None:
+        """Note that a topic has records again."""
+        if role in self.idle:
+            self.idle.remove(role)
+
+    def is_late(self, role: Role, time: Micros, lateness: Micros) -> bool:
+        """Say whether an event is below the watermark of its topic."""
+        return role in self.times and time < self.times[role] - lateness
+
+    def watermark(self, role: Role, lateness: Micros) -> Micros | None:
+        """Return up to where a topic is complete; None before its first event."""
+        return self.times[role] - lateness if role in self.times else None
+
+    def complete(self, model: ModelSpec, spec: MonitorSpec) -> Micros | None:
+        """Return up to where both topics are complete for a model; None before the first event of either."""
+        return complete(self.times, model, spec)
+
+    def _follow(self, role: Role) -> None:
+        other = self.times.get(OTHER[role])
+        if other is not None:
+            self.times[role] = max(self.times.get(role, other), other)
+
+
+def complete(times: dict[Role, Micros], model: ModelSpec, spec: MonitorSpec) -> Micros | None:
+    """Return up to where two topics with these largest event times are complete for a model."""
+    if any(role not in times for role in ROLES):
+        return None
+    return min(times["predictions"] - model.lateness, times["feedback"] - spec.feedback_lateness)

@@ -1,0 +1,194 @@
+"""A Faust app that runs lanes: assignment, draining, ticking and the end of the process. Knows nothing of the monitor.
+
+None of Faust's tables, acks, transactions, web server or command line is used: what is left is the group, its
+rebalances, and the supervision of agents.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import faust
+from faust.types import TP
+
+from schemas.kafka_spec import KafkaSpec
+from streams import metrics
+from streams.errors import Stopped
+from streams.health import HealthServer
+from streams.lane import Lane
+from streams.security import aiokafka_settings, faust_broker, faust_credentials
+from streams.transport import App, BytesSchema
+
+log = logging.getLogger(__name__)
+
+SESSION_TIMEOUT = 10.0
+TICK = 0.1
+STOP_DEADLINE = 9.0
+"""Seconds a worker may take to stop: one less than Docker grants before it kills."""
+
+
+class FaustWorker:
+    """One app, its lanes and the health server."""
+
+    def __init__(self, app: App, lanes: Sequence[Lane], health: HealthServer) -> None:
+        self.app = app
+        self.lanes = lanes
+        self.health = health
+        for lane in lanes:
+            _consume(app, lane)
+        app.positions = self._positions
+        app.drain = self._drain
+        app.on_rebalance_complete.connect(self._assigned)
+        app.task(self._tick)
+
+    def run(self) -> int:
+        """Run until stopped.
+
+        Raises
+        ------
+        UserError
+            When the port of the health server is taken.
+        Stopped
+            When it ended otherwise than by a signal.
+        """
+        self.health.bind()
+        process = _Process(self.app, self.health)
+        try:
+            process.execute_from_commandline()
+        except SystemExit as end:
+            if end.code in (0, None):
+                log.info("stopped; everything read is checkpointed")
+                return 0
+        finally:
+            for lane in self.lanes:
+                lane.close()
+        reason = process.crash_reason or self.app.crash_reason
+        if isinstance(reason, Stopped):
+            raise reason
+        raise Stopped(
+            f"the worker cannot go on: {type(reason).__name__}: {reason}. Its state is as of the last checkpoint"
+        )
+
+    async def _assigned(self, *_: Any, **__: Any) -> None:
+        consumer = self.app.consumer
+        generation = self.app.consumer_generation_id
+        owned = {TP(*tp) for tp in consumer.assignment()}
+        for lane in self.lanes:
+            mine = frozenset(tp for tp in owned if tp.topic in lane.level.topics)
+            await lane.assign(consumer, mine, generation)
+        metrics.REBALANCES.inc()
+        log.info("generation %d: %s", generation, _listed(owned))
+
+    def _positions(self) -> dict[TP, int]:
+        return {tp: offset for lane in self.lanes for tp, offset in lane.guard.expected.items()}
+
+    async def _drain(self) -> None:
+        await asyncio.gather(*(lane.drain(self.app.consumer) for lane in self.lanes))
+
+    async def _tick(self) -> None:
+        async def ticking(lane: Lane) -> None:
+            while not self.app.should_stop:
+                await lane.tick(self.app.consumer)
+                await asyncio.sleep(TICK)
+
+        # Each at its own pace: one that waits for the broker holds up no other.
+        await asyncio.gather(*map(ticking, self.lanes))
+
+
+class _Process(faust.Worker):  # type: ignore[misc]
+    """Faust's worker process without its terminal manners, and with an end to its shutdown."""
+
+    def __init__(self, app: App, health: HealthServer) -> None:
+        super().__init__(app, quiet=True, redirect_stdouts=False, override_logging=False)
+        self.spinner = None
+        self.health = health
+
+    async def on_first_start(self) -> None:
+        """Serve `/readyz` before there is anything to be ready."""
+        await super().on_first_start()
+        await self.health.start()
+
+    async def on_shutdown(self) -> None:
+        """Stop serving."""
+        await self.health.stop()
+
+    def _setproctitle(self, info: str, *, ident: str = "") -> None:
+        """Leave the title alone: people look for the command they typed."""
+
+    def _on_sigterm(self) -> None:
+        _limit_shutdown()
+        super()._on_sigterm()
+
+    def _on_sigint(self) -> None:
+        _limit_shutdown()
+        self._on_sigterm()
+
+
+def _limit_shutdown() -> None:
+    """End the process when stopping takes too long. The state survives `kill -9`, so it survives this."""
+
+    def end() -> NoReturn:
+        log.error(
+            "did not stop within %.0fs; ended as it was. Nothing is lost, some work will be repeated", STOP_DEADLINE
+        )
+        sys.stderr.flush()
+        os._exit(1)
+
+    timer = threading.Timer(STOP_DEADLINE, end)
+    timer.daemon = True
+    timer.start()
+
+
+def new_app(kafka: KafkaSpec, base: Path, data_dir: Path, instance_id: str | None) -> App:
+    """Return the app: all of Faust's settings, with the reason where it is not obvious."""
+    app = App(
+        kafka.group,
+        broker=faust_broker(kafka),
+        broker_credentials=faust_credentials(kafka, base),
+        broker_session_timeout=SESSION_TIMEOUT,
+        broker_heartbeat_interval=SESSION_TIMEOUT / 4,
+        consumer_auto_offset_reset="earliest",  # never used for our own reads: positions are always set
+        consumer_group_instance_id=instance_id,
+        consumer_max_fetch_size=4 * 1024 * 1024,
+        stream_buffer_maxsize=16,  # chunks
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        producer_compression_type="lz4",
+        producer_linger=0.005,
+        producer_max_batch_size=256 * 1024,
+        producer_max_request_size=64 * 1024 * 1024,  # the topics' own limits hold; `topics check` compares them
+        producer_request_timeout=300.0,  # less than framing.FORGET_AFTER
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=1,  # 0 would drop Faust's assignor, which keeps both source topics together
+        agent_supervisor="mode.CrashingSupervisor",
+        store="memory://",
+        datadir=str(data_dir / "faust"),
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+        autodiscover=False,
+    )
+    app.client_settings = aiokafka_settings(kafka, base)
+    return app
+
+
+def _consume(app: App, lane: Lane) -> None:
+    """Declare the agent that feeds a lane."""
+    source = app.topic(*lane.level.topics, schema=BytesSchema(), acks=False)
+
+    async def agent(stream: Any) -> None:
+        await lane.run(app, stream.noack().events())
+
+    app.agent(source, name=f"streams.worker.lane_{lane.level.name}", concurrency=1)(agent)
+
+
+def _listed(owned: Iterable[TP]) -> str:
+    by_topic: dict[str, list[int]] = {}
+    for tp in sorted(owned):
+        by_topic.setdefault(tp.topic, []).append(tp.partition)
+    return ", ".join(f"{topic}{partitions}" for topic, partitions in by_topic.items()) or "no partitions"

@@ -1,0 +1,98 @@
+"""The worker's HTTP side: `/metrics`, `/livez` and `/readyz`. It looks at the lanes and changes nothing."""
+
+import logging
+import socket
+from collections.abc import Sequence
+from time import monotonic
+from typing import Protocol, cast
+
+from aiohttp import web
+from faust.types import TP
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from streams.errors import UserError
+from streams.metrics import REGISTRY
+
+log = logging.getLogger(__name__)
+
+STALLED_AFTER = 60.0
+"""Seconds without progress, while there is something to do, after which a worker should be started again."""
+
+
+class Observed(Protocol):
+    """What health is judged by."""
+
+    ready: bool
+    advanced_at: float
+    lag: dict[TP, int | None]
+
+
+class HealthServer:
+    """Serves the three pages. A worker that has no partition, because others have them all, is alive and ready."""
+
+    def __init__(self, lanes: Sequence[Observed], host: str, port: int, stalled_after: float = STALLED_AFTER) -> None:
+        self._lanes = lanes
+        self._host = host
+        self._port = port
+        self._stalled_after = stalled_after
+        self._runner: web.AppRunner | None = None
+        self._socket: socket.socket | None = None
+
+    def bind(self) -> None:
+        """Take the port; 0 takes a free one, which the log names.
+
+        Raises
+        ------
+        UserError
+            When it cannot be had.
+        """
+        try:
+            self._socket = socket.create_server((self._host, self._port))
+        except OSError as error:
+            where = f"{self._host}:{self._port}"
+            raise UserError(f"{where}: {error.strerror}: give the worker another --http-host or --http-port") from None
+
+    async def start(self) -> None:
+        """Serve, once bound."""
+        if self._socket is None:
+            self.bind()
+        app = web.Application()
+        app.add_routes(
+            [web.get("/metrics", self._metrics), web.get("/livez", self._livez), web.get("/readyz", self._readyz)]
+        )
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        await web.SockSite(self._runner, cast(socket.socket, self._socket)).start()
+        host, port = self._runner.addresses[0][:2]
+        log.info("health and metrics on http://%s:%d", host, port)
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def stalled(self) -> str | None:
+        """Return what is behind and does not move, or None."""
+        for lane in self._lanes:
+            silent = monotonic() - lane.advanced_at
+            behind = {tp: lag for tp, lag in lane.lag.items() if lag}
+            if behind and silent > self._stalled_after:
+                worst = max(behind, key=lambda tp: behind[tp])
+                return (
+                    f"{sum(behind.values())} records behind on {len(behind)} partitions and nothing processed for "
+                    f"{silent:.0f}s; furthest behind: {worst.topic}[{worst.partition}], by {behind[worst]}"
+                )
+        return None
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _livez(self, _: web.Request) -> web.Response:
+        problem = self.stalled()
+        return web.Response(text=f"{problem or 'ok'}\n", status=200 if problem is None else 503)
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        ready = all(lane.ready for lane in self._lanes)
+        text = "ok" if ready else "not ready: partitions are not assigned yet, or their state is being loaded"
+        return web.Response(text=f"{text}\n", status=200 if ready else 503)

@@ -1,0 +1,252 @@
+"""One lane of the worker: chunks of some topics → a level → durable output → commit; one step at a time.
+
+The order of a checkpoint is the whole of the delivery guarantee:
+
+1. the level writes its state (level 1: one transaction of the local store, with an outbox of what it has to send);
+2. what it has to send is sent and acknowledged by all replicas;
+3. the offsets are committed, which only shows lag: where to read on is in the state.
+
+A crash before 2 repeats outputs with the ids they had; a crash before 1 repeats the work.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from time import monotonic
+from typing import Any, Protocol
+
+from faust.types import TP
+
+from streams import metrics
+from streams.errors import Stopped
+from streams.records import Record
+from streams.transport import Chunk, Consumer, Guard
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_SECONDS = 1.0
+CHECKPOINT_RECORDS = 20_000
+METRICS_SECONDS = 1.0
+
+
+class Level(Protocol):
+    """What is done with the records of some topics. One call at a time; `process` and `idle` must not block."""
+
+    @property
+    def name(self) -> str:
+        """For metrics."""
+        ...
+
+    @property
+    def topics(self) -> Sequence[str]:
+        """What is read."""
+        ...
+
+    async def open(self, owned: frozenset[TP], kept: frozenset[TP]) -> Mapping[TP, int | None]:
+        """Take the state of `owned`; what is not `kept` has had another owner, or none, and is loaded anew.
+
+        Returns where to read each on from; None is the beginning of its log. State of all other partitions is put down.
+        """
+        ...
+
+    def process(self, tp: TP, records: Sequence[Record]) -> None:
+        """Take a chunk, in log order."""
+        ...
+
+    def idle(self, tp: TP) -> None:
+        """Note that `tp` has been read to its end and was silent for some time."""
+        ...
+
+    @property
+    def urgent(self) -> bool:
+        """Whether something waits to be sent that others wait for."""
+        ...
+
+    async def checkpoint(self) -> None:
+        """Write state and send output; return once both are durable. Cheap when nothing has happened."""
+        ...
+
+    def publish_metrics(self) -> None:
+        """Bring gauges up to date."""
+        ...
+
+    def close(self) -> None:
+        """Put everything down, without a checkpoint."""
+        ...
+
+
+class Lane:
+    """Runs one level. `run`, `tick`, `assign` and `drain` take turns."""
+
+    def __init__(self, level: Level, idle_after: float) -> None:
+        self.level = level
+        self.guard = Guard()
+        self.ready = False
+        """Whether partitions have been assigned and their state loaded."""
+        self.advanced_at = monotonic()
+        """When a chunk was last processed, or there was none to process."""
+        self.lag: dict[TP, int | None] = {}
+        self._idle_after = idle_after
+        self._lock = asyncio.Lock()
+        self._failed = False
+        self._generation = -2
+        self._arrived: dict[TP, float] = {}
+        self._told_idle: set[TP] = set()
+        self._begins: dict[TP, int] = {}
+        self._pending = 0
+        self._checkpointed_at = monotonic()
+        self._measured_at = 0.0
+
+    async def run(self, app: Any, stream: AsyncIterator[Any]) -> None:
+        """Process chunks for ever: the body of a Faust agent. An error ends the worker."""
+        async for event in stream:
+            async with self._lock:
+                if not self.ready or event.message.generation_id != app.consumer_generation_id:
+                    continue  # of an assignment that is over; it will be read again
+                with self._failing():
+                    self._take(event.message.tp, event.value)
+                    if self._pending >= CHECKPOINT_RECORDS or self.level.urgent:
+                        await self._checkpoint(app.consumer)
+
+    async def tick(self, consumer: Consumer) -> None:
+        """Do what time demands: checkpoints, idleness, metrics. Called some times a second."""
+        async with self._lock:
+            if not self.ready or self._failed:
+                return
+            with self._failing():
+                await self._look_for_idle(consumer)
+                if self.level.urgent or monotonic() - self._checkpointed_at >= CHECKPOINT_SECONDS:
+                    await self._checkpoint(consumer)
+                if monotonic() - self._measured_at >= METRICS_SECONDS:
+                    self._measure(consumer)
+                    self._measured_at = monotonic()
+
+    async def assign(self, consumer: Consumer, owned: frozenset[TP], generation: int) -> None:
+        """Take over partitions: from now on `guard.expected` says where to read them on from.
+
+        State is kept only where the group's generation shows that nobody else can have owned the partition in between.
+
+        Raises
+        ------
+        Stopped
+            When the state has read further than the log goes: the topic is not the one it was.
+        """
+        async with self._lock:
+            with self._failing():
+                consecutive = generation == self._generation + 1
+                kept = frozenset(self.guard.expected) & owned if consecutive else frozenset()
+                wanted = await self.level.open(owned, kept)
+                bounds = await consumer.bounds(owned)
+                positions = {tp: self._within(tp, wanted[tp], *bounds[tp]) for tp in owned}
+                for tp in self.guard.expected.keys() - owned:
+                    metrics.forget_partition(tp.topic, tp.partition)
+                    self.lag.pop(tp, None)
+                self.guard.position(positions)
+                self._begins = {tp: bounds[tp][0] for tp in owned}
+                now = self.advanced_at = monotonic()
+                self._arrived = {tp: self._arrived.get(tp, now) if tp in kept else now for tp in owned}
+                self._told_idle &= kept
+                self._generation = generation
+                self.ready = True
+                for topic in self.level.topics:
+                    metrics.ASSIGNED.labels(topic).set(sum(tp.topic == topic for tp in owned))
+
+    async def drain(self, consumer: Consumer) -> None:
+        """Checkpoint now, whatever the cadence, and take nothing more: partitions are about to be given up.
+
+        After a failure the state in memory may be half a chunk, and is left to be read again.
+        """
+        async with self._lock:
+            if self.ready and not self._failed:
+                with self._failing():
+                    await self._checkpoint(consumer)
+            self.ready = False
+
+    def close(self) -> None:
+        """Put the state down."""
+        self.ready = False
+        self.level.close()
+
+    def _take(self, tp: TP, chunk: Chunk) -> None:
+        records = self.guard.admit(tp, chunk)
+        if records is None:
+            return
+        if chunk.holes:
+            metrics.OFFSET_GAPS.labels(tp.topic, tp.partition).inc(chunk.holes)
+            log.debug("%s[%d]: no records for %d offsets before %d", *tp, chunk.holes, chunk.end)
+        now = monotonic()
+        self._arrived[tp] = self.advanced_at = now
+        self._told_idle.discard(tp)
+        self.level.process(tp, records)
+        self._pending += len(records)
+
+    async def _checkpoint(self, consumer: Consumer) -> None:
+        began = monotonic()
+        await self.level.checkpoint()
+        if self._pending:
+            await consumer.commit_offsets(self.guard.expected)
+            metrics.CHECKPOINTS.labels(self.level.name).inc()
+            metrics.CHECKPOINT_SECONDS.labels(self.level.name).observe(monotonic() - began)
+        self._pending = 0
+        self._checkpointed_at = monotonic()
+
+    async def _look_for_idle(self, consumer: Consumer) -> None:
+        now = monotonic()
+        for tp, expected in self.guard.expected.items():
+            silent = now - self._arrived[tp] >= self._idle_after
+            if silent and tp not in self._told_idle and await consumer.read_to_end(tp, expected):
+                self.level.idle(tp)
+                self._told_idle.add(tp)
+
+    def _measure(self, consumer: Consumer) -> None:
+        for tp, expected in self.guard.expected.items():
+            end = consumer.end_of_log(tp)
+            lag = self.lag[tp] = None if end is None else max(0, end - max(expected, self._begins[tp]))
+            metrics.POSITION.labels(*tp).set(expected)
+            if lag is not None:
+                metrics.LAG.labels(*tp).set(lag)
+        if not any(self.lag.values()):
+            self.advanced_at = monotonic()
+        self.level.publish_metrics()
+
+    def _within(self, tp: TP, wanted: int | None, begin: int, end: int) -> int:
+        if wanted is None:
+            return begin
+        if wanted > end:
+            raise Stopped(
+                f"topic {tp.topic} partition {tp.partition} ends at offset {end}, but our state has read it up to "
+                f"{wanted}: the topic was deleted and made anew, or the broker lost records. To begin afresh, give the "
+                "worker a new data directory and the monitor file a new kafka.group, progress and snapshots topics"
+            )
+        if wanted < begin:
+            log.error(
+                "topic %s partition %d: offsets %d to %d were deleted before they were read: retention is shorter than "
+                "the worker was away. Readings they belong to cannot be made up for",
+                tp.topic,
+                tp.partition,
+                wanted,
+                begin - 1,
+            )
+            metrics.OFFSET_GAPS.labels(tp.topic, tp.partition).inc(begin - wanted)
+            return begin
+        return wanted
+
+    def _failing(self) -> "_Failing":
+        return _Failing(self)
+
+    def fail(self) -> None:
+        """Note that the state in memory must not be written any more."""
+        self._failed = True
+
+
+class _Failing:
+    """Marks the lane as failed when an error passes."""
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if kind is not None:
+            self._lane.fail()

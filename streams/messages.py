@@ -1,0 +1,103 @@
+"""What travels on the summaries topic: summaries and watermarks from level 1, and commands, in one order."""
+
+import msgspec
+import numpy as np
+
+from detectors.sample import Sample, SampledRow
+from detectors.summary import PaneKey, PaneSummary
+from schemas.event_time import Micros
+from schemas.reading import Family
+from streams.records import ALL_PARTITIONS, Outgoing, Record, Role
+
+
+class SummaryMessage(msgspec.Struct, tag="summary", frozen=True):
+    """The cumulative summary of one pane by one source partition, having read through these offsets."""
+
+    partition: int
+    through: dict[Role, int]
+    model: str
+    version: str
+    family: Family
+    start: Micros
+    fingerprint: str
+    counts: bytes
+    """Little-endian int64."""
+    sample_size: int
+    sample: list[SampledRow] | None
+    offsets: dict[str, tuple[int, int]]
+
+
+class WatermarkMessage(msgspec.Struct, tag="watermark", frozen=True):
+    """How far event time has come in one source partition: the largest event time of each of its topics."""
+
+    partition: int
+    partitions: int
+    """How many source partitions there are."""
+    times: dict[Role, Micros]
+    idle: bool
+    """Both topics have been read to their end and stay silent: the partition holds nothing up."""
+    through: dict[Role, int]
+
+
+class CommandMessage(msgspec.Struct, tag="command", frozen=True):
+    """A record of the commands topic, as it stood there."""
+
+    value: bytes
+
+
+Message = SummaryMessage | WatermarkMessage | CommandMessage
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Message).decode
+
+
+def summary_message(summary: PaneSummary, partition: int, through: dict[Role, int]) -> Outgoing:
+    """Return the record that carries a summary to level 2."""
+    key = summary.key
+    message = SummaryMessage(
+        partition=partition,
+        through=through,
+        model=key.model,
+        version=key.version,
+        family=key.family,
+        start=key.start,
+        fingerprint=summary.fingerprint,
+        counts=summary.counts.astype("<i8").tobytes(),
+        sample_size=summary.sample.size if summary.sample is not None else 0,
+        sample=summary.sample.rows() if summary.sample is not None else None,
+        offsets=summary.offsets,
+    )
+    return Outgoing("summaries", key.model.encode(), _encode(message))
+
+
+def summary_of(message: SummaryMessage) -> PaneSummary:
+    """Return the summary that a message carries."""
+    return PaneSummary(
+        key=PaneKey(message.model, message.version, message.family, message.start),
+        fingerprint=message.fingerprint,
+        counts=np.frombuffer(message.counts, dtype="<i8").astype(np.int64),
+        sample=None if message.sample is None else Sample(message.sample_size, message.sample),
+        offsets=dict(message.offsets),
+    )
+
+
+def watermark_message(message: WatermarkMessage) -> Outgoing:
+    """Return the record that tells every partition of the summaries topic."""
+    return Outgoing("summaries", b"", _encode(message), partition=ALL_PARTITIONS)
+
+
+def command_message(model: str, value: bytes) -> Outgoing:
+    """Return the record that puts a command in order with the panes of its model."""
+    return Outgoing("summaries", model.encode(), _encode(CommandMessage(value)))
+
+
+def decode_message(record: Record) -> Message:
+    """Return the message of a record of the summaries topic.
+
+    Raises
+    ------
+    msgspec.DecodeError, msgspec.ValidationError
+        When somebody else wrote to the topic.
+    """
+    message: Message = _decode(record.value or b"")
+    return message

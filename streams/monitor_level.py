@@ -1,0 +1,167 @@
+"""Level 2 on Kafka: a `MonitorPartition` for each partition of the summaries topic that this worker owns.
+
+A checkpoint makes durable, one after the other: outputs; snapshots of the models that changed; the *position*, a record
+of the snapshots topic with an empty key, which says from where a new owner reads the summaries topic. It lies before
+every open summary of every model, those included that have no snapshot yet, and before every value whose frames were
+still coming. What is then read twice changes nothing: a summary replaces, and a model knows the offset it has come to.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from faust.types import TP
+
+from schemas.kafka_spec import Topics
+from streams import metrics
+from streams.compacted import newest_by_key
+from streams.framing import Reassembler, slot_of
+from streams.output_metrics import count_outputs
+from streams.publisher import Publisher
+from streams.records import Outgoing, Record
+from streams.source_level import ReadCompacted
+
+log = logging.getLogger(__name__)
+
+POSITION = b""
+"""Key of the position; a model's name is never empty."""
+
+
+class Monitors(Protocol):
+    """What this module needs of a `streams.monitoring.MonitorPartition`."""
+
+    @property
+    def position(self) -> int | None:
+        """The oldest record that the state of a model still needs; None where there is no model yet."""
+        ...
+
+    @property
+    def late(self) -> dict[str, int]:
+        """Summaries that came for a closed pane, by model."""
+        ...
+
+    def restore(self, model: str, snapshot: bytes) -> None:
+        """Take a model's state."""
+        ...
+
+    def process(self, records: list[Record]) -> list[Outgoing]:
+        """Take a chunk, return outputs."""
+        ...
+
+    def snapshots(self) -> list[Outgoing]:
+        """Return the state of the models that changed."""
+        ...
+
+
+@dataclass(slots=True)
+class _Partition:
+    monitors: Monitors
+    next: int | None
+    """Offset of the next record to read; None before the first."""
+    frames: Reassembler = field(default_factory=Reassembler)
+    outputs: list[Outgoing] = field(default_factory=list)
+    slots: dict[bytes, str] = field(default_factory=dict)
+    """Slot of each model's newest framed snapshot."""
+    told: int | None = None
+    """The position last made durable."""
+
+    @property
+    def position(self) -> int | None:
+        """From where a new owner must read; None: from the beginning of the log."""
+        needed = self.monitors.position
+        if needed is None or self.next is None:
+            return None
+        # A model whose first summary has still to be read again counts for nothing in `needed`, hence `next`.
+        return min(offset for offset in (needed, self.next, self.frames.oldest_open) if offset is not None)
+
+
+class MonitorLevel:
+    """Level 2."""
+
+    name = "2"
+
+    def __init__(
+        self, topics: Topics, new_monitors: Callable[[], Monitors], read: ReadCompacted, publisher: Publisher
+    ) -> None:
+        self.topics = (topics.summaries,)
+        self._snapshots = topics.snapshots
+        self._new = new_monitors
+        self._read = read
+        self._publisher = publisher
+        self._partitions: dict[int, _Partition] = {}
+        self._dirty: set[int] = set()
+
+    async def open(self, owned: frozenset[TP], kept: frozenset[TP]) -> Mapping[TP, int | None]:
+        """Restore each new partition's models from its snapshots."""
+        keep = {tp.partition for tp in kept}
+        for partition in [p for p in self._partitions if p not in keep]:
+            del self._partitions[partition]
+        new = sorted({tp.partition for tp in owned} - self._partitions.keys())
+        snapshots = await self._read(self._snapshots, new)
+        for number in new:
+            self._partitions[number] = self._restore(snapshots.get(number, ()))
+            log.info("summaries partition %d restored; reading on from %s", number, self._partitions[number].next)
+        self._dirty = keep & self._partitions.keys()
+        return {tp: self._partitions[tp.partition].next for tp in owned}
+
+    def _restore(self, snapshots: Sequence[Record]) -> _Partition:
+        newest = newest_by_key(snapshots)
+        position = newest.pop(POSITION, None)
+        start = None if position is None or position.value is None else int(position.value)
+        partition = _Partition(self._new(), start, told=start)
+        for key, record in newest.items():
+            partition.monitors.restore(key.decode(), record.value or b"")
+            if (slot := slot_of(record)) is not None:
+                partition.slots[key] = slot
+        return partition
+
+    def process(self, tp: TP, records: Sequence[Record]) -> None:
+        """Take a chunk of summaries, watermarks and commands."""
+        partition = self._partitions[tp.partition]
+        self._dirty.add(tp.partition)
+        partition.next = records[-1].offset + 1
+        if whole := partition.frames.add(records):
+            partition.outputs += partition.monitors.process(whole)
+
+    def idle(self, tp: TP) -> None:
+        """Do nothing: level 2 never closes a pane on its own clock."""
+
+    @property
+    def urgent(self) -> bool:
+        """Whether people wait for something."""
+        return any(self._partitions[partition].outputs for partition in self._dirty)
+
+    async def checkpoint(self) -> None:
+        """Send outputs, then snapshots, then positions."""
+        changed, self._dirty = sorted(self._dirty), set()
+        outputs = [one for number in changed for one in self._partitions[number].outputs]
+        await self._publisher.send(outputs)
+        count_outputs(outputs)
+        for number in changed:
+            partition = self._partitions[number]
+            partition.outputs.clear()
+            for snapshot in partition.monitors.snapshots():
+                slot = "b" if partition.slots.get(snapshot.key) == "a" else "a"
+                await self._publisher.send([replace(snapshot, partition=number)], slot)
+                partition.slots[snapshot.key] = slot
+        await self._publisher.send([one for number in changed if (one := self._position(number)) is not None])
+
+    def _position(self, number: int) -> Outgoing | None:
+        partition = self._partitions[number]
+        position = partition.position
+        if position is None or position == partition.told:
+            return None
+        partition.told = position
+        return Outgoing("snapshots", POSITION, b"%d" % position, partition=number)
+
+    def publish_metrics(self) -> None:
+        """Publish what level 2 knows of panes that closed too early."""
+        for partition in self._partitions.values():
+            for model, late in partition.monitors.late.items():
+                metrics.LATE_SUMMARIES.labels(model).set(late)
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._partitions.clear()
+        self._dirty.clear()

@@ -1,0 +1,197 @@
+"""`MonitorPartition`: level 2 of one partition of the summaries topic: records in, outputs and snapshots out.
+
+The order round it is outputs durable, then snapshots durable, then the offsets committed. A snapshot holds a model's
+closed state; what is open is read again from the offset of its oldest open summary. The fold is deterministic, so what
+is done twice has the same ids and the same bytes.
+"""
+
+import logging
+
+import msgspec
+from pydantic import ValidationError
+
+from detectors.layout import Layouts
+from detectors.merge import MergeState, Panes, Watermark
+from detectors.monitor import Monitor, MonitorState, Output
+from detectors.state import decode, encode
+from schemas.command import CommandAdapter
+from schemas.spec import MonitorSpec
+from streams.event_clock import complete
+from streams.messages import (
+    CommandMessage,
+    SummaryMessage,
+    WatermarkMessage,
+    decode_message,
+    summary_of,
+)
+from streams.outputs import outgoing_of
+from streams.records import ROLES, Outgoing, Record
+
+log = logging.getLogger(__name__)
+
+STALE_AFTER = 10_000  # records after which the snapshot of a quiet model is renewed, so that reading on starts late
+
+
+class _Snapshot(msgspec.Struct):
+    """Value of the snapshots topic, by model."""
+
+    offset: int
+    """Records before it are in the state."""
+    resume: int
+    """Offset of the oldest open summary."""
+    merge: MergeState
+    monitor: bytes
+    watermarks: dict[int, WatermarkMessage]
+    """Of the partition as a whole, for a model whose first summary is yet to come."""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Snapshot).decode
+
+
+class _Model:
+    """One model in this partition."""
+
+    def __init__(self, name: str, spec: MonitorSpec, layouts: Layouts) -> None:
+        self.name = name
+        self.spec = spec.models[name]
+        self.monitor = Monitor(name, layouts)
+        self.state = MonitorState()
+        self.panes = Panes(self.spec, layouts)
+        self.offset = 0
+        """Records before it are in the state."""
+        self.saved = 0
+        self.changed = False
+
+    def close(self) -> list[Output]:
+        """Judge what is ready."""
+        outputs: list[Output] = []
+        for pane in self.panes.close():
+            self.state, told = self.monitor.close(self.state, pane)
+            outputs += told
+            self.changed = True
+        return outputs
+
+    @property
+    def resume(self) -> int:
+        """Where the summaries topic must be read from so that no open summary is missed."""
+        oldest = self.panes.oldest_offset
+        return self.offset if oldest is None else oldest
+
+
+class MonitorPartition:
+    """Level 2 of the models whose key falls on one partition of the summaries topic. Synchronous."""
+
+    def __init__(self, spec: MonitorSpec, layouts: Layouts) -> None:
+        self._spec = spec
+        self._layouts = layouts
+        self._models: dict[str, _Model] = {}
+        self._watermarks: dict[int, WatermarkMessage] = {}
+        self._next = 0
+
+    @property
+    def position(self) -> int | None:
+        """Where to read the summaries topic on from; None: from the beginning of the log."""
+        return min((model.resume for model in self._models.values()), default=None)
+
+    @property
+    def late(self) -> dict[str, int]:
+        """Summaries that came for a closed pane, by model: a partition was taken for idle and was not."""
+        return {name: model.panes.state.late for name, model in self._models.items()}
+
+    def restore(self, model: str, snapshot: bytes) -> None:
+        """Take the newest snapshot of a model.
+
+        Raises
+        ------
+        detectors.state.StateError
+            When the snapshot is damaged or from another version.
+        """
+        if model not in self._spec.models:
+            log.warning("snapshot of model %s, which is no longer in the monitor file, is left alone", model)
+            return
+        saved = _decode(snapshot)
+        restored = _Model(model, self._spec, self._layouts)
+        restored.state = decode(saved.monitor)
+        restored.panes = Panes(restored.spec, self._layouts, saved.merge)
+        restored.offset = restored.saved = saved.offset
+        self._models[model] = restored
+        if saved.offset >= self._next:
+            self._watermarks, self._next = dict(saved.watermarks), saved.offset
+
+    def process(self, records: list[Record]) -> list[Outgoing]:
+        """Take records in log order; return what is to be published, in order."""
+        outputs: list[Output] = []
+        for record in records:
+            try:
+                message = decode_message(record)
+            except (msgspec.DecodeError, msgspec.ValidationError) as error:
+                log.error("summaries topic, offset %d: not a message of ours, left out: %s", record.offset, error)
+                continue
+            if isinstance(message, SummaryMessage):
+                outputs += self._summary(message, record.offset)
+            elif isinstance(message, WatermarkMessage):
+                outputs += self._watermark(message, record.offset)
+            else:
+                outputs += self._command(message, record.offset)
+            self._next = max(self._next, record.offset + 1)
+        return [outgoing_of(output) for output in outputs]
+
+    def snapshots(self) -> list[Outgoing]:
+        """Return the state of each model that changed since the last call."""
+        snapshots = []
+        for name, model in self._models.items():
+            if model.changed or self._next - model.saved > STALE_AFTER:
+                model.changed = False
+                model.saved = model.offset
+                value = _Snapshot(model.offset, model.resume, model.panes.state, encode(model.state), self._watermarks)
+                snapshots.append(Outgoing("snapshots", name.encode(), _encode(value)))
+        return snapshots
+
+    def _model(self, name: str) -> _Model | None:
+        if name not in self._spec.models:
+            return None
+        if name not in self._models:
+            model = self._models[name] = _Model(name, self._spec, self._layouts)
+            model.changed = True  # its first snapshot says from where to read on, before anything is committed
+            for message in self._watermarks.values():  # told before this model's first summary
+                self._advance(model, message)
+        return self._models[name]
+
+    def _summary(self, message: SummaryMessage, offset: int) -> list[Output]:
+        model = self._model(message.model)
+        if model is None:
+            log.warning("summary of model %s, which is not in the monitor file, is left out", message.model)
+            return []
+        through = tuple(message.through.get(role, -1) for role in ROLES)
+        model.panes.add(message.partition, through, summary_of(message), offset, fresh=offset >= model.offset)
+        model.offset = max(model.offset, offset + 1)
+        return []
+
+    def _watermark(self, message: WatermarkMessage, offset: int) -> list[Output]:
+        self._watermarks[message.partition] = message
+        outputs: list[Output] = []
+        for model in self._models.values():
+            if offset >= model.offset:
+                model.offset = offset + 1
+                self._advance(model, message)
+                outputs += model.close()
+        return outputs
+
+    def _advance(self, model: _Model, message: WatermarkMessage) -> None:
+        mark = complete(message.times, model.spec, self._spec)
+        model.panes.advance(message.partition, message.partitions, Watermark(mark, message.idle))
+
+    def _command(self, message: CommandMessage, offset: int) -> list[Output]:
+        try:
+            command = CommandAdapter.validate_json(message.value)
+        except ValidationError as error:
+            log.error("summaries topic, offset %d: not a command, left out: %s", offset, error)
+            return []
+        model = self._model(command.model)
+        if model is None or offset < model.offset:
+            return []
+        model.offset = offset + 1
+        model.changed = True
+        model.state, outputs = model.monitor.command(model.state, command)
+        return outputs

@@ -1,0 +1,69 @@
+"""Reference profiles from the reference tables of a monitor file."""
+
+from collections import defaultdict
+from pathlib import Path
+
+from detectors.reference import LabelledRows, build_profile
+from detectors.row import Label, Row, row_of, task_problem
+from schemas.event_time import to_micros
+from schemas.feedback import Feedback
+from schemas.prediction import Prediction
+from schemas.profile import ReferenceProfile
+from schemas.spec import MonitorSpec
+from streams.decode import Refusal, decode
+from streams.errors import UserError
+from streams.records import Record
+from streams.tables import reference
+
+MAX_BAD_SHARE = 0.01  # of a reference's rows; it is what everything is compared with
+
+
+def build_profiles(spec: MonitorSpec, base: Path) -> dict[tuple[str, str | None], ReferenceProfile]:
+    """Return the profile of each model, by (model, version); version None where one file serves all versions.
+
+    Raises
+    ------
+    UserError
+        When a table is missing or damaged, has no rows of a version, or has too many that break their contract.
+    """
+    profiles: dict[tuple[str, str | None], ReferenceProfile] = {}
+    for name, model in spec.models.items():
+        by_version = _rows(spec, base, name)
+        if isinstance(model.reference, str):
+            everything = sorted((pair for rows in by_version.values() for pair in rows), key=lambda pair: pair[0].time)
+            profiles[name, None] = build_profile(name, None, model, everything)
+            continue
+        for version in model.reference:
+            if version not in by_version:
+                seen = ", ".join(by_version)
+                raise UserError(f"files.reference: no rows of {name} version {version!r}; there are {seen}")
+            profiles[name, version] = build_profile(name, version, model, by_version[version])
+    return profiles
+
+
+def _rows(spec: MonitorSpec, base: Path, model: str) -> dict[str, LabelledRows]:
+    """Return the reference's rows in time order, by version."""
+    rows: dict[str, list[tuple[Row, Label | None]]] = defaultdict(list)
+    total, refused = 0, []
+    for prediction_event, feedback_event in reference(spec, base, model):
+        total += 1
+        prediction = decode("predictions", Record(total, -1, None, prediction_event.value), spec)
+        if isinstance(prediction, Prediction) and (problem := task_problem(prediction, spec.models[model])):
+            prediction = Refusal("task", problem)
+        if not isinstance(prediction, Prediction):
+            refused.append(f"row {total}: {getattr(prediction, 'message', 'not a prediction')}")
+            continue
+        label = None
+        if feedback_event is not None:
+            feedback = decode("feedback", Record(total, -1, None, feedback_event.value), spec)
+            if isinstance(feedback, Feedback):
+                label = Label(to_micros(feedback.timestamp), feedback.label, feedback.value, feedback.rating)
+            else:
+                refused.append(f"row {total}: {getattr(feedback, 'message', 'not feedback')}")
+                continue
+        rows[prediction.version].append((row_of(prediction, spec.models[model]), label))
+    if len(refused) > MAX_BAD_SHARE * total:
+        raise UserError(
+            f"files.reference: {len(refused)} of {total} rows of {model} break their contract. The first: {refused[0]}"
+        )
+    return dict(rows)

@@ -1,0 +1,153 @@
+"""`replay`: files in, reports out, no broker. The same level 1 and level 2 as the worker, in one partition.
+
+Same input, same bytes: nothing here reads a clock, and files are written in the order in which level 2 closed panes.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from schemas.event_time import rfc3339
+from schemas.spec import MonitorSpec
+from streams.accounting import adds_up
+from streams.dead_letters import describe
+from streams.errors import UserError
+from streams.files import load_layouts
+from streams.monitoring import MonitorPartition
+from streams.partition import SourcePartition
+from streams.records import ROLES, Destination, Outgoing, Record, Role
+from streams.report import write_report
+from streams.store import Store
+from streams.tables import Tables
+from streams.terminal_report import print_report
+
+CHUNK = 5_000  # events between checkpoints; outputs do not depend on it
+
+FILES: dict[Destination, str] = {
+    "alerts": "alerts.jsonl",
+    "triggers": "triggers.jsonl",
+    "pane_reports": "panes.jsonl",
+    "label_requests": "label_requests.jsonl",
+    "dead_letters": "dead_letters.jsonl",
+}
+
+
+def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False) -> None:
+    """Run the tables of a monitor file through both levels and write what comes of it into `out`.
+
+    Ends with a watermark at the largest event time of all tables, as `send` does: a pane that ends later stays open.
+
+    Raises
+    ------
+    UserError
+        When a table or a profile is missing or damaged, or `out` cannot be written.
+    """
+    layouts = load_layouts(spec, base)
+    tables = Tables(spec, base)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{out}: cannot be made a directory for the reports: {error.strerror}") from error
+    with tempfile.TemporaryDirectory(prefix="streamgauge-") as scratch, _Reports(out) as reports:
+        source = SourcePartition(0, 1, spec, layouts, Store(Path(scratch), durable=False), None)
+        monitors = MonitorPartition(spec, layouts)
+        summaries = 0
+        for chunk in _with_progress(_chunks(tables), tables.rows, progress):
+            for role in ROLES:
+                source.process(role, chunk[role])
+            sending = source.checkpoint()
+            source.sent()
+            records = []
+            for outgoing in sending:
+                if outgoing.destination == "summaries":
+                    records.append(Record(summaries, -1, outgoing.key, outgoing.value, outgoing.headers))
+                    summaries += 1
+                elif outgoing.destination == "dead_letters":
+                    reports.write(outgoing)
+            for output in monitors.process(records):
+                reports.write(output)
+        counts = source.counts()
+        source.close()
+    accounting = {
+        "events": counts,
+        "adds_up": all(adds_up(counts[role]) for role in ROLES),
+        "feedback_rows_without_outcome": tables.not_known_yet,
+        "outputs": reports.counts,
+    }
+    (out / "accounting.json").write_text(json.dumps(accounting, indent=2) + "\n")
+    write_report(out, spec)
+    print_report(Console(), out, spec)
+
+
+def _chunks(tables: Tables) -> Iterator[dict[Role, list[Record]]]:
+    """Yield the events of the tables, then a watermark for both topics."""
+    offsets: dict[Role, int] = dict.fromkeys(ROLES, 0)
+    chunk: dict[Role, list[Record]] = {role: [] for role in ROLES}
+    size = 0
+
+    def put(role: Role, key: bytes | None, value: bytes) -> None:
+        chunk[role].append(Record(offsets[role], -1, key, value))
+        offsets[role] += 1
+
+    for event in tables.stream():
+        put(event.role, event.key, event.value)
+        size += 1
+        if size == CHUNK:
+            yield chunk
+            chunk, size = {role: [] for role in ROLES}, 0
+    for role in ROLES:
+        put(role, None, msgspec.json.encode({"type": "watermark", "timestamp": rfc3339(tables.end)}))
+    yield chunk
+
+
+def _with_progress(
+    chunks: Iterator[dict[Role, list[Record]]], total: int, shown: bool
+) -> Iterator[dict[Role, list[Record]]]:
+    if not shown:
+        yield from chunks
+        return
+    columns = (TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TextColumn("events"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("replay", total=total)
+        for chunk in chunks:
+            yield chunk
+            bar.advance(task, sum(len(records) for records in chunk.values()))
+
+
+class _Reports:
+    """The JSON Lines files; made empty first, so that no line of an earlier run is left."""
+
+    def __init__(self, out: Path) -> None:
+        self.counts = dict.fromkeys(FILES, 0)
+        self._out = out
+        self._stack = ExitStack()
+        self._files: dict[Destination, IO[bytes]] = {}
+
+    def write(self, outgoing: Outgoing) -> None:
+        """Append an output to its file."""
+        value = outgoing.value or b""
+        if outgoing.destination == "dead_letters":
+            value = describe(outgoing).model_dump_json().encode()
+        self._files[outgoing.destination].write(value + b"\n")
+        self.counts[outgoing.destination] += 1
+
+    def __enter__(self) -> Self:
+        for destination, name in FILES.items():
+            try:
+                self._files[destination] = self._stack.enter_context((self._out / name).open("wb"))
+            except OSError as error:
+                raise UserError(f"{self._out / name}: cannot be written: {error.strerror}") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()

@@ -1,0 +1,185 @@
+"""What people act on, in words: episodes (a change from its start to its recovery) and triggers. For page and terminal."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from schemas.alert import Alert, Severity
+from schemas.event_time import Micros, to_micros
+from schemas.spec import ModelSpec, Task
+from schemas.trigger import Evidence, RetrainingTrigger
+from streams.report_text import alert_unit, clean, length, moment, number, plural, ratio_text, title_of, value_text
+
+HOW = {
+    "full": "Train a new model on these rows.",
+    "warm_start": "Warm start: go on from the present model with these rows; they are few for a training from nothing.",
+    "promote_challenger": "Promote the challenger that has been learning beside the champion.",
+}
+POLICIES = {
+    "ad_hoc": "somebody asked for it",
+    "schedule": "the schedule",
+    "drift": "the drift policy",
+    "performance": "the performance policy",
+}
+
+
+@dataclass
+class Episode:
+    """The alerts of one change."""
+
+    alerts: list[Alert] = field(default_factory=list)
+
+    @property
+    def first(self) -> Alert:
+        """The alert that it began with."""
+        return self.alerts[0]
+
+    @property
+    def severity(self) -> Severity:
+        """The gravest of its alerts."""
+        return "alarm" if any(alert.severity == "alarm" for alert in self.alerts) else self.first.severity
+
+    @property
+    def since(self) -> Micros:
+        """Estimated start of the change, as first told."""
+        return to_micros(self.first.since)
+
+    @property
+    def known(self) -> Micros:
+        """When it was first told."""
+        return to_micros(self.first.time)
+
+    @property
+    def recovered(self) -> Micros | None:
+        """When it was over, or None while it lasts."""
+        last = self.alerts[-1]
+        return to_micros(last.time) if last.severity == "recovered" else None
+
+    @property
+    def told(self) -> Alert:
+        """The alert that says most: the last one before the recovery."""
+        return next((alert for alert in reversed(self.alerts) if alert.severity != "recovered"), self.first)
+
+
+class Fact(NamedTuple):
+    """One thing to know about a trigger."""
+
+    name: str
+    text: str
+    details: list[str]
+
+
+class Movement(NamedTuple):
+    """What moved: the same value before and after."""
+
+    what: str
+    before: str
+    after: str
+
+
+def episodes(alerts: list[Alert]) -> list[Episode]:
+    """Return the changes that `alerts` speak of: alarms first, then by their start."""
+    found: dict[tuple[str, str, str], Episode] = {}
+    for alert in alerts:
+        found.setdefault((alert.model, alert.version, alert.episode), Episode()).alerts.append(alert)
+    return sorted(found.values(), key=lambda e: (e.severity != "alarm", e.known, e.since, e.first.id))
+
+
+def subject(signal: str, feature: str | None, segment: str | None) -> str:
+    """Return what a signal is about: its name, and the feature or segment."""
+    return title_of(signal) + "".join(f" of {clean(part)}" for part in (feature, segment) if part)
+
+
+def movement(found: Alert | Evidence, task: Task | None) -> Movement | None:
+    """Return the value before and after, or None where they are not known."""
+    if found.value is None or found.reference is None:
+        return None
+    unit = alert_unit(found.signal, task)
+    return Movement(
+        subject(found.signal, found.feature, found.segment),
+        value_text(found.reference, unit),
+        value_text(found.value, unit),
+    )
+
+
+def certainty(evidence: float | None, budget: str | None) -> str:
+    """Return how sure an alert is, in words."""
+    if evidence is None:
+        return "An early notice: this detector promises no rate of false alarms."
+    promised = f" Of false ones at most {clean(budget)} are expected, over all signals together." if budget else ""
+    return f"Evidence {ratio_text(evidence)}, where 1 is enough.{promised}"
+
+
+def trigger_facts(trigger: RetrainingTrigger, spec: ModelSpec | None) -> list[Fact]:
+    """Return what a trigger says: since when, how sure, what waiting costs, what to train on and how."""
+    task = None if spec is None else spec.task
+    facts = [Fact("Since", moment(trigger.since), [f"decided {moment(trigger.time)} by {POLICIES[trigger.policy]}"])]
+    if trigger.evidence:
+        strongest = max(trigger.evidence, key=lambda each: each.evidence or 0.0)
+        budget = str(spec.false_alarms) if spec else None
+        others = [_evidence(each, task) for each in trigger.evidence]
+        facts.append(Fact("How sure", certainty(strongest.evidence, budget), others))
+    if trigger.waiting is not None:
+        facts.append(_waiting(trigger, task))
+    data = trigger.train_on
+    slices = [
+        f"{clean(each.segment)}: {plural(each.rows, 'labelled row')} ({clean(each.reason)})" for each in data.slices
+    ]
+    window = f"Predictions from {moment(data.window.start)} to {moment(data.window.end)}"
+    facts.append(
+        Fact(
+            "Train on",
+            f"{window}: {plural(data.labelled_rows, 'labelled row')}.",
+            [*(f"must be in: {text}" for text in slices), *_offsets(trigger)],
+        )
+    )
+    facts.append(Fact("How", HOW[trigger.how], _challenger(trigger, task)))
+    return facts
+
+
+def _evidence(found: Evidence, task: Task | None) -> str:
+    moved = movement(found, task)
+    what = subject(found.signal, found.feature, found.segment)
+    change = f" {moved.before} → {moved.after}" if moved else ""
+    sure = "" if found.evidence is None else f", evidence {ratio_text(found.evidence)}"
+    return f"{what}{change} over {plural(found.n, 'row')} since {moment(found.since)}{sure}"
+
+
+def _waiting(trigger: RetrainingTrigger, task: Task | None) -> Fact:
+    waiting = trigger.waiting
+    assert waiting is not None
+    excess = number(waiting.excess_loss_per_day)
+    what = f"{excess} more errors" if task in ("binary", "multiclass") else f"{excess} more of the loss, summed,"
+    text = f"{what} a day than the baseline allows."
+    if waiting.cost_per_day is not None:
+        text = f"{number(waiting.cost_per_day)} a day, in the unit of costs.loss: {text}"
+    return Fact("Waiting costs", text, [f"at {number(waiting.predictions_per_day)} predictions a day"])
+
+
+def _challenger(trigger: RetrainingTrigger, task: Task | None) -> list[str]:
+    losses = trigger.challenger or {}
+    if not {"challenger", "champion"} <= losses.keys():
+        return []
+    unit = alert_unit("champion_loss", task)
+    champion, challenger = losses["champion"], losses["challenger"]
+    verdict = "better than" if challenger < champion else "no better than"
+    rows = f" on {number(losses['rows'])} recent rows" if "rows" in losses else ""
+    return [
+        f"the challenger that learns along is {verdict} the champion: loss {value_text(challenger, unit)} "
+        f"against {value_text(champion, unit)}{rows}"
+    ]
+
+
+def _offsets(trigger: RetrainingTrigger) -> list[str]:
+    topics = trigger.provenance.get("offsets")
+    lines = []
+    for topic, partitions in topics.items() if isinstance(topics, dict) else ():
+        for partition, offsets in partitions.items() if isinstance(partitions, dict) else ():
+            if isinstance(offsets, list | tuple) and len(offsets) == 2:
+                lines.append(f"offsets of {clean(str(topic))}[{clean(str(partition))}]: {offsets[0]} to {offsets[1]}")
+    more = len(lines) - 4
+    return lines if more <= 0 else [*lines[:4], f"and {more} more partitions; see provenance in triggers.jsonl"]
+
+
+def lag(episode: Episode) -> str:
+    """Return how long after its start the change was told."""
+    return length(max(episode.known - episode.since, 0))

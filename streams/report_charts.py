@@ -1,0 +1,338 @@
+"""Charts of the report as inline SVG: lines over event time, evidence, and strips of coloured cells.
+
+An SVG is stretched to any width (its strokes are not), and all text stands beside it as HTML, so that it can be read on
+a phone. Text of strangers reaches the SVG escaped, everything else in it is numbers.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from markupsafe import Markup, escape
+
+from schemas.event_time import Micros
+from streams.report_axes import FLOOR, Tick, TimeAxis, ValueAxis, evidence_axis, value_axis
+from streams.report_series import LIMIT, Bucket, Series
+from streams.report_text import Unit, clean, moment, plural, ratio_text, value_text
+
+SMALL = 120  # buckets in a small chart
+Kind = Literal["alarm", "notice", "recovered", "trigger", "since"]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that happened at a moment."""
+
+    kind: Kind
+    when: Micros
+    text: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A series in a chart; `style` 0 to 3 picks colour and dashes."""
+
+    series: Series
+    label: str
+    style: int = 0
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What the template needs to draw one chart."""
+
+    title: str
+    description: str
+    svg: Markup
+    size: Literal["large", "medium", "small", "evidence"]
+    x_ticks: list[Tick] = field(default_factory=list)
+    y_ticks: list[Tick] = field(default_factory=list)
+    marks: list[tuple[Kind, float, str]] = field(default_factory=list)
+    legend: list[tuple[str, str]] = field(default_factory=list)
+    tips: str = ""
+    note: str = ""
+    alarmed: bool = False
+
+
+def line_chart(
+    title: str,
+    lines: Sequence[Line],
+    axis: TimeAxis,
+    unit: Unit,
+    *,
+    size: Literal["large", "medium", "small"] = "medium",
+    detail: Literal["panes", "extremes", "means"] = "extremes",
+    reach: int = 0,
+    marks: Sequence[Mark] = (),
+    least: float = 0.0,
+    top: float | None = None,
+    note: str = "",
+) -> Chart:
+    """Return a chart of values over event time.
+
+    Parameters
+    ----------
+    detail
+        What stands behind the line: each pane, the area between smallest and largest pane, or nothing.
+    reach
+        The line is a mean over so many buckets to both sides, weighted by rows.
+    least, top
+        Smallest height of the value axis, and a value that it holds in any case, so that several charts share it.
+    """
+    drawn = [(line, line.series.in_order(SMALL if size == "small" else LIMIT)) for line in lines]
+    means = [_moving_mean(buckets, reach) for _, buckets in drawn]
+    levels = sorted({(name, value) for line in lines for name, value in _levels(line.series)})
+    values = [value for each in means for value in each.values()] + [value for _, value in levels]
+    if detail != "means":
+        values += [v for _, buckets in drawn for b in buckets for v in (b.low, b.high, b.guess) if v is not None]
+    scale = value_axis(values if top is None else [*values, top], least)
+    parts = [_unknown(drawn, axis), *(_changed(mark, axis) for mark in marks if mark.kind == "since")]
+    parts += [f'<path class="level {name}" d="M0 {scale.y(value)}H1000"/>' for name, value in levels]
+    legend = []
+    for (line, buckets), mean in zip(drawn, means, strict=True):
+        style = f"s{line.style}"
+        if detail == "panes":
+            parts.append(_path(f"{style} pane", buckets, axis, scale, lambda b: b.mean))
+            legend.append((f"{style} pane", f"{line.label}, each pane"))
+        elif detail == "extremes":
+            parts.append(_band(style, buckets, axis, scale))
+        parts.append(_path(style, buckets, axis, scale, lambda b, mean=mean: mean.get(b.start)))
+        parts.append(_path("guess", buckets, axis, scale, lambda b: b.guess))
+        parts.append(_fired(buckets, axis, scale, mean))
+        legend.append((style, _mean_label(reach, buckets) if detail == "panes" else line.label))
+    legend += [(f"level {name}", f"{name} {value_text(value, unit)}") for name, value in levels]
+    if any(bucket.unknown for _, buckets in drawn for bucket in buckets):
+        legend.append(("unknown", "unknown"))
+    return Chart(
+        title=title,
+        description=_describe(lines, unit),
+        svg=_svg(title, parts),
+        size=size,
+        x_ticks=axis.ticks() if size != "small" else [],
+        y_ticks=_y_ticks(scale, unit, 2 if size == "small" else 4),
+        marks=[(mark.kind, axis.percent(mark.when), mark.text) for mark in marks if mark.kind != "since"],
+        legend=legend,
+        tips=_tips(drawn, axis, unit),
+        note=note,
+        alarmed=any(line.series.alarms for line in lines),
+    )
+
+
+def evidence_chart(title: str, lines: Sequence[Line], axis: TimeAxis) -> Chart:
+    """Return a chart of the weighted wealth of e-detectors on a logarithmic axis; they fire at 1."""
+    drawn = [(line, line.series.in_order()) for line in lines]
+    scale = evidence_axis(max((line.series.evidence or 0.0 for line in lines), default=0.0))
+    fires = scale.y(1.0)
+    parts = [
+        _unknown(drawn[:1], axis),
+        f'<rect class="fires" x="0" y="0" width="1000" height="{fires}"/>',
+        f'<path class="level fires" d="M0 {fires}H1000"/>',
+    ]
+    for line, buckets in reversed(drawn):
+        parts.append(_path(f"s{line.style}", buckets, axis, scale, lambda b: b.evidence))
+        over = [b for b in buckets if b.evidence is not None and b.evidence >= 1]
+        parts.append(_dots("fired", [(axis.x(_middle(b)), scale.y(b.evidence or 0.0)) for b in over]))
+    peak = max((line.series.evidence or 0.0 for line in lines), default=0.0)
+    legend = [("level fires", "fires at 1"), *((f"s{line.style}", line.label) for line, _ in drawn[:2])]
+    return Chart(
+        title=title,
+        description=f"Largest evidence {ratio_text(peak)}; a detector fires at 1.",
+        svg=_svg(title, parts),
+        size="evidence",
+        x_ticks=axis.ticks(),
+        y_ticks=[
+            Tick(100 - scale.y(value), ("≤ " if value == FLOOR else "") + f"{value:,.10g}") for value in scale.values()
+        ],
+        legend=legend,
+        tips=_evidence_tips(drawn, axis),
+    )
+
+
+def strip(title: str, series: Series, axis: TimeAxis) -> Markup:
+    """Return a row of cells, darker the further a share lies above its reference; grey where it is unknown."""
+    cells: list[list[float | str]] = []
+    fired = []
+    for bucket in series.in_order(SMALL):
+        left, right = axis.x(bucket.start), axis.x(bucket.end)
+        shade = _shade(bucket, series.reference)
+        if bucket.alarms:
+            fired.append((left + right) / 2)
+        if cells and cells[-1][2] == shade and abs(float(cells[-1][1]) - left) < 0.2:
+            cells[-1][1] = right
+        else:
+            cells.append([left, right, shade])
+    parts = [
+        f'<rect class="{shade}" x="{left}" y="0" width="{round(float(right) - float(left), 1)}" height="100"/>'
+        for left, right, shade in cells
+    ]
+    parts.append(_dots("fired", [(round(x, 1), 50.0) for x in fired]))
+    return _svg(title, parts)
+
+
+SHADES = ((0.001, "h0"), (0.01, "h1"), (0.05, "h2"), (0.2, "h3"), (0.5, "h4"), (2.0, "h5"))
+"""Cell colours by how far the share lies above the reference, each up to the bound."""
+
+
+def _shade(bucket: Bucket, reference: float | None) -> str:
+    if bucket.high is None:
+        return "hu"
+    above = bucket.high - (reference or 0.0)
+    return next((name for bound, name in SHADES if above < bound), "h5")
+
+
+def _levels(series: Series) -> list[tuple[str, float]]:
+    levels = [("reference", series.reference), ("baseline", series.baseline)]
+    return [(name, value) for name, value in levels if value is not None]
+
+
+def _svg(title: str, parts: Iterable[str]) -> Markup:
+    inner = "".join(parts)
+    return Markup(
+        '<svg viewBox="0 0 1000 100" preserveAspectRatio="none" role="img" focusable="false">'
+        f"<title>{escape(clean(title))}</title>{inner}</svg>"
+    )
+
+
+def _middle(bucket: Bucket) -> Micros:
+    return (bucket.start + bucket.end) // 2
+
+
+def _runs(
+    buckets: Sequence[Bucket], axis: TimeAxis, value: Callable[[Bucket], float | None]
+) -> Iterable[list[tuple[Bucket, float]]]:
+    """Yield stretches without a hole: a line never crosses what nobody knows."""
+    hole = (axis.end - axis.start) / 400
+    run: list[tuple[Bucket, float]] = []
+    for bucket in buckets:
+        here = value(bucket)
+        if run and (here is None or bucket.start - run[-1][0].end > hole):
+            yield run
+            run = []
+        if here is not None:
+            run.append((bucket, here))
+    if run:
+        yield run
+
+
+def _path(
+    css: str,
+    buckets: Sequence[Bucket],
+    axis: TimeAxis,
+    scale: ValueAxis,
+    value: Callable[[Bucket], float | None],
+) -> str:
+    drawn, alone = [], []
+    for run in _runs(buckets, axis, value):
+        points = [(axis.x(_middle(bucket)), scale.y(here)) for bucket, here in run]
+        if len(points) == 1:
+            alone.append(points[0])
+        else:
+            drawn.append("M" + "L".join(f"{x:g} {y:g}" for x, y in points))
+    line = f'<path class="line {css}" d="{"".join(drawn)}"/>' if drawn else ""
+    return line + _dots(css, alone)
+
+
+def _dots(css: str, points: Sequence[tuple[float, float]]) -> str:
+    """Return round dots: lines of no length with round ends, since circles would be stretched."""
+    if not points:
+        return ""
+    return f'<path class="dot {css}" d="{"".join(f"M{x:g} {y:g}h0" for x, y in points)}"/>'
+
+
+def _band(css: str, buckets: Sequence[Bucket], axis: TimeAxis, scale: ValueAxis) -> str:
+    """Return the area between smallest and largest pane where a bucket holds several panes."""
+    areas = []
+    for run in _runs(buckets, axis, lambda b: b.mean if b.panes > 1 else None):
+        upper = [(axis.x(_middle(b)), scale.y(b.high or 0.0)) for b, _ in run]
+        lower = [(axis.x(_middle(b)), scale.y(b.low or 0.0)) for b, _ in reversed(run)]
+        if len(run) > 1:
+            areas.append("M" + "L".join(f"{x:g} {y:g}" for x, y in [*upper, *lower]) + "Z")
+    return f'<path class="band {css}" d="{"".join(areas)}"/>' if areas else ""
+
+
+def _fired(buckets: Sequence[Bucket], axis: TimeAxis, scale: ValueAxis, means: dict[Micros, float]) -> str:
+    return _dots(
+        "fired",
+        [(axis.x(_middle(b)), scale.y(means[b.start])) for b in buckets if b.alarms and b.start in means],
+    )
+
+
+def _mean_label(reach: int, buckets: Sequence[Bucket]) -> str:
+    if not reach:
+        return "mean"
+    return f"mean of {2 * reach + 1} panes" if all(b.panes == 1 for b in buckets) else "moving mean"
+
+
+def _changed(mark: Mark, axis: TimeAxis) -> str:
+    x = axis.x(mark.when)
+    area = f'<rect class="changed" x="{x}" y="0" width="{round(1000 - x, 1)}" height="100"/>'
+    return f'{area}<path class="since" d="M{x} 0V100"/>'
+
+
+def _unknown(drawn: Sequence[tuple[Line, list[Bucket]]], axis: TimeAxis) -> str:
+    """Return grey where the first line of the chart is unknown throughout a bucket."""
+    stretches: list[list[float]] = []
+    for bucket in drawn[0][1] if drawn else ():
+        if bucket.mean is not None or not bucket.unknown:
+            continue
+        left, right = axis.x(bucket.start), axis.x(bucket.end)
+        if stretches and left - stretches[-1][1] < 0.2:
+            stretches[-1][1] = right
+        else:
+            stretches.append([left, right])
+    return "".join(
+        f'<rect class="unknown" x="{left}" y="0" width="{round(right - left, 1)}" height="100"/>'
+        for left, right in stretches
+    )
+
+
+def _moving_mean(buckets: Sequence[Bucket], reach: int) -> dict[Micros, float]:
+    means = {}
+    for place, bucket in enumerate(buckets):
+        if bucket.mean is None:
+            continue
+        near = buckets[max(place - reach, 0) : place + reach + 1]
+        means[bucket.start] = sum(b.total for b in near) / sum(b.weight for b in near)
+    return means
+
+
+def _y_ticks(scale: ValueAxis, unit: Unit, count: int) -> list[Tick]:
+    return [Tick(round(100 - scale.y(value), 2), value_text(value, unit)) for value in scale.values(count)]
+
+
+def _describe(lines: Sequence[Line], unit: Unit) -> str:
+    parts = []
+    for line in lines:
+        series = line.series
+        known = series.panes - series.unknown
+        text = f"{line.label}: mean {value_text(series.mean, unit)}, latest {value_text(series.latest, unit)}"
+        text += f", {known:,} of {series.panes:,} panes known"
+        fired = f", fired {plural(series.alarms, 'time')}" if series.alarms else ""
+        parts.append(text + fired)
+    return "; ".join(parts) + "."
+
+
+def _tips(drawn: Sequence[tuple[Line, list[Bucket]]], axis: TimeAxis, unit: Unit) -> str:
+    """Return what is said at each place, a line each: `place|text`."""
+    texts: dict[Micros, list[str]] = {}
+    for line, buckets in drawn:
+        for bucket in buckets:
+            name = f"{line.label} " if len(drawn) > 1 else ""
+            if bucket.mean is not None:
+                said = f"{name}{value_text(bucket.mean, unit)}"
+            elif bucket.unknown:
+                said = f"{name}unknown: {bucket.reason}" if bucket.reason else f"{name}unknown"
+            else:
+                continue
+            texts.setdefault(bucket.start, [f"{moment(bucket.start)} · n {bucket.n:,}"]).append(said)
+    return "\n".join(f"{axis.x(start):g}|{clean(' · '.join(said))}" for start, said in sorted(texts.items()))
+
+
+def _evidence_tips(drawn: Sequence[tuple[Line, list[Bucket]]], axis: TimeAxis) -> str:
+    texts: dict[Micros, tuple[float, str]] = {}
+    for line, buckets in drawn:
+        for bucket in buckets:
+            here = bucket.evidence
+            if here is not None and here > texts.get(bucket.start, (-1.0, ""))[0]:
+                texts[bucket.start] = (here, f"{moment(bucket.start)} · {line.label} {ratio_text(here)}")
+    return "\n".join(f"{axis.x(start):g}|{clean(text)}" for start, (_, text) in sorted(texts.items()))

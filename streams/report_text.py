@@ -1,0 +1,141 @@
+"""Words and numbers of the reports: moments, lengths of time, values with their units, names of signals.
+
+Shared by the page and the terminal. Texts of strangers (feature values, versions) pass through `clean`.
+"""
+
+import re
+from datetime import datetime
+from typing import Literal
+
+from schemas.event_time import SECOND, Micros, from_micros, to_micros
+from schemas.spec import Task
+
+Unit = Literal["share", "number", "ms", "seconds", "count"]
+
+SHARES = frozenset(
+    {
+        "error_rate",
+        "rating_loss",
+        "rating",
+        "accuracy",
+        "precision",
+        "recall",
+        "label_coverage",
+        "estimated_accuracy",
+        "estimate_error",
+        "missing",
+        "invalid",
+        "out_of_range",
+        "unseen",
+        "unexpected_features",
+        "latency",
+    }
+)
+"""Signals whose values lie in [0, 1] and are read as per cent."""
+
+_TITLES = {
+    "feature_drift": "drift (PSI)",
+    "prediction_drift": "drift of the prediction (PSI)",
+    "label_coverage": "label coverage",
+    "latency": "slow predictions",
+    "champion_loss": "champion",
+    "challenger_loss": "challenger",
+    "absolute_error": "mean absolute error",
+    "unexpected_features": "rows with undeclared features",
+    "volume": "predictions in a pane",
+}
+
+# C0 and C1 controls drive terminals; bidirectional marks make a line read as something else.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """Return `text` on one line, without characters that control a terminal or the direction of writing."""
+    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text.replace("\n", " ").replace("\t", " "))
+
+
+def title_of(signal: str) -> str:
+    """Return the name of a signal in words; a signal that nobody entered here is called what it is called."""
+    return _TITLES.get(signal) or clean(signal).replace("_", " ")
+
+
+def unit_of(signal: str, task: Task | None) -> Unit:
+    """Return the unit of a signal's readings."""
+    if signal in SHARES:
+        return "share"
+    if signal in ("challenger_loss", "champion_loss") and task in ("binary", "multiclass"):
+        return "share"
+    if signal == "volume":
+        return "count"
+    if signal.startswith("latency_"):
+        return "ms"
+    return "seconds" if signal.startswith("label_delay") else "number"
+
+
+def alert_unit(signal: str, task: Task | None) -> Unit:
+    """Return the unit of an alert's values: a drift alert speaks of a share, its readings of PSI."""
+    return "share" if signal in ("feature_drift", "prediction_drift") else unit_of(signal, task)
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return `value` with at least `digits` significant digits, thousands apart, never in powers of ten."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 10 ** (digits - 1):
+        return f"{value:,.0f}"
+    if abs(value) < 1e-4:
+        return f"{value:.0e}" if abs(value) < 1e-9 else f"{value:.10f}".rstrip("0").rstrip(".")
+    text = f"{value:#.{digits}g}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def value_text(value: float | None, unit: Unit) -> str:
+    """Return `value` in its unit."""
+    if value is None:
+        return "–"
+    if unit == "share":
+        return f"{number(100 * value)} %"
+    if unit == "ms":
+        return f"{number(value)} ms"
+    if unit == "seconds":
+        return length(round(value * SECOND))
+    return f"{value:,.0f}" if unit == "count" else number(value)
+
+
+def ratio_text(value: float) -> str:
+    """Return an evidence: 0.004, 1.3, 26; beyond a thousand nobody is any surer."""
+    if value > 1_000:
+        return "over 1,000"
+    return "under 0.001" if 0 < value < 1e-3 else number(value)
+
+
+def moment(when: datetime | Micros) -> str:
+    """Return a moment in UTC to the minute; a midnight without its time."""
+    micros = when if isinstance(when, int) else to_micros(when)
+    utc = from_micros(micros)
+    text = f"{utc:%Y-%m-%d}" if utc.year >= 1000 else utc.date().isoformat()
+    if micros % (60 * SECOND):
+        return f"{text} {utc:%H:%M:%S}"
+    return text if utc.hour == utc.minute == 0 else f"{text} {utc:%H:%M}"
+
+
+def length(micros: Micros) -> str:
+    """Return a length of time with at most two units: 7 d, 1 d 12 h, 35 s."""
+    units = (("d", 86_400 * SECOND), ("h", 3_600 * SECOND), ("min", 60 * SECOND), ("s", SECOND))
+    if micros < 0:
+        return f"-{length(-micros)}"
+    if micros < SECOND:
+        return "0 s" if micros == 0 else f"{micros / 1_000:.3g} ms"
+    for place, (name, size) in enumerate(units):
+        if micros >= size or size == SECOND:
+            whole, rest = divmod(micros, size)
+            if place + 1 == len(units) or whole >= 10:
+                return f"{round(micros / size):,} {name}"
+            smaller, smaller_size = units[place + 1]
+            return f"{whole} {name}" + (f" {rest // smaller_size} {smaller}" if rest >= smaller_size else "")
+    raise AssertionError  # the last unit always answers
+
+
+def plural(count: int, word: str) -> str:
+    """Return `count` with its noun: 1 alarm, 1,200 rows."""
+    return f"{count:,} {word}" + ("" if count == 1 else "es" if word.endswith("ss") else "s")

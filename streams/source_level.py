@@ -1,0 +1,178 @@
+"""Level 1 on Kafka: a `SourcePartition` for each source partition this worker owns, fed from both of its topics."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from time import time
+from typing import Protocol
+
+from faust.types import TP
+
+from schemas.event_time import SECOND, Micros
+from schemas.kafka_spec import Topics
+from streams import metrics
+from streams.compacted import newest_by_key
+from streams.errors import Stopped
+from streams.log_reader import Range
+from streams.messages import WatermarkMessage, decode_message
+from streams.publisher import Publisher
+from streams.records import ALL_PARTITIONS, ROLES, Outgoing, Record, Role
+
+log = logging.getLogger(__name__)
+
+
+class Source(Protocol):
+    """What this module needs of a `streams.partition.SourcePartition`."""
+
+    position: dict[Role, int | None]
+    rebuild: dict[Role, tuple[int | None, int]]
+
+    @property
+    def urgent(self) -> bool:
+        """Whether others wait for something in the outbox."""
+        ...
+
+    def rebuilt(self) -> None:
+        """Note that the offsets in `rebuild` were fed."""
+        ...
+
+    def process(self, role: Role, records: Sequence[Record]) -> None:
+        """Take a chunk."""
+        ...
+
+    def idle(self, role: Role) -> None:
+        """Note silence."""
+        ...
+
+    def checkpoint(self) -> list[Outgoing]:
+        """Write the state and return the outbox."""
+        ...
+
+    def sent(self) -> None:
+        """Note that the outbox is durable."""
+        ...
+
+    def counts(self) -> dict[Role, dict[str, int]]:
+        """Return the accounting."""
+        ...
+
+    def close(self) -> None:
+        """Close the store."""
+        ...
+
+
+Open = Callable[[int, bytes | None], Source]
+ReadCompacted = Callable[[str, Sequence[int]], Awaitable[dict[int, list[Record]]]]
+ReadRanges = Callable[[Mapping[TP, Range]], AsyncIterator[tuple[TP, list[Record]]]]
+
+
+class SourceLevel:
+    """Level 1. Both topics of one partition are owned together or not at all."""
+
+    name = "1"
+
+    def __init__(
+        self, topics: Topics, open_source: Open, read: ReadCompacted, read_ranges: ReadRanges, publisher: Publisher
+    ) -> None:
+        self.topics = (topics.predictions, topics.feedback)
+        self._roles: dict[str, Role] = {getattr(topics, role): role for role in ROLES}
+        self._progress = topics.progress
+        self._open = open_source
+        self._read = read
+        self._read_ranges = read_ranges
+        self._publisher = publisher
+        self._sources: dict[int, Source] = {}
+        self._dirty: set[int] = set()
+        self._times: dict[int, dict[Role, Micros]] = {}
+        """What each partition last told level 2 of its event time."""
+
+    async def open(self, owned: frozenset[TP], kept: frozenset[TP]) -> Mapping[TP, int | None]:
+        """Open the local store of each new partition, or start from its progress record."""
+        partitions = {tp.partition for tp in owned}
+        for topic in self.topics:
+            if {tp.partition for tp in owned if tp.topic == topic} != partitions:
+                raise Stopped(
+                    f"topics {' and '.join(self.topics)}: the group assigned their partitions to different workers, so "
+                    "they cannot be joined. Give them the same number of partitions, and all workers the same version"
+                )
+        keep = {tp.partition for tp in kept}
+        for partition in [p for p in self._sources if p not in keep]:
+            self._sources.pop(partition).close()
+            self._times.pop(partition, None)
+        new = sorted(partitions - self._sources.keys())
+        progress = await self._read(self._progress, new)
+        for partition in new:
+            newest = newest_by_key(progress.get(partition, ())).get(str(partition).encode())
+            self._sources[partition] = self._open(partition, newest.value if newest is not None else None)
+        await self._rebuild(new)
+        for partition in new:
+            log.info("source partition %d opened at %s", partition, self._sources[partition].position)
+        # What a store holds in its outbox may not have been sent: the first checkpoint sends it.
+        self._dirty = partitions
+        return {tp: self._sources[tp.partition].position[self._roles[tp.topic]] for tp in owned}
+
+    async def _rebuild(self, partitions: Sequence[int]) -> None:
+        """Feed partitions without a local store what they must see again."""
+        ranges = {
+            TP(topic, partition): self._sources[partition].rebuild[role]
+            for partition in partitions
+            for topic, role in self._roles.items()
+            if role in self._sources[partition].rebuild
+        }
+        if ranges:
+            log.info("reading again, for want of a local store: %s", ranges)
+            async for tp, records in self._read_ranges(ranges):
+                self._sources[tp.partition].process(self._roles[tp.topic], records)
+                await asyncio.sleep(0)  # health checks want an answer
+        for partition in {tp.partition for tp in ranges}:
+            self._sources[partition].rebuilt()
+
+    def process(self, tp: TP, records: Sequence[Record]) -> None:
+        """Take a chunk of one topic of a partition."""
+        self._dirty.add(tp.partition)
+        self._sources[tp.partition].process(self._roles[tp.topic], records)
+
+    def idle(self, tp: TP) -> None:
+        """Tell the partition that one of its topics is silent."""
+        self._dirty.add(tp.partition)
+        self._sources[tp.partition].idle(self._roles[tp.topic])
+
+    @property
+    def urgent(self) -> bool:
+        """Whether a pane is ready to be sent."""
+        return any(self._sources[partition].urgent for partition in self._dirty)
+
+    async def checkpoint(self) -> None:
+        """Write each changed partition's transaction, send all outboxes, and note that they are sent."""
+        changed, self._dirty = sorted(self._dirty), set()
+        outgoing = [one for partition in changed for one in self._sources[partition].checkpoint()]
+        await self._publisher.send(one for one in outgoing if one.destination != "progress")
+        # A progress record says that what came before it need not be sent again.
+        await self._publisher.send(one for one in outgoing if one.destination == "progress")
+        self._note_times(outgoing)
+        for partition in changed:
+            self._sources[partition].sent()
+
+    def _note_times(self, outgoing: Iterable[Outgoing]) -> None:
+        for one in outgoing:
+            if one.destination == "summaries" and one.partition == ALL_PARTITIONS and one.value is not None:
+                message = decode_message(Record(0, 0, one.key, one.value))
+                if isinstance(message, WatermarkMessage):
+                    self._times[message.partition] = message.times
+
+    def publish_metrics(self) -> None:
+        """Publish the accounting of each partition, and how far behind the clock its watermark is."""
+        now = time()
+        for partition, source in self._sources.items():
+            counts, times = source.counts(), self._times.get(partition, {})
+            for topic, role in self._roles.items():
+                metrics.set_accounting(topic, partition, counts.get(role, {}))
+                if role in times:
+                    metrics.WATERMARK_LAG.labels(topic, partition).set(now - times[role] / SECOND)
+
+    def close(self) -> None:
+        """Close all stores."""
+        for source in self._sources.values():
+            source.close()
+        self._sources.clear()
+        self._dirty.clear()

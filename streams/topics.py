@@ -1,0 +1,218 @@
+"""Creates the topics of a monitor, and says what is wrong with those that are there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource
+
+from schemas.event_time import format_duration
+from schemas.kafka_spec import Topics
+from schemas.spec import MonitorSpec
+from streams.client import reaching
+from streams.errors import UserError
+from streams.security import kafka_python_settings
+
+SOURCES = ("predictions", "feedback")
+COMPACTED = ("progress", "snapshots")
+MILLISECOND = 1_000  # microseconds
+DAY = 86_400_000  # milliseconds
+ENVELOPE = 65_536
+"""What a dead letter adds to the event it carries: its headers."""
+COMPACTION_LAG = 3_600_000
+"""Milliseconds for which a compacted topic keeps every record: a worker that is reading one is never overtaken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as it is on the broker."""
+
+    name: str
+    partitions: int
+    replication: int
+    configs: Mapping[str, str]
+
+    @property
+    def policy(self) -> set[str]:
+        """`delete`, `compact`, or both."""
+        return {part.strip() for part in self.configs.get("cleanup.policy", "delete").split(",") if part.strip()}
+
+    @property
+    def retention(self) -> int | None:
+        """Milliseconds for which records are kept; None is for ever."""
+        kept = int(self.configs.get("retention.ms", 7 * DAY))
+        return None if kept < 0 else kept
+
+    @property
+    def max_message(self) -> int:
+        """Largest batch the broker takes, in bytes."""
+        return int(self.configs.get("max.message.bytes", 1_048_588))
+
+
+def create(spec: MonitorSpec, base: Path) -> list[str]:
+    """Create the topics that are missing and return their names; those that are there stay as they are.
+
+    A missing partner of an existing topic gets its number of partitions.
+    """
+    with reaching(spec.kafka):
+        admin = _admin(spec, base)
+        try:
+            found = _describe(admin, spec)
+            missing = {name: role for role, name in _names(spec).items() if role not in found}
+            wanted = {name: _wanted(spec, role, found) for name, role in missing.items()}
+            if wanted:
+                admin.create_topics(wanted, wait_for_metadata=True)
+        finally:
+            admin.close()
+    return list(wanted)
+
+
+def check(spec: MonitorSpec, base: Path) -> list[str]:
+    """Return what is wrong with the topics: where, what, and what to do. An empty list is good."""
+    with reaching(spec.kafka):
+        admin = _admin(spec, base)
+        try:
+            found = _describe(admin, spec)
+        finally:
+            admin.close()
+    return problems(spec, found)
+
+
+def require(spec: MonitorSpec, base: Path) -> None:
+    """Raise UserError where `check` finds something."""
+    found = check(spec, base)
+    if found:
+        raise UserError("\n".join(found))
+
+
+def partition_counts(spec: MonitorSpec, base: Path) -> dict[str, int]:
+    """Return how many partitions each topic has, by name."""
+    with reaching(spec.kafka):
+        admin = _admin(spec, base)
+        try:
+            return {topic.name: topic.partitions for topic in _describe(admin, spec).values()}
+        finally:
+            admin.close()
+
+
+def problems(spec: MonitorSpec, found: Mapping[str, Topic]) -> list[str]:
+    """Judge topics, given by the field of `Topics` that names them."""
+    names = _names(spec)
+    lines = [
+        f"kafka.topics.{role}: topic {name} does not exist; make it with: streamgauge topics create"
+        for role, name in names.items()
+        if role not in found
+    ]
+    for role, partner, why in (
+        ("feedback", "predictions", "the join needs the same number"),
+        ("progress", "predictions", "each source partition has its own"),
+        ("snapshots", "summaries", "each partition of summaries has its own"),
+    ):
+        if role in found and partner in found and found[role].partitions != found[partner].partitions:
+            lines.append(
+                f"topic {found[partner].name} has {found[partner].partitions} partitions and {found[role].name} has "
+                f"{found[role].partitions}: {why}. Create {found[role].name} again"
+            )
+    for role, topic in found.items():
+        lines += _cleanup(role, topic)
+    lines += _retention(spec, found)
+    letters = found.get("dead_letters")
+    for role in SOURCES:
+        if letters is not None and role in found and letters.max_message < found[role].max_message + ENVELOPE:
+            lines.append(
+                f"topic {letters.name}: max.message.bytes {letters.max_message} is too small for an event of "
+                f"{found[role].name} (up to {found[role].max_message}) with its headers: set it to "
+                f"{found[role].max_message + ENVELOPE} or more"
+            )
+            break
+    return lines
+
+
+def _cleanup(role: str, topic: Topic) -> list[str]:
+    if role in COMPACTED and topic.policy != {"compact"}:
+        found = ",".join(sorted(topic.policy))
+        return [f"topic {topic.name}: cleanup.policy is {found}, which deletes state still needed: set it to compact"]
+    if role not in COMPACTED and "compact" in topic.policy:
+        return [
+            f"topic {topic.name}: cleanup.policy is {','.join(sorted(topic.policy))}, which drops records of the same "
+            "key: set it to delete"
+        ]
+    return []
+
+
+def _retention(spec: MonitorSpec, found: Mapping[str, Topic]) -> list[str]:
+    name, model = max(spec.models.items(), key=lambda item: item[1].label_horizon + item[1].lateness)
+    needed = (model.label_horizon + model.lateness) // MILLISECOND
+    lines = []
+    for role in SOURCES:
+        topic = found.get(role)
+        if topic is not None and topic.retention is not None and topic.retention < needed:
+            lines.append(
+                f"topic {topic.name}: retention.ms {topic.retention} "
+                f"({format_duration(topic.retention * MILLISECOND)}) is shorter than label_horizon and lateness of "
+                f"model {name} ({format_duration(needed * MILLISECOND)}): a new owner of a partition could not rebuild "
+                f"its join. Set it to {needed} or more"
+            )
+    return lines
+
+
+def _wanted(spec: MonitorSpec, role: str, found: Mapping[str, Topic]) -> dict[str, object]:
+    partners = {
+        "predictions": ("feedback", "progress"),
+        "feedback": ("predictions", "progress"),
+        "progress": SOURCES,
+        "summaries": ("snapshots",),
+        "snapshots": ("summaries",),
+    }.get(role, ())
+    partitions = next((found[one].partitions for one in partners if one in found), spec.kafka.partitions)
+    return {
+        "num_partitions": partitions if partners else (1 if role == "commands" else spec.kafka.partitions),
+        "replication_factor": spec.kafka.replication,
+        "configs": _configs(spec, role, found),
+    }
+
+
+def _configs(spec: MonitorSpec, role: str, found: Mapping[str, Topic]) -> dict[str, str]:
+    if role in COMPACTED:
+        return {
+            "cleanup.policy": "compact",
+            "min.compaction.lag.ms": str(COMPACTION_LAG),
+            "segment.ms": str(DAY),
+            "min.cleanable.dirty.ratio": "0.1",
+        }
+    configs = {"cleanup.policy": "delete"}
+    horizon = max(model.label_horizon + model.lateness for model in spec.models.values()) // MILLISECOND
+    if role in (*SOURCES, "summaries"):
+        configs["retention.ms"] = str(max(7 * DAY, horizon * 3 // 2))
+    if role in ("alerts", "triggers", "pane_reports", "label_requests"):
+        configs["retention.ms"] = str(max(90 * DAY, horizon))
+    if role == "dead_letters":
+        largest = max((found[one].max_message for one in SOURCES if one in found), default=1_048_588)
+        configs["max.message.bytes"] = str(largest + ENVELOPE)
+    return configs
+
+
+def _admin(spec: MonitorSpec, base: Path) -> KafkaAdminClient:
+    return KafkaAdminClient(**kafka_python_settings(spec.kafka, base), bootstrap_timeout_ms=10_000)
+
+
+def _names(spec: MonitorSpec) -> dict[str, str]:
+    return {role: getattr(spec.kafka.topics, role) for role in Topics.model_fields}
+
+
+def _describe(admin: KafkaAdminClient, spec: MonitorSpec) -> dict[str, Topic]:
+    roles = {name: role for role, name in _names(spec).items()}
+    there = sorted(roles.keys() & set(admin.list_topics()))
+    if not there:
+        return {}
+    configs = admin.describe_configs([ConfigResource("TOPIC", name) for name in there], config_filter="all")["topic"]
+    return {
+        roles[topic["name"]]: Topic(
+            topic["name"],
+            len(topic["partitions"]),
+            min((len(part["replica_nodes"]) for part in topic["partitions"]), default=0),
+            {key: entry["value"] for key, entry in configs[topic["name"]].items() if entry["value"] is not None},
+        )
+        for topic in admin.describe_topics(there)
+    }

@@ -1,0 +1,131 @@
+"""`streamgauge watch`: shows alerts and triggers as they come, each once by its id."""
+
+import json
+import sys
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+
+from schemas.spec import MonitorSpec
+from streams.client import consumer, partitions, reaching
+from streams.errors import UserError
+
+SEEN = 100_000  # ids kept, oldest out first: what comes again after so many others is shown again
+POLL_MS = 500
+
+_STYLES = {"alarm": "bold red", "notice": "yellow", "recovered": "green", "trigger": "bold magenta"}
+
+
+def watch(spec: MonitorSpec, base: Path, *, as_json: bool = False, from_beginning: bool = False) -> None:
+    """Follow both topics until interrupted.
+
+    Parameters
+    ----------
+    as_json
+        Write each event as one JSON line, as it stands on the topic, instead of for people.
+    from_beginning
+        Start with the oldest event there is, instead of with what comes from now on.
+
+    Raises
+    ------
+    UserError
+        When a topic is missing or the broker cannot be reached.
+    """
+    topics = {spec.kafka.topics.alerts: "alert", spec.kafka.topics.triggers: "trigger"}
+    show = _json_line if as_json else _Screen()
+    with reaching(spec.kafka):
+        counts = partitions(spec.kafka, base, list(topics))
+        for name, count in counts.items():
+            if count is None:
+                raise UserError(
+                    f"topic {name} does not exist at {spec.kafka.bootstrap}: streamgauge topics create MONITOR"
+                )
+        parts = [TopicPartition(name, number) for name, count in counts.items() for number in range(count or 0)]
+        with consumer(spec.kafka, base) as client:
+            for topic, event, value in _follow(client, parts, from_beginning=from_beginning):
+                show(topics[topic], event, value)
+
+
+def _follow(
+    client: KafkaConsumer, parts: list[TopicPartition], *, from_beginning: bool
+) -> Iterator[tuple[str, dict[str, Any], bytes]]:
+    """Yield (topic, event, its bytes) without end, each id once."""
+    client.assign(parts)
+    if from_beginning:
+        client.seek_to_beginning(*parts)
+    else:
+        for part, end in client.end_offsets(parts).items():
+            client.seek(part, end)  # at once: an event that comes before the first poll belongs to "from now on"
+    seen: OrderedDict[str, None] = OrderedDict()
+    while True:
+        records = [record for batch in client.poll(timeout_ms=POLL_MS).values() for record in batch]
+        for record in sorted(records, key=lambda record: record.timestamp):  # stable: a partition keeps its order
+            event = _parse(record.value)
+            if event is None:
+                continue
+            id = str(event.get("id"))
+            if id in seen:
+                continue
+            seen[id] = None
+            if len(seen) > SEEN:
+                seen.popitem(last=False)
+            yield record.topic, event, record.value
+
+
+def _parse(value: bytes | None) -> dict[str, Any] | None:
+    """Return the event, or None for what is none: nothing but workers writes here, and a stranger stops nothing."""
+    try:
+        event = json.loads(value or b"null")
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _json_line(_kind: str, event: dict[str, Any], value: bytes) -> None:
+    line = value.decode() if b"\n" not in value else json.dumps(event, ensure_ascii=False)
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+class _Screen:
+    """Writes an event as two or three lines that fit on a narrow terminal."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console(highlight=False)
+
+    def __call__(self, kind: str, event: dict[str, Any], _value: bytes) -> None:
+        from rich.padding import Padding
+        from rich.text import Text
+
+        severity = "trigger" if kind == "trigger" else str(event.get("severity", "alert"))
+        head = Text.assemble(
+            f"{_short(event.get('time'))}  ",
+            (f"{'RETRAIN' if kind == 'trigger' else severity.upper():<9}", _STYLES.get(severity, "")),
+            f"  {event.get('model')} {event.get('version')}",
+        )
+        self._console.print(head)
+        lines = _trigger_lines(event) if kind == "trigger" else (event.get("summary"), event.get("action"))
+        for line, style in zip(lines, ("", "dim"), strict=True):
+            if line:
+                self._console.print(Padding(Text(str(line), style=style), (0, 0, 0, 2)))
+
+
+def _trigger_lines(event: dict[str, Any]) -> tuple[str, str]:
+    train_on = event.get("train_on") or {}
+    window = train_on.get("window") or {}
+    rows = train_on.get("labelled_rows")
+    return str(event.get("reason", "")), (
+        f"Train on {_short(window.get('start'))} to {_short(window.get('end'))}, {rows} labelled rows "
+        f"({event.get('how')}); id {event.get('id')}"
+    )
+
+
+def _short(time: object) -> str:
+    """Return an RFC 3339 time without its `T`, seconds of zero and zone: all of ours are in UTC."""
+    text = str(time).removesuffix("Z").replace("T", " ")
+    return text.removesuffix(":00") if text.count(":") == 2 else text

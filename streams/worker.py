@@ -1,0 +1,116 @@
+"""`streamgauge worker`: level 1 and level 2 on Faust and Kafka, in one process. Wiring only; no logic of the monitor.
+
+Read on in `streams.lane`: it says in which order state, output and commits are written. `streams.faust_worker` is what
+is left of Faust, `streams.transport` how chunks come in.
+"""
+
+import fcntl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from faust.types import TP
+
+from schemas.event_time import SECOND
+from schemas.spec import MonitorSpec
+from streams.command_level import CommandLevel
+from streams.compacted import read_partitions
+from streams.errors import UserError
+from streams.faust_worker import FaustWorker, new_app
+from streams.files import load_layouts
+from streams.health import HealthServer
+from streams.lane import Lane
+from streams.log_reader import read_ranges
+from streams.logs import log_to_stderr
+from streams.monitor_level import MonitorLevel
+from streams.monitoring import MonitorPartition
+from streams.partition import SourcePartition
+from streams.publisher import Publisher
+from streams.security import aiokafka_settings
+from streams.source_level import SourceLevel
+from streams.topics import partition_counts, require
+
+
+def run(
+    spec: MonitorSpec,
+    base: Path,
+    data_dir: Path,
+    *,
+    http_host: str,
+    http_port: int,
+    log_level: str,
+    instance_id: str | None = None,
+) -> int:
+    """Run a worker until SIGTERM or SIGINT; return 0.
+
+    Parameters
+    ----------
+    base
+        Directory of the monitor file: relative paths in it start here.
+    data_dir
+        Local stores; one directory for each worker.
+    instance_id
+        Names this worker in the group for good (static membership): a restart within the session timeout moves no
+        partitions. Two workers must not share one.
+
+    Raises
+    ------
+    UserError
+        When the topics do not fit the monitor file, or a file is missing.
+    Stopped
+        When the worker could not go on; the message says why.
+    """
+    log_to_stderr(log_level)
+    require(spec, base)
+    with owned_directory(data_dir):
+        return build(spec, base, data_dir, http_host, http_port, instance_id).run()
+
+
+@contextmanager
+def owned_directory(path: Path) -> Iterator[None]:
+    """Keep `path` for this process; the lock goes when the process does, however it ends.
+
+    Raises
+    ------
+    UserError
+        When another worker has it, or it cannot be written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        handle = (path / "lock").open("a")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}: give --data-dir a directory that can be written") from None
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(f"{path}: in use by another worker: give each its own --data-dir") from None
+        yield
+
+
+def build(
+    spec: MonitorSpec, base: Path, data_dir: Path, http_host: str, http_port: int, instance_id: str | None
+) -> FaustWorker:
+    """Return a worker, not yet started, whose three lanes are the monitor."""
+    topics, counts = spec.kafka.topics, partition_counts(spec, base)
+    layouts = load_layouts(spec, base)
+    app = new_app(spec.kafka, base, data_dir, instance_id)
+    publisher = Publisher(lambda: app.producer, topics, counts.__getitem__)
+    settings = aiokafka_settings(spec.kafka, base)
+    read = partial(read_partitions, settings)
+
+    def open_source(partition: int, progress: bytes | None) -> SourcePartition:
+        path = data_dir / spec.kafka.group / f"{topics.predictions}-{partition}"
+        return SourcePartition.open(partition, counts[topics.predictions], spec, layouts, path, progress)
+
+    async def committed(partitions: Iterable[TP]) -> dict[TP, int | None]:
+        return dict(await app.consumer.committed(partitions))
+
+    idle_after = spec.limits.idle_after / SECOND
+    lanes = [
+        Lane(SourceLevel(topics, open_source, read, partial(read_ranges, settings), publisher), idle_after),
+        Lane(MonitorLevel(topics, lambda: MonitorPartition(spec, layouts), read, publisher), idle_after),
+        Lane(CommandLevel(topics, spec.models, committed, publisher), idle_after),
+    ]
+    return FaustWorker(app, lanes, HealthServer(lanes, http_host, http_port))

@@ -1,0 +1,113 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.kafka_spec import KafkaSpec, Topics
+from schemas.spec import MonitorSpec
+from streams.errors import UserError
+from streams.topics import Topic, check, create, partition_counts, problems, require
+
+from .broker import Kafka
+
+BASE = Path()
+DAY = 86_400_000
+
+
+def spec(bootstrap: str, prefix: str, **kafka: Any) -> MonitorSpec:
+    return MonitorSpec.model_validate(
+        {
+            "kafka": {
+                "bootstrap": bootstrap,
+                "group": prefix,
+                "topics": {role: f"{prefix}-{role}" for role in Topics.model_fields},
+                **kafka,
+            },
+            "models": {
+                "credit": {
+                    "task": "binary",
+                    "positive_label": "1",
+                    "features": {"age": "numeric"},
+                    "pane": "1d",
+                    "label_horizon": "30d",
+                    "false_alarms": "1 per 90d",
+                    "reference": "credit.profile.json",
+                }
+            },
+        }
+    )
+
+
+def test_what_create_makes_passes_check_and_create_works_twice(kafka: Kafka, unique: str) -> None:
+    monitor = spec(kafka.bootstrap, unique, partitions=3)
+    assert len(create(monitor, BASE)) == len(Topics.model_fields)
+    assert check(monitor, BASE) == []
+    require(monitor, BASE)
+    assert create(monitor, BASE) == []
+    counts = partition_counts(monitor, BASE)
+    assert counts[f"{unique}-predictions"] == counts[f"{unique}-progress"] == counts[f"{unique}-snapshots"] == 3
+
+
+def test_a_missing_partner_gets_the_partitions_of_the_topic_that_is_there(kafka: Kafka, unique: str) -> None:
+    kafka.create(f"{unique}-predictions", 5, retention_ms=str(60 * DAY))
+    monitor = spec(kafka.bootstrap, unique)
+    create(monitor, BASE)
+    counts = partition_counts(monitor, BASE)
+    assert counts[f"{unique}-feedback"] == counts[f"{unique}-progress"] == 5
+    assert counts[f"{unique}-summaries"] == 4
+    assert check(monitor, BASE) == []
+
+
+def test_topics_that_do_not_exist_are_named_with_the_command_that_makes_them(kafka: Kafka, unique: str) -> None:
+    monitor = spec(kafka.bootstrap, unique)
+    found = check(monitor, BASE)
+    assert len(found) == len(Topics.model_fields)
+    assert all("make it with: streamgauge topics create" in line for line in found)
+    with pytest.raises(UserError, match=f"topic {unique}-feedback does not exist"):
+        require(monitor, BASE)
+
+
+def test_topics_that_do_not_fit_each_other_are_refused(kafka: Kafka, unique: str) -> None:
+    kafka.create(f"{unique}-predictions", 2, cleanup_policy="compact")
+    kafka.create(f"{unique}-feedback", 3, retention_ms=str(DAY))
+    kafka.create(f"{unique}-progress", 2)
+    kafka.create(f"{unique}-snapshots", 1, cleanup_policy="compact,delete")
+    kafka.create(f"{unique}-summaries", 2, cleanup_policy="compact")
+    monitor = spec(kafka.bootstrap, unique)
+    create(monitor, BASE)
+    found = "\n".join(check(monitor, BASE))
+    for expected in (
+        f"topic {unique}-predictions has 2 partitions and {unique}-feedback has 3: the join needs the same number",
+        f"topic {unique}-summaries has 2 partitions and {unique}-snapshots has 1",
+        f"topic {unique}-predictions: cleanup.policy is compact, which drops records",
+        f"topic {unique}-summaries: cleanup.policy is compact, which drops records",
+        f"topic {unique}-progress: cleanup.policy is delete, which deletes state",
+        f"topic {unique}-snapshots: cleanup.policy is compact,delete, which deletes state",
+        f"topic {unique}-feedback: retention.ms {DAY} (1d) is shorter than label_horizon and lateness of model credit",
+    ):
+        assert expected in found
+
+
+def test_a_broker_that_is_not_there_is_a_users_error(unique: str) -> None:
+    with pytest.raises(UserError, match=r"no broker answers at 127.0.0.1:1 "):
+        check(spec("127.0.0.1:1", unique), BASE)
+
+
+def topic(role: str, partitions: int = 1, **configs: str) -> Topic:
+    policy = "compact" if role in ("progress", "snapshots") else "delete"
+    wide = {"cleanup.policy": policy, "retention.ms": "-1", "max.message.bytes": "2000000"}
+    return Topic(role, partitions, 1, {**wide, **{key.replace("_", "."): value for key, value in configs.items()}})
+
+
+def test_a_dead_letter_must_fit_into_its_topic() -> None:
+    monitor = spec("localhost:9092", "p")
+    found = {role: topic(role) for role in Topics.model_fields}
+    (line,) = problems(monitor, found)
+    assert "topic dead_letters: max.message.bytes 2000000 is too small" in line
+    assert "set it to 2065536 or more" in line
+    assert problems(monitor, {**found, "dead_letters": topic("dead_letters", max_message_bytes="2065536")}) == []
+
+
+def test_records_kept_for_ever_are_kept_long_enough() -> None:
+    assert topic("predictions").retention is None
+    assert KafkaSpec().partitions

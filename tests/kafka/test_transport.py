@@ -1,0 +1,282 @@
+import importlib
+import inspect
+import re
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from faust.types import TP
+
+from streams.errors import Stopped
+from streams.transport import PRIVATE_SEAMS, Chunk, ChunkScheduler, Guard
+
+from .broker import Broker, Kafka, Process, until
+
+PARTITIONS = 3
+WORKER = Path(__file__).with_name("copying_worker.py")
+Start = Callable[..., Process]
+
+
+class Fetched:
+    def __init__(self, offset: int, size: int = 10) -> None:
+        self.topic, self.partition, self.offset, self.timestamp = "t", 0, offset, 0
+        self.key, self.value, self.headers = None, b"x" * size, ()
+
+
+def copied(kafka: Kafka, group: str) -> set[str]:
+    return set(kafka.read_by_id(f"{group}-alerts"))
+
+
+def expected_ids(count: int, role: str, start: int = 0) -> set[str]:
+    return {f"{role}-{p}-{offset}" for p in range(PARTITIONS) for offset in range(start, count)}
+
+
+@pytest.fixture
+def group(kafka: Kafka, unique: str) -> str:
+    for role in ("predictions", "feedback"):
+        kafka.create(f"{unique}-{role}", PARTITIONS)
+    kafka.create(f"{unique}-progress", PARTITIONS, cleanup_policy="compact")
+    kafka.create(f"{unique}-alerts")
+    return unique
+
+
+@pytest.fixture
+def copier(start: Start, broker: str, group: str, tmp_path: Path) -> Start:
+    def begin(name: str = "a", pause: float = 0.0, idle_after: float = 3600.0, instance: str = "") -> Process:
+        data = str(tmp_path / f"data-{name}")
+        return start([sys.executable, str(WORKER), broker, group, data, instance, str(pause), str(idle_after)], name)
+
+    return begin
+
+
+def fill(kafka: Kafka, group: str, count: int, roles: tuple[str, ...] = ("predictions", "feedback")) -> None:
+    with kafka.producer() as producer:
+        for role in roles:
+            for partition in range(PARTITIONS):
+                for number in range(count):
+                    producer.send(f"{group}-{role}", b"%d" % number, partition=partition)
+
+
+def pages(process: Process) -> Callable[[str], tuple[int, str]]:
+    base = until(lambda: re.search(r"health and metrics on (http://\S+)", process.tail(1000)), "the health server")[1]
+
+    def get(page: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"{base}/{page}", timeout=5) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    return get
+
+
+# The seams, without a broker
+
+
+@pytest.mark.parametrize("seam", PRIVATE_SEAMS)
+def test_the_private_seams_exist(seam: str) -> None:
+    path = seam.split(".")
+    for length in range(len(path) - 1, 0, -1):
+        try:
+            found = importlib.import_module(".".join(path[:length]))
+        except ModuleNotFoundError:
+            continue
+        for name in path[length:]:
+            found = getattr(found, name)
+        assert callable(found)
+        return
+    pytest.fail(f"{seam} is gone")
+
+
+def test_faust_still_seeks_through_our_method_when_partitions_are_assigned() -> None:
+    from faust.tables.recovery import Recovery
+    from faust.transport.consumer import Consumer
+
+    assert "consumer.perform_seek()" in inspect.getsource(Recovery._resume_streams)
+    assert "on_rebalance_complete.send()" in inspect.getsource(Recovery._resume_streams)
+    assert "self.seek_to_committed()" in inspect.getsource(Consumer.perform_seek)
+    assert "self.scheduler.iterate(" in inspect.getsource(Consumer.getmany)
+
+
+def test_chunks_are_capped_and_partitions_take_turns() -> None:
+    a, b = TP("t", 0), TP("t", 1)
+    scheduler = ChunkScheduler(max_records=2, max_bytes=100)
+    scheduler.position({a: 0, b: 5})
+    order = [
+        (tp.partition, [record.offset for record in carrier.value.records])
+        for tp, carrier in scheduler.iterate({a: [Fetched(i) for i in range(5)], b: [Fetched(5), Fetched(6, 200)]})
+    ]
+    assert order == [(0, [0, 1]), (1, [5]), (0, [2, 3]), (1, [6]), (0, [4])]
+    assert scheduler.next == {a: 5, b: 7}
+
+
+def test_a_chunk_covers_the_holes_before_it() -> None:
+    tp = TP("t", 0)
+    scheduler = ChunkScheduler()
+    scheduler.position({tp: 3})
+    ((_, carrier),) = scheduler.iterate({tp: [Fetched(5), Fetched(9)]})
+    assert (carrier.value.start, carrier.value.end, carrier.value.holes) == (3, 10, 5)
+    assert carrier.offset == 9
+
+
+def chunk(start: int, end: int) -> Chunk:
+    return Chunk(start, end, [Fetched(offset) for offset in range(start, end)])  # type: ignore[misc]
+
+
+def test_the_guard_stops_when_a_chunk_was_lost_on_the_way() -> None:
+    tp, guard = TP("t", 0), Guard()
+    guard.position({tp: 0})
+    guard.admit(tp, chunk(0, 5))
+    with pytest.raises(Stopped, match="offsets 5 to 9 were fetched and did not arrive"):
+        guard.admit(tp, chunk(10, 12))
+
+
+def test_the_guard_drops_what_was_seen_and_what_is_not_ours() -> None:
+    tp, guard = TP("t", 0), Guard()
+    guard.position({tp: 3})
+    assert [record.offset for record in guard.admit(tp, chunk(0, 5)) or ()] == [3, 4]
+    assert guard.admit(tp, chunk(0, 5)) is None
+    assert guard.admit(TP("t", 1), chunk(0, 5)) is None
+
+
+# The seams, on Apache Kafka
+
+
+def test_a_quiet_topic_flows_at_once(kafka: Kafka, group: str, copier: Start) -> None:
+    copier()
+    fill(kafka, group, 1)
+    until(lambda: copied(kafka, group) >= expected_ids(1, "predictions"), "single records to come through")
+
+
+def test_every_record_comes_through_kill_9(kafka: Kafka, group: str, copier: Start) -> None:
+    count = 12_000
+    fill(kafka, group, count, ("predictions",))
+    fill(kafka, group, 500, ("feedback",))
+    wanted = expected_ids(count, "predictions") | expected_ids(500, "feedback")
+    for cut in (0.1, 0.4, 0.7):
+        process = copier(pause=0.2, instance="one")
+        until(
+            lambda cut=cut: sum(kafka.committed(group).values()) > cut * len(wanted),
+            f"{cut:.0%} to be done",
+            60,
+        )
+        process.kill()
+    process = copier(instance="one")
+    until(lambda: copied(kafka, group) == wanted, "every record", 60, pause=0.5)
+    assert process.stop() == 0, process.tail()
+
+
+def test_workers_come_and_go(kafka: Kafka, group: str, copier: Start) -> None:
+    """A second worker joins, is killed, the first ends on SIGTERM and a third takes over: nothing is missing."""
+    count = 12_000
+    fill(kafka, group, count, ("predictions",))
+    wanted = expected_ids(count, "predictions")
+    first = copier("a", pause=0.2)
+    until(lambda: "reading on" in first.tail() or "generation" in first.tail(), "the first worker to be assigned")
+    second = copier("b", pause=0.2)
+    until(lambda: "generation" in second.tail(), "the second worker to be assigned")
+    until(lambda: re.search(r"generation .*predictions\[\d", second.tail()), "the second worker to own a partition")
+    second.kill()
+    third = copier("c")
+    until(lambda: "generation" in third.tail(), "the third worker to be assigned", 40)
+    assert first.stop() == 0, first.tail()
+    until(lambda: copied(kafka, group) == wanted, "every record", 60, pause=0.5)
+
+
+def test_a_broker_that_dies_and_comes_back(own_broker: Broker, kafka: Kafka, group: str, copier: Start) -> None:
+    """The worker may end, and is then started again as an orchestrator would; nothing is missing."""
+    count = 12_000
+    fill(kafka, group, count, ("predictions",))
+    wanted = expected_ids(count, "predictions")
+    process = copier(pause=0.1, instance="one")
+    until(lambda: sum(kafka.committed(group).values()) > 0, "the worker to have begun", 60)
+    own_broker.stop(kill=True)
+    own_broker.start()
+    for _ in range(5):
+        running = process.process
+        until(lambda one=running: one.poll() is not None or copied(kafka, group) == wanted, "the rest", 60, pause=0.5)
+        if copied(kafka, group) == wanted:
+            return
+        process = copier(pause=0.1, instance="one")
+    assert copied(kafka, group) == wanted
+
+
+def test_the_state_and_not_the_commit_says_where_to_read_on(kafka: Kafka, group: str, copier: Start) -> None:
+    fill(kafka, group, 100, ("predictions",))
+    for partition in range(PARTITIONS):
+        with kafka.producer() as producer:
+            producer.send(
+                f"{group}-progress",
+                b'{"predictions": 40, "feedback": null}',
+                key=b"%d" % partition,
+                partition=partition,
+            )
+    kafka.commit(group, f"{group}-predictions", dict.fromkeys(range(PARTITIONS), 70))
+    copier()
+    until(lambda: copied(kafka, group) == expected_ids(100, "predictions", 40), "records from offset 40 on")
+
+
+def test_a_state_ahead_of_the_log_stops_the_worker(kafka: Kafka, group: str, copier: Start) -> None:
+    with kafka.producer() as producer:
+        producer.send(f"{group}-progress", b'{"predictions": 40, "feedback": 0}', key=b"0", partition=0)
+    process = copier()
+    assert process.ended() != 0
+    assert "ends at offset 0, but our state has read it up to 40" in process.log.read_text()
+
+
+def test_an_error_ends_the_process_and_repeats_nothing_half_done(kafka: Kafka, group: str, copier: Start) -> None:
+    fill(kafka, group, 10, ("predictions",))
+    with kafka.producer() as producer:
+        producer.send(f"{group}-predictions", b"boom", partition=0)
+    for _ in range(2):
+        process = copier()
+        assert process.ended() != 0
+        assert "ValueError: a record that breaks us" in process.log.read_text()
+    assert not any(name.startswith("predictions-0-10") for name in copied(kafka, group))
+
+
+def test_a_topic_read_to_its_end_and_silent_is_told_once(kafka: Kafka, group: str, copier: Start) -> None:
+    fill(kafka, group, 3, ("predictions",))
+    process = copier(idle_after=1.0)
+    idle = {f"predictions-{p}-idle-3" for p in range(PARTITIONS)}
+    idle |= {f"feedback-{p}-idle-None" for p in range(PARTITIONS)}
+    until(lambda: copied(kafka, group) >= expected_ids(3, "predictions") | idle, "idleness to be told")
+    assert copied(kafka, group) == expected_ids(3, "predictions") | idle
+    assert process.stop() == 0
+
+
+def test_what_a_transaction_took_back_is_not_read(kafka: Kafka, group: str, copier: Start) -> None:
+    with kafka.producer(transactional_id=group) as producer:
+        producer.init_transactions()
+        for number in range(4):
+            producer.begin_transaction()
+            for partition in range(PARTITIONS):
+                producer.send(f"{group}-predictions", b"%d" % number, partition=partition)
+            producer.flush()
+            if number % 2:
+                producer.abort_transaction()
+            else:
+                producer.commit_transaction()
+    process = copier(idle_after=1.0)
+    # Each transaction takes two offsets: the record's and the marker's. The log ends in a marker.
+    wanted = {f"predictions-{p}-{offset}" for p in range(PARTITIONS) for offset in (0, 4, "idle-5")}
+    until(lambda: copied(kafka, group) >= wanted, "committed records, and idleness after the last marker")
+    assert {one for one in copied(kafka, group) if one.startswith("predictions")} == wanted
+    assert process.stop() == 0
+
+
+def test_health_and_metrics(kafka: Kafka, group: str, copier: Start) -> None:
+    fill(kafka, group, 50, ("predictions",))
+    process = copier()
+    get = pages(process)
+    until(lambda: get("readyz") == (200, "ok\n"), "the worker to be ready")
+    assert get("livez") == (200, "ok\n")
+    series = f'streamgauge_lag{{partition="0",topic="{group}-predictions"}} 0.0'
+    until(lambda: series in get("metrics")[1], "the lag to be nothing")
+    text = get("metrics")[1]
+    assert f'streamgauge_position{{partition="0",topic="{group}-predictions"}} 50.0' in text
+    assert f'streamgauge_events{{bin="summarised",partition="0",topic="{group}-predictions"}} 50.0' in text
+    until(lambda: 'streamgauge_checkpoints_total{level="1"}' in get("metrics")[1], "a checkpoint to be counted")

@@ -1,0 +1,245 @@
+"""The command line: every help has an example, and a person's mistake is one message and exit code 2."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from schemas.publish import documents
+from streams.cli import app
+from streams.errors import Stopped
+from streams.send import parse_time
+from streams.token_bucket import TokenBucket
+from streams.watch import _Screen
+
+COMMANDS = [
+    [],
+    ["replay"],
+    ["worker"],
+    ["send"],
+    ["watch"],
+    ["trigger"],
+    ["reference"],
+    ["init"],
+    ["topics"],
+    ["topics", "create"],
+    ["topics", "check"],
+    ["schema"],
+    ["schema", "export"],
+    ["schema", "check"],
+]
+runner = CliRunner()
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    result = runner.invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "80", "NO_COLOR": "1"})
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture
+def monitor(tmp_path: Path) -> Path:
+    path = tmp_path / "monitor.yaml"
+    path.write_text(
+        """
+kafka: {bootstrap: "127.0.0.1:1"}
+models:
+  loan:
+    task: binary
+    positive_label: "1"
+    features: {income: numeric}
+    pane: 1d
+    label_horizon: 30d
+    false_alarms: 1 per 90d
+    reference: loan.profile.json
+files:
+  predictions: {path: none.csv, columns: {prediction_id: id, timestamp: at, label: answer}}
+"""
+    )
+    return path
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_help_has_an_example_that_is_a_real_command(command: list[str]):
+    code, out, _ = run(*command, "--help")
+    assert code == 0
+    _, _, examples = out.partition("Example")
+    assert " ".join(["streamgauge", *command]).strip() in examples
+
+
+def test_every_command_is_listed():
+    def names(group: object, above: tuple[str, ...]) -> set[tuple[str, ...]]:
+        found = {above}
+        for name, command in getattr(group, "commands", {}).items():
+            found |= names(command, (*above, name))
+        return found
+
+    import typer.main
+
+    assert names(typer.main.get_command(app), ()) == {tuple(command) for command in COMMANDS}
+
+
+def test_version():
+    code, out, _ = run("--version")
+    assert code == 0
+    assert out.startswith("streamgauge 0.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["replay", "none.yaml", "--out", "out"], "none.yaml"),
+        (["worker", "none.yaml"], "none.yaml"),
+        (["send", "none.yaml"], "none.yaml"),
+        (["watch", "none.yaml"], "none.yaml"),
+        (["trigger", "none.yaml", "m", "--reason", "r"], "none.yaml"),
+        (["reference", "none.yaml"], "none.yaml"),
+        (["init", "none.csv"], "none.csv"),
+        (["topics", "create", "none.yaml"], "none.yaml"),
+        (["topics", "check", "none.yaml"], "none.yaml"),
+        (["schema", "check", "none.json", "none.json"], "none.json"),
+        (["schema", "check", "none.json"], "OLD NEW"),
+        (["replay", "none.yaml"], "--out"),
+        (["trigger", "none.yaml", "m"], "--reason"),
+        (["send", "none.yaml", "--rate", "0"], "--rate"),
+        (["send", "none.yaml", "--watermark", "now", "--no-watermark"], "one of them"),
+        (["launch"], "launch"),
+    ],
+)
+def test_a_mistake_is_one_message_and_exit_code_2(arguments: list[str], says: str, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(*arguments)
+    assert code == 2, out + err
+    assert says in err
+    assert "Traceback" not in out + err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["trigger", "loam", "--reason", "r"], "did you mean 'loan'"),
+        (["trigger", "loan", "--reason", "x" * 3_000], "--reason"),
+        (["trigger", "loan", "--reason", "r"], "no broker answers at 127.0.0.1:1"),
+        (["watch"], "no broker answers at 127.0.0.1:1"),
+        (["send"], "none.csv"),
+        (["send", "--watermark", "yesterday"], "2026-01-31T12:00:00Z"),
+    ],
+)
+def test_what_cannot_be_done_says_why(arguments: list[str], says: str, monitor: Path, monkeypatch):
+    monkeypatch.setattr("streams.client.BOOTSTRAP_MS", 300)
+    command, *rest = arguments
+    code, out, err = run(command, monitor, *rest)
+    assert (code, "Traceback" in out + err) == (2, False)
+    assert says in err
+
+
+@pytest.mark.parametrize(("error", "expected"), [(Stopped("too many bad events"), 1), (KeyboardInterrupt(), 130)])
+def test_a_stop_on_purpose_is_1_and_ctrl_c_is_130(error: BaseException, expected: int, tmp_path: Path, monkeypatch):
+    def export(_out: Path) -> None:
+        raise error
+
+    monkeypatch.setattr("streams.schema_files.export", export)
+    code, out, err = run("schema", "export", "--out", tmp_path)
+    assert code == expected
+    assert err.strip() == str(error)
+    assert "Traceback" not in out + err
+
+
+def test_schema_export_writes_what_is_published(tmp_path: Path):
+    code, out, _ = run("schema", "export", "--out", tmp_path / "a" / "b")
+    assert code == 0
+    assert {path.name: path.read_text() for path in (tmp_path / "a" / "b").iterdir()} == documents()
+    assert str(len(documents())) in out
+
+
+def test_schema_export_where_nothing_can_be_written(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    code, _, err = run("schema", "export", "--out", tmp_path / "file")
+    assert code == 2
+    assert "--out" in err
+
+
+def test_schema_check_is_0_or_1_and_says_what_breaks(tmp_path: Path):
+    versions = []
+    for number, values in enumerate((["a", "b"], ["a"], ["a", "c"])):
+        versions.append(tmp_path / f"v{number}.json")
+        versions[-1].write_text(json.dumps({"properties": {"kind": {"enum": values}}}))
+    code, out, _ = run("schema", "check", *versions)
+    assert (code, "is BACKWARD compatible" in out) == (0, True)
+    code, out, _ = run("schema", "check", *versions, "--mode", "backward_transitive")
+    assert code == 1
+    assert '$.kind: the old schema allows "b"' in out
+    assert "v0.json" in out
+
+
+def test_schema_check_of_what_is_no_schema(tmp_path: Path):
+    for text in ("{", "[1]", '{"properties": []}'):
+        path = tmp_path / "broken.json"
+        path.write_text(text)
+        code, _, err = run(
+            "schema", "check", path, path if text != '{"properties": []}' else _any(tmp_path), "--mode", "FULL"
+        )
+        assert (code, "broken.json" in err) == (2, True), text
+
+
+def _any(directory: Path) -> Path:
+    path = directory / "any.json"
+    path.write_text('{"type": "object"}')
+    return path
+
+
+def test_help_is_quick_and_loads_no_libraries_of_the_work():
+    code = "import sys, streams.cli; print(sorted({'kafka', 'faust', 'pyarrow', 'river', 'numpy'} & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+    start = time.monotonic()
+    subprocess.run([sys.executable, "-m", "streams.cli", "--help"], check=True, stdout=subprocess.DEVNULL)
+    assert time.monotonic() - start < 5  # about 0.2 s on an idle machine
+
+
+def test_a_closed_pipe_is_quiet(tmp_path: Path):
+    """As `streamgauge ... | head -1` closes it."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "streams.cli", "schema", "export", "--out", str(tmp_path)]
+    process = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert "Traceback" not in process.stderr
+
+
+def test_the_token_bucket_holds_the_rate():
+    now = [0.0]
+    bucket = TokenBucket(50, clock=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
+    for _ in range(501):
+        bucket.take()
+    assert now[0] == pytest.approx(10)
+    now[0] += 3_600  # a pause is not made up for by a burst
+    start = now[0]
+    for _ in range(100):
+        bucket.take()
+    assert now[0] - start > 1.8
+
+
+def test_a_time_is_rfc_3339():
+    assert parse_time("1970-01-01T00:00:01Z") == 1_000_000
+
+
+def test_watch_fits_on_a_narrow_terminal(capsys, monkeypatch):
+    from schemas.examples import EXAMPLES
+
+    monkeypatch.setenv("COLUMNS", "80")
+    screen = _Screen()
+    screen("alert", EXAMPLES["alert"], b"")
+    screen("trigger", EXAMPLES["retraining_trigger"], b"")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "2026-02-19 00:00  ALARM      car_loan 3"
+    assert all(len(line) <= 80 for line in lines)
+    text = " ".join(line.strip() for line in lines)
+    for part in (EXAMPLES["alert"]["summary"], EXAMPLES["alert"]["action"], EXAMPLES["retraining_trigger"]["reason"]):
+        assert part in text
+    assert "Train on 2026-02-10 00:00 to 2026-02-12 00:00, 1200 labelled rows" in text

@@ -1,0 +1,178 @@
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from faust.types import TP
+
+from schemas.kafka_spec import Topics
+from streams.framing import Reassembler, frames
+from streams.monitor_level import MonitorLevel
+from streams.records import Outgoing, Record
+
+TOPICS = Topics()
+TP0 = TP(TOPICS.summaries, 0)
+SIZE = 4
+
+
+class FakeMonitors:
+    """Remembers values; its position is the one after the last record it was given."""
+
+    late: ClassVar[dict[str, int]] = {}
+
+    def __init__(self) -> None:
+        self.position: int | None = None
+        self.values: list[bytes] = []
+        self.changed = False
+
+    def restore(self, model: str, snapshot: bytes) -> None:
+        position, _, text = snapshot.partition(b" ")
+        self.position = int(position)
+        self.values = text.split(b",") if text else []
+
+    def process(self, records: Sequence[Record]) -> list[Outgoing]:
+        for record in records:
+            self.values.append(record.value or b"")
+            self.position = max(self.position or 0, record.offset + 1)
+        self.changed = True
+        return [Outgoing("alerts", b"m", b'{"model":"m","severity":"notice","signal":"s"}')]
+
+    def snapshots(self) -> list[Outgoing]:
+        if not self.changed:
+            return []
+        self.changed = False
+        return [Outgoing("snapshots", b"m", b"%d %b" % (self.position, b",".join(self.values)))]
+
+
+class FakePublisher:
+    """Keeps what was sent, framed small; a snapshots partition can be read back."""
+
+    def __init__(self) -> None:
+        self.sent: list[Outgoing] = []
+
+    async def send(self, outgoing: Iterable[Outgoing], slot: str | None = None) -> None:
+        for one in outgoing:
+            self.sent += frames(one, slot, SIZE) if one.destination == "snapshots" else [one]
+
+    def compacted(self) -> list[Record]:
+        written = [one for one in self.sent if one.destination == "snapshots"]
+        newest = {one.key: (offset, one) for offset, one in enumerate(written)}
+        records = [
+            Record(offset, 0, one.key, one.value, one.headers)
+            for offset, one in sorted(newest.values(), key=lambda e: e[0])
+        ]
+        return Reassembler().add(records)
+
+
+def level(publisher: FakePublisher) -> tuple[MonitorLevel, list[FakeMonitors]]:
+    made: list[FakeMonitors] = []
+
+    def new() -> FakeMonitors:
+        made.append(FakeMonitors())
+        return made[-1]
+
+    async def read(topic: str, partitions: Sequence[int]) -> dict[int, list[Record]]:
+        assert topic == TOPICS.snapshots
+        return {partition: publisher.compacted() for partition in partitions}
+
+    return MonitorLevel(TOPICS, new, read, publisher), made  # type: ignore[arg-type]
+
+
+def framed(value: bytes, start: int) -> list[Record]:
+    sent = frames(Outgoing("summaries", b"m", value), None, SIZE)
+    return [Record(start + index, 0, one.key, one.value, list(one.headers)) for index, one in enumerate(sent)]
+
+
+def test_outputs_are_sent_before_snapshots() -> None:
+    publisher = FakePublisher()
+    subject, _ = level(publisher)
+
+    async def steps() -> None:
+        assert await subject.open(frozenset({TP0}), frozenset()) == {TP0: None}
+        subject.process(TP0, [Record(0, 0, b"m", b"one")])
+        assert subject.urgent
+        await subject.checkpoint()
+        assert not subject.urgent
+
+    asyncio.run(steps())
+    assert [one.destination for one in publisher.sent[:2]] == ["alerts", "snapshots"]
+    assert all(one.partition == 0 for one in publisher.sent if one.destination == "snapshots")
+
+
+def test_a_new_owner_reads_on_where_no_frame_is_missed() -> None:
+    publisher = FakePublisher()
+    subject, _ = level(publisher)
+    whole = framed(b"a long summary", 1)
+    log = [Record(0, 0, b"m", b"one"), *whole[:2], Record(3, 0, b"m", b"two"), *whole[2:]]
+    log = [record._replace(offset=offset) for offset, record in enumerate(log)]
+
+    async def first_owner() -> None:
+        await subject.open(frozenset({TP0}), frozenset())
+        subject.process(TP0, log[:4])
+        await subject.checkpoint()
+
+    async def second_owner() -> list[FakeMonitors]:
+        other, made = level(publisher)
+        (start,) = (await other.open(frozenset({TP0}), frozenset())).values()
+        assert start == 1, "the first frame of the summary that was still coming"
+        other.process(TP0, log[start:])
+        return made
+
+    asyncio.run(first_owner())
+    (monitors,) = asyncio.run(second_owner())
+    assert monitors.values == [b"one", b"two", b"two", b"a long summary"]
+
+
+def test_a_snapshot_broken_off_leaves_the_last_one_whole() -> None:
+    publisher = FakePublisher()
+    subject, _ = level(publisher)
+
+    async def steps() -> Any:
+        await subject.open(frozenset({TP0}), frozenset())
+        for offset, value in enumerate([b"one", b"two", b"three"]):
+            subject.process(TP0, [Record(offset, 0, b"m", value)])
+            await subject.checkpoint()
+        del publisher.sent[-2:]  # the last frame and the position
+        other, made = level(publisher)
+        position = await other.open(frozenset({TP0}), frozenset())
+        return position, made[0].values
+
+    position, values = asyncio.run(steps())
+    assert position == {TP0: 2}
+    assert values == [b"one", b"two"]
+
+
+def test_a_model_without_a_snapshot_is_read_again_from_its_first_summary() -> None:
+    """The others' snapshots are ahead of it; the position is not."""
+    publisher = FakePublisher()
+    subject, made = level(publisher)
+
+    async def steps() -> Any:
+        await subject.open(frozenset({TP0}), frozenset())
+        subject.process(TP0, [Record(offset, 0, b"m", b"x") for offset in range(10)])
+        made[0].position = 4  # what a second model, not yet in any snapshot, needs
+        await subject.checkpoint()
+        other, restored = level(publisher)
+        first = await other.open(frozenset({TP0}), frozenset())
+        restored[0].position = 10  # of the model that has a snapshot
+        other.process(TP0, [Record(offset, 0, b"m", b"x") for offset in range(4, 6)])
+        restored[0].position = 10
+        await other.checkpoint()
+        third, _ = level(publisher)
+        return first, await third.open(frozenset({TP0}), frozenset())
+
+    first, second = asyncio.run(steps())
+    assert first == {TP0: 4}
+    assert second == {TP0: 6}, "not beyond what was read"
+
+
+def test_what_is_kept_reads_on_from_its_last_record() -> None:
+    publisher = FakePublisher()
+    subject, made = level(publisher)
+
+    async def steps() -> Any:
+        await subject.open(frozenset({TP0}), frozenset())
+        subject.process(TP0, [Record(0, 0, b"m", b"one"), *framed(b"long value", 1)[:1]])
+        return await subject.open(frozenset({TP0}), frozenset({TP0}))
+
+    assert asyncio.run(steps()) == {TP0: 2}
+    assert len(made) == 1
