@@ -68,9 +68,9 @@ class EDetector:
     For each bet j and alternative k, with e the pane's e-value and Δt its width, `M ← e (M + Δt / budget)`; the
     detector fires when `weight · mean(M) >= 1`, and M starts again from 0. While every mean stays below its baseline,
     `mean(M) + alarms / weight - t / budget` is a supermartingale: the expected number of alarms in any time T is at
-    most weight · T / budget. Time without a pane earns nothing: credit without evidence would only ever alarm by itself. A
-    bet whose baseline is near 1 can never win, so nothing is staked on it. The change point is the last time that the
-    log wealth of the strongest bet, cut off at 0, was 0.
+    most weight · T / budget. Time without a pane earns nothing: credit without evidence would only ever alarm by
+    itself. A bet whose baseline is near 1 can never win, so nothing is staked on it. The change point is the last time
+    that the log wealth of the strongest bet, cut off at 0, was 0.
 
     References
     ----------

@@ -25,7 +25,7 @@ from schemas.trigger import RetrainingTrigger
 Output = PaneReport | Alert | RetrainingTrigger | LabelRequest
 
 VERSIONS = 32  # of one model that are remembered; the one unseen longest makes room, and says so
-COMMANDS = 10_000  # ids of commands that were carried out
+COMMANDS = 1_000  # newest ids of commands that were carried out
 SMOOTHING = 0.9  # of the PSI that explains an alert: a pane's own is noise
 
 

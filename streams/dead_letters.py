@@ -16,11 +16,13 @@ TOPIC = "__streams.errors.topic"
 PARTITION = "__streams.errors.partition"
 OFFSET = "__streams.errors.offset"
 
+_LATEST = 253_402_300_799_999  # milliseconds: the end of 9999. A producer may set any number as Kafka's timestamp
+
 
 def dead_letter(refusal: Refusal, topic: str, partition: int, record: Record) -> Outgoing:
     """Return the dead letter of a record; its id depends on where the record stood alone."""
     id_ = deterministic_id("dead_letter", topic, partition, record.offset)
-    time = rfc3339(max(record.timestamp, 0) * 1_000)
+    time = rfc3339(min(max(record.timestamp, 0), _LATEST) * 1_000)
     ours = [
         *cloudevent_headers("dead_letter", id_, time, topic),
         (EXCEPTION, refusal.reason.encode()),
@@ -30,7 +32,7 @@ def dead_letter(refusal: Refusal, topic: str, partition: int, record: Record) ->
         (OFFSET, str(record.offset).encode()),
     ]
     names = {name for name, _ in ours}
-    kept = [(name, value) for name, value in record.headers if name not in names]
+    kept = [(name, value or b"") for name, value in record.headers if name not in names]  # Kafka knows null values
     return Outgoing("dead_letters", record.key or b"", record.value, [*kept, *ours])
 
 

@@ -15,6 +15,11 @@ class EventClock(msgspec.Struct):
     times: dict[Role, Micros] = msgspec.field(default_factory=dict)
     idle: list[Role] = msgspec.field(default_factory=list)
 
+    @property
+    def asleep(self) -> bool:
+        """Whether both topics are silent."""
+        return len(self.idle) == len(ROLES)
+
     def advance(self, role: Role, time: Micros) -> None:
         """Note an event time of a topic."""
         self.times[role] = max(self.times.get(role, time), time)

@@ -27,8 +27,8 @@ def frames(outgoing: Outgoing, slot: str | None = None, size: int = FRAME_BYTES)
     Parameters
     ----------
     slot
-        For compacted topics. Each frame then has a key of its own, `key#slot#i`, or compaction would leave the last
-        frame only. A sender alternates between slots, so that half a new value never displaces frames of the last whole one.
+        For compacted topics. Each frame then has a key of its own, `key#slot#i`, or compaction would leave only the
+        last frame. A sender alternates between slots: half a new value displaces no frame of the last whole one.
     """
     value = outgoing.value
     if value is None or len(value) <= size:

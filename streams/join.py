@@ -5,6 +5,7 @@ names them) when f - horizon <= t <= f + lateness. Verdicts depend on that predi
 never on which topic was read first or on when the store dropped a row.
 """
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -24,6 +25,8 @@ class Accepted(NamedTuple):
     row: StoredRow
     traffic: bool
     """Whether it goes into traffic panes; a prediction inside self-contained feedback does not."""
+    known: Micros
+    """Event time at which it was known: its own, or that of the feedback it came in."""
 
 
 class Joined(NamedTuple):
@@ -56,7 +59,7 @@ class Join:
             self._accounting.settle("predictions", "duplicate")
             return []
         self._accounting.settle("predictions", "summarised")
-        outcomes: list[Outcome] = [Accepted(row, traffic=True)]
+        outcomes: list[Outcome] = [Accepted(row, traffic=True, known=row.row.time)]
         waiting = self._store.feedback(key)
         for feedback in waiting:
             outcomes += self._offer(feedback, row)
@@ -117,7 +120,7 @@ class Join:
         twin = self._twin(rows, row)
         outcomes: list[Outcome] = []
         if twin is None:
-            outcomes.append(Accepted(row, traffic=False))
+            outcomes.append(Accepted(row, traffic=False, known=feedback.label.time))
             rows.append(row)
         outcomes += self._offer(feedback, twin or row)
         if not feedback.settled:
@@ -129,7 +132,7 @@ class Join:
 
     def _offer(self, feedback: StoredFeedback, row: StoredRow) -> Iterable[Joined]:
         """Join feedback to a row if it belongs there; settles it, and updates the row."""
-        if (feedback.model or row.model) != row.model or (feedback.version or row.version) != row.version:
+        if not _means(feedback, row):
             return []
         horizon = self._spec.models[row.model].label_horizon
         if not feedback.label.time - horizon <= row.row.time <= feedback.label.time + self._spec.feedback_lateness:
@@ -174,8 +177,9 @@ class Join:
         self._store.queue("row_queue", self._droppable_at(new), key)
 
     def _droppable_at(self, row: StoredRow) -> Micros:
-        # One horizon for labels and duplicates, one more to tell expired feedback from orphaned.
-        return row.row.time + 2 * self._spec.models[row.model].label_horizon
+        # One horizon for labels and duplicates, one more to tell expired feedback from orphaned, which is done when
+        # no prediction of that feedback's can come any more.
+        return row.row.time + 2 * self._spec.models[row.model].label_horizon + self._spec.feedback_lateness
 
     def _drop_feedback(self, key: bytes, time: Micros) -> None:
         kept = []
@@ -189,13 +193,20 @@ class Join:
     def _expired(self, key: bytes, feedback: StoredFeedback) -> bool:
         for row in self._store.rows(key):
             horizon = self._spec.models[row.model].label_horizon
-            if feedback.label.time - 2 * horizon <= row.row.time < feedback.label.time - horizon:
+            age = feedback.label.time - row.row.time
+            if _means(feedback, row) and horizon < age <= 2 * horizon:
                 return True
         return False
 
 
+def _means(feedback: StoredFeedback, row: StoredRow) -> bool:
+    """Say whether feedback is on the model and version of a row, as far as it names them."""
+    return feedback.model in (None, row.model) and feedback.version in (None, row.version)
+
+
 def _number(correction: str) -> float | None:
     try:
-        return float(correction)
+        number = float(correction)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None

@@ -55,7 +55,8 @@ class OpenPanes:
             start = pane_start(stored.row.time, spec)
             key = PaneKey(stored.model, stored.version, "cohort", start)
             if isinstance(outcome, Accepted):
-                cohort[key].append(outcome)
+                if outcome.known < key.due(spec):  # self-contained feedback may come after the judgement
+                    cohort[key].append(outcome)
                 if outcome.traffic:
                     traffic[key._replace(family="traffic")].append(outcome)
             else:

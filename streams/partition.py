@@ -113,6 +113,7 @@ class SourcePartition:
         if not records:
             return
         self._changed = True
+        slept = self._clock.asleep
         self._clock.speak(role)
         outcomes: list[Outcome] = []
         for record in records:
@@ -121,6 +122,8 @@ class SourcePartition:
         self.position[role] = records[-1].offset + 1
         self._join.sweep()
         self._close_panes()
+        if slept:  # level 2 waits for this partition again
+            self._tell_watermark()
 
     def idle(self, role: Role) -> None:
         """Note that a topic was read to its end and stays silent: it follows the other one until it speaks again.
@@ -132,7 +135,7 @@ class SourcePartition:
             return
         self._changed = True
         self._close_panes()
-        if len(self._clock.idle) == len(ROLES):
+        if self._clock.asleep:
             for summary in self._panes:
                 self._outbox.put(summary_message(summary, self.partition, self._through()))
             self._tell_watermark()
@@ -198,8 +201,8 @@ class SourcePartition:
     def _check(self, fingerprint: str) -> None:
         if fingerprint != self._fingerprint:
             raise Stopped(
-                f"source partition {self.partition}: its state was made with another monitor file or "
-                "reference profile. Restore that one, or start afresh with another kafka.group and other names for the summaries, "
+                f"source partition {self.partition}: its state was made with another monitor file or reference "
+                "profile. Restore that one, or begin afresh: another kafka.group, and other names for the summaries, "
                 "progress and snapshots topics"
             )
 
@@ -286,7 +289,7 @@ class SourcePartition:
             partition=self.partition,
             partitions=self._partitions,
             times=dict(self._clock.times),
-            idle=len(self._clock.idle) == len(ROLES),
+            idle=self._clock.asleep,
             through=self._through(),
         )
         self._outbox.put(watermark_message(message))

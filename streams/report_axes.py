@@ -11,7 +11,7 @@ from schemas.event_time import SECOND, Micros, from_micros, to_micros
 _HOUR, _DAY = 3_600 * SECOND, 86_400 * SECOND
 _STEPS = (*(m * 60 * SECOND for m in (1, 5, 15, 30)), *(h * _HOUR for h in (1, 3, 6, 12)), _DAY, 2 * _DAY, 7 * _DAY)
 _MONTHS = (1, 2, 3, 6, 12, 24, 60, 120)
-LABELS = 8  # at most, on the time axis of a wide chart
+LABELS = 11  # at most, on the time axis of a wide chart; narrow ones leave out every other
 FLOOR = 1e-3  # evidence below this is drawn there
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -49,6 +49,7 @@ class TimeAxis:
 
     def _moments(self) -> Iterator[tuple[Micros, str]]:
         span = max(self.end - self.start, 1)
+        when: Micros
         step = next((step for step in _STEPS if span / step <= LABELS), None)
         if step is not None:
             offset = 4 * _DAY if step == 7 * _DAY else 0  # weeks begin on Monday; the epoch was a Thursday
@@ -90,9 +91,9 @@ class ValueAxis:
     def values(self, count: int = 4) -> list[float]:
         """Return round values on the axis."""
         if self.log:
-            low, high = round(math.log10(self.low)), round(math.log10(self.high))
-            step = max(1, math.ceil((high - low) / count))
-            return [10.0**power for power in range(low - low % step, high + 1, step) if power >= low]
+            lowest, highest = round(math.log10(self.low)), round(math.log10(self.high))
+            decades = max(1, math.ceil((highest - lowest) / count))
+            return [10.0**power for power in range(lowest, highest + 1) if power % decades == 0]
         step = _round_step((self.high - self.low) / count)
         first = math.ceil(self.low / step - 1e-9)
         return [round(place * step, 12) for place in range(first, math.floor(self.high / step + 1e-9) + 1)]
@@ -105,12 +106,11 @@ def value_axis(values: list[float], least: float = 0.0) -> ValueAxis:
     """
     finite = [value for value in values if math.isfinite(value)]
     low, high = min(finite, default=0.0), max(finite, default=0.0)
-    if (low >= 0 and low < 0.7 * high) or high == low == 0:
-        low, high = 0.0, max(high * 1.05, least)
-    if high <= low:
-        pad = abs(high) * 0.1 or 1.0
-        low, high = low - pad, high + pad
-    elif low != 0:
+    if low >= 0 and (low < 0.7 * high or low == high):
+        low, high = 0.0, max(high * 1.05, least) or 1.0
+    elif low == high:
+        low, high = 1.1 * low, 0.0
+    else:
         pad = (high - low) * 0.08
         low, high = low - pad, high + pad
     return ValueAxis(low, high)

@@ -1,4 +1,4 @@
-"""What people act on, in words: episodes (a change from its start to its recovery) and triggers. For page and terminal."""
+"""What people act on, in words: triggers, and episodes (a change from its start to its recovery)."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -105,8 +105,8 @@ def certainty(evidence: float | None, budget: str | None) -> str:
     """Return how sure an alert is, in words."""
     if evidence is None:
         return "An early notice: this detector promises no rate of false alarms."
-    promised = f" Of false ones at most {clean(budget)} are expected, over all signals together." if budget else ""
-    return f"Evidence {ratio_text(evidence)}, where 1 is enough.{promised}"
+    promised = f" At most {clean(budget)} false alarms are expected, all signals together." if budget else ""
+    return f"Evidence {ratio_text(evidence)}; 1 is enough.{promised}"
 
 
 def trigger_facts(trigger: RetrainingTrigger, spec: ModelSpec | None) -> list[Fact]:
@@ -183,3 +183,17 @@ def _offsets(trigger: RetrainingTrigger) -> list[str]:
 def lag(episode: Episode) -> str:
     """Return how long after its start the change was told."""
     return length(max(episode.known - episode.since, 0))
+
+
+def no_pane(spec: ModelSpec, events: int, refused: int) -> list[str]:
+    """Return why no pane of a model closed, and what to do."""
+    if events == 0:
+        return ["No event was read.", "Look at files.predictions.path of the monitor file."]
+    if refused and refused >= events / 2:
+        return ["Most events were refused.", "See the dead letters for what is wrong with them."]
+    needed = length(spec.pane + spec.lateness)
+    return [
+        f"A pane of {length(spec.pane)} closes once event time has passed its end by the lateness "
+        f"({length(spec.lateness)}), so the events must span more than {needed}.",
+        "Replay more data, or make `pane` shorter and build the reference again.",
+    ]

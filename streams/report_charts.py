@@ -1,21 +1,24 @@
-"""Charts of the report as inline SVG: lines over event time, evidence, and strips of coloured cells.
+"""Charts of the report: lines over event time, evidence, and strips of coloured cells.
 
-An SVG is stretched to any width (its strokes are not), and all text stands beside it as HTML, so that it can be read on
-a phone. Text of strangers reaches the SVG escaped, everything else in it is numbers.
+An inline SVG each, with all text beside it as HTML, so that it can be read on a phone.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from schemas.event_time import Micros
 from streams.report_axes import FLOOR, Tick, TimeAxis, ValueAxis, evidence_axis, value_axis
 from streams.report_series import LIMIT, Bucket, Series
+from streams.report_svg import band, changed, dots, fired, middle, path, svg, unknown
 from streams.report_text import Unit, clean, moment, plural, ratio_text, value_text
 
 SMALL = 120  # buckets in a small chart
+LEAST: dict[Unit, float] = {"share": 0.01, "number": 1e-6, "ms": 0.1, "seconds": 1.0, "count": 1.0}
+"""Height of an axis on which everything is zero."""
+
 Kind = Literal["alarm", "notice", "recovered", "trigger", "since"]
 
 
@@ -51,7 +54,9 @@ class Chart:
     legend: list[tuple[str, str]] = field(default_factory=list)
     tips: str = ""
     note: str = ""
-    alarmed: bool = False
+    fired: Literal["", "alarm", "notice"] = ""
+    """Gravest alert, where a detector fired."""
+    changed: bool = False
 
 
 def line_chart(
@@ -80,25 +85,25 @@ def line_chart(
         Smallest height of the value axis, and a value that it holds in any case, so that several charts share it.
     """
     drawn = [(line, line.series.in_order(SMALL if size == "small" else LIMIT)) for line in lines]
-    means = [_moving_mean(buckets, reach) for _, buckets in drawn]
+    means = [moving_mean(buckets, reach) for _, buckets in drawn]
     levels = sorted({(name, value) for line in lines for name, value in _levels(line.series)})
     values = [value for each in means for value in each.values()] + [value for _, value in levels]
     if detail != "means":
         values += [v for _, buckets in drawn for b in buckets for v in (b.low, b.high, b.guess) if v is not None]
-    scale = value_axis(values if top is None else [*values, top], least)
-    parts = [_unknown(drawn, axis), *(_changed(mark, axis) for mark in marks if mark.kind == "since")]
+    scale = value_axis(values if top is None else [*values, top], max(least, LEAST[unit]))
+    parts = [unknown(drawn[0][1], axis), *(changed(mark.when, axis) for mark in marks if mark.kind == "since")]
     parts += [f'<path class="level {name}" d="M0 {scale.y(value)}H1000"/>' for name, value in levels]
     legend = []
     for (line, buckets), mean in zip(drawn, means, strict=True):
         style = f"s{line.style}"
         if detail == "panes":
-            parts.append(_path(f"{style} pane", buckets, axis, scale, lambda b: b.mean))
+            parts.append(path(f"{style} pane", buckets, axis, scale, lambda b: b.mean))
             legend.append((f"{style} pane", f"{line.label}, each pane"))
         elif detail == "extremes":
-            parts.append(_band(style, buckets, axis, scale))
-        parts.append(_path(style, buckets, axis, scale, lambda b, mean=mean: mean.get(b.start)))
-        parts.append(_path("guess", buckets, axis, scale, lambda b: b.guess))
-        parts.append(_fired(buckets, axis, scale, mean))
+            parts.append(band(style, buckets, axis, scale))
+        parts.append(path(style, buckets, axis, scale, _value(mean)))
+        parts.append(path("guess", buckets, axis, scale, lambda b: b.guess))
+        parts.append(fired(buckets, axis, scale, mean))
         legend.append((style, _mean_label(reach, buckets) if detail == "panes" else line.label))
     legend += [(f"level {name}", f"{name} {value_text(value, unit)}") for name, value in levels]
     if any(bucket.unknown for _, buckets in drawn for bucket in buckets):
@@ -106,7 +111,7 @@ def line_chart(
     return Chart(
         title=title,
         description=_describe(lines, unit),
-        svg=_svg(title, parts),
+        svg=svg(title, parts),
         size=size,
         x_ticks=axis.ticks() if size != "small" else [],
         y_ticks=_y_ticks(scale, unit, 2 if size == "small" else 4),
@@ -114,7 +119,8 @@ def line_chart(
         legend=legend,
         tips=_tips(drawn, axis, unit),
         note=note,
-        alarmed=any(line.series.alarms for line in lines),
+        fired=_gravest(lines, marks),
+        changed=any(mark.kind == "since" for mark in marks),
     )
 
 
@@ -124,26 +130,27 @@ def evidence_chart(title: str, lines: Sequence[Line], axis: TimeAxis) -> Chart:
     scale = evidence_axis(max((line.series.evidence or 0.0 for line in lines), default=0.0))
     fires = scale.y(1.0)
     parts = [
-        _unknown(drawn[:1], axis),
+        unknown(drawn[0][1], axis),
         f'<rect class="fires" x="0" y="0" width="1000" height="{fires}"/>',
         f'<path class="level fires" d="M0 {fires}H1000"/>',
     ]
     for line, buckets in reversed(drawn):
-        parts.append(_path(f"s{line.style}", buckets, axis, scale, lambda b: b.evidence))
+        parts.append(path(f"s{line.style}", buckets, axis, scale, lambda b: b.evidence))
         over = [b for b in buckets if b.evidence is not None and b.evidence >= 1]
-        parts.append(_dots("fired", [(axis.x(_middle(b)), scale.y(b.evidence or 0.0)) for b in over]))
+        parts.append(dots("fired", [(axis.x(middle(b)), scale.y(b.evidence or 0.0)) for b in over]))
     peak = max((line.series.evidence or 0.0 for line in lines), default=0.0)
-    legend = [("level fires", "fires at 1"), *((f"s{line.style}", line.label) for line, _ in drawn[:2])]
+    labels = {f"s{line.style}": line.label for line, _ in drawn}
     return Chart(
         title=title,
         description=f"Largest evidence {ratio_text(peak)}; a detector fires at 1.",
-        svg=_svg(title, parts),
+        svg=svg(title, parts),
         size="evidence",
         x_ticks=axis.ticks(),
         y_ticks=[
             Tick(100 - scale.y(value), ("≤ " if value == FLOOR else "") + f"{value:,.10g}") for value in scale.values()
         ],
-        legend=legend,
+        legend=[("level fires", "fires at 1"), *labels.items()],
+        fired="alarm" if any(line.series.alarms for line in lines) else "",
         tips=_evidence_tips(drawn, axis),
     )
 
@@ -165,8 +172,8 @@ def strip(title: str, series: Series, axis: TimeAxis) -> Markup:
         f'<rect class="{shade}" x="{left}" y="0" width="{round(float(right) - float(left), 1)}" height="100"/>'
         for left, right, shade in cells
     ]
-    parts.append(_dots("fired", [(round(x, 1), 50.0) for x in fired]))
-    return _svg(title, parts)
+    parts.append(dots("fired", [(round(x, 1), 50.0) for x in fired]))
+    return svg(title, parts)
 
 
 SHADES = ((0.001, "h0"), (0.01, "h1"), (0.05, "h2"), (0.2, "h3"), (0.5, "h4"), (2.0, "h5"))
@@ -185,76 +192,15 @@ def _levels(series: Series) -> list[tuple[str, float]]:
     return [(name, value) for name, value in levels if value is not None]
 
 
-def _svg(title: str, parts: Iterable[str]) -> Markup:
-    inner = "".join(parts)
-    return Markup(
-        '<svg viewBox="0 0 1000 100" preserveAspectRatio="none" role="img" focusable="false">'
-        f"<title>{escape(clean(title))}</title>{inner}</svg>"
-    )
-
-
-def _middle(bucket: Bucket) -> Micros:
-    return (bucket.start + bucket.end) // 2
-
-
-def _runs(
-    buckets: Sequence[Bucket], axis: TimeAxis, value: Callable[[Bucket], float | None]
-) -> Iterable[list[tuple[Bucket, float]]]:
-    """Yield stretches without a hole: a line never crosses what nobody knows."""
-    hole = (axis.end - axis.start) / 400
-    run: list[tuple[Bucket, float]] = []
-    for bucket in buckets:
-        here = value(bucket)
-        if run and (here is None or bucket.start - run[-1][0].end > hole):
-            yield run
-            run = []
-        if here is not None:
-            run.append((bucket, here))
-    if run:
-        yield run
-
-
-def _path(
-    css: str,
-    buckets: Sequence[Bucket],
-    axis: TimeAxis,
-    scale: ValueAxis,
-    value: Callable[[Bucket], float | None],
-) -> str:
-    drawn, alone = [], []
-    for run in _runs(buckets, axis, value):
-        points = [(axis.x(_middle(bucket)), scale.y(here)) for bucket, here in run]
-        if len(points) == 1:
-            alone.append(points[0])
-        else:
-            drawn.append("M" + "L".join(f"{x:g} {y:g}" for x, y in points))
-    line = f'<path class="line {css}" d="{"".join(drawn)}"/>' if drawn else ""
-    return line + _dots(css, alone)
-
-
-def _dots(css: str, points: Sequence[tuple[float, float]]) -> str:
-    """Return round dots: lines of no length with round ends, since circles would be stretched."""
-    if not points:
+def _gravest(lines: Sequence[Line], marks: Sequence[Mark]) -> Literal["", "alarm", "notice"]:
+    if not any(line.series.alarms for line in lines):
         return ""
-    return f'<path class="dot {css}" d="{"".join(f"M{x:g} {y:g}h0" for x, y in points)}"/>'
+    kinds = {mark.kind for mark in marks}
+    return "notice" if "notice" in kinds and "alarm" not in kinds else "alarm"
 
 
-def _band(css: str, buckets: Sequence[Bucket], axis: TimeAxis, scale: ValueAxis) -> str:
-    """Return the area between smallest and largest pane where a bucket holds several panes."""
-    areas = []
-    for run in _runs(buckets, axis, lambda b: b.mean if b.panes > 1 else None):
-        upper = [(axis.x(_middle(b)), scale.y(b.high or 0.0)) for b, _ in run]
-        lower = [(axis.x(_middle(b)), scale.y(b.low or 0.0)) for b, _ in reversed(run)]
-        if len(run) > 1:
-            areas.append("M" + "L".join(f"{x:g} {y:g}" for x, y in [*upper, *lower]) + "Z")
-    return f'<path class="band {css}" d="{"".join(areas)}"/>' if areas else ""
-
-
-def _fired(buckets: Sequence[Bucket], axis: TimeAxis, scale: ValueAxis, means: dict[Micros, float]) -> str:
-    return _dots(
-        "fired",
-        [(axis.x(_middle(b)), scale.y(means[b.start])) for b in buckets if b.alarms and b.start in means],
-    )
+def _value(means: dict[Micros, float]) -> Callable[[Bucket], float | None]:
+    return lambda bucket: means.get(bucket.start)
 
 
 def _mean_label(reach: int, buckets: Sequence[Bucket]) -> str:
@@ -263,30 +209,8 @@ def _mean_label(reach: int, buckets: Sequence[Bucket]) -> str:
     return f"mean of {2 * reach + 1} panes" if all(b.panes == 1 for b in buckets) else "moving mean"
 
 
-def _changed(mark: Mark, axis: TimeAxis) -> str:
-    x = axis.x(mark.when)
-    area = f'<rect class="changed" x="{x}" y="0" width="{round(1000 - x, 1)}" height="100"/>'
-    return f'{area}<path class="since" d="M{x} 0V100"/>'
-
-
-def _unknown(drawn: Sequence[tuple[Line, list[Bucket]]], axis: TimeAxis) -> str:
-    """Return grey where the first line of the chart is unknown throughout a bucket."""
-    stretches: list[list[float]] = []
-    for bucket in drawn[0][1] if drawn else ():
-        if bucket.mean is not None or not bucket.unknown:
-            continue
-        left, right = axis.x(bucket.start), axis.x(bucket.end)
-        if stretches and left - stretches[-1][1] < 0.2:
-            stretches[-1][1] = right
-        else:
-            stretches.append([left, right])
-    return "".join(
-        f'<rect class="unknown" x="{left}" y="0" width="{round(right - left, 1)}" height="100"/>'
-        for left, right in stretches
-    )
-
-
-def _moving_mean(buckets: Sequence[Bucket], reach: int) -> dict[Micros, float]:
+def moving_mean(buckets: Sequence[Bucket], reach: int) -> dict[Micros, float]:
+    """Return the mean around each bucket that is known, by its start, weighted by rows."""
     means = {}
     for place, bucket in enumerate(buckets):
         if bucket.mean is None:
@@ -297,7 +221,11 @@ def _moving_mean(buckets: Sequence[Bucket], reach: int) -> dict[Micros, float]:
 
 
 def _y_ticks(scale: ValueAxis, unit: Unit, count: int) -> list[Tick]:
-    return [Tick(round(100 - scale.y(value), 2), value_text(value, unit)) for value in scale.values(count)]
+    size = 1.0
+    if unit == "seconds":  # round in the unit that is written
+        size = next((float(size) for size in (86_400, 3_600, 60) if scale.high >= 2 * size), 1.0)
+    values = [value * size for value in ValueAxis(scale.low / size, scale.high / size).values(count)]
+    return [Tick(round(100 - scale.y(value), 2), value_text(value, unit)) for value in values]
 
 
 def _describe(lines: Sequence[Line], unit: Unit) -> str:

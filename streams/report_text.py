@@ -54,6 +54,21 @@ def clean(text: str) -> str:
     return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text.replace("\n", " ").replace("\t", " "))
 
 
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z", re.ASCII)
+
+
+def sentence(text: str) -> str:
+    """Return a sentence of ours, cleaned, with its timestamps as people write them."""
+    return _TIMESTAMP.sub(lambda found: _said(found[0]), clean(text))
+
+
+def _said(timestamp: str) -> str:
+    try:
+        return moment(datetime.fromisoformat(timestamp))
+    except ValueError:  # looks like one, and is none: somebody's feature value
+        return timestamp
+
+
 def title_of(signal: str) -> str:
     """Return the name of a signal in words; a signal that nobody entered here is called what it is called."""
     return _TITLES.get(signal) or clean(signal).replace("_", " ")

@@ -1,11 +1,150 @@
-"""`print_report`: what a replay saw and raised, for a terminal or a pipe. (Being written.)"""
+"""`print_report`: what a replay saw and raised, for a terminal or a pipe; the last thing that `replay` says.
 
+Plain text: nothing of a stranger's reaches the terminal as a control sequence or as markup.
+"""
+
+import textwrap
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
+from schemas.event_time import to_micros
 from schemas.spec import MonitorSpec
+from streams.report_cards import Episode, certainty, episodes, lag, no_pane, trigger_facts
+from streams.report_data import Outputs, read_outputs
+from streams.report_text import clean, length, moment, plural, sentence
+
+SHOWN = 20  # changes, and kinds of dead letters; the rest stands in the files
+WIDTH = 100  # longer lines are hard to read, however wide the terminal is
+_STYLES = {"alarm": "bold red", "notice": "yellow", "recovered": "green", "retrain": "bold magenta", "unknown": "dim"}
 
 
 def print_report(console: Console, out: Path, spec: MonitorSpec) -> None:
-    """Print what stands in `out`."""
+    """Print what stands in the directory `out`."""
+    outputs = read_outputs(out, spec, series=False)
+    page = _Page(console)
+    _seen(page, outputs)
+    names = list(dict.fromkeys([*spec.models, *(model for model, _ in outputs.versions)]))
+    for name in names:
+        _model(page, name, outputs, spec)
+    _dead_letters(page, outputs)
+    page.line()
+    page.verbatim(f"Report: {out / 'report.html'}")
+    page.verbatim(f"Beside it: {_files(outputs)}")
+
+
+class _Page:
+    """Writes lines broken at words, each with its indent; paths and the like stay whole."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._width = max(min(console.width, WIDTH), 40)
+
+    def line(self, text: str = "", *, indent: int = 0, label: str = "", style: str = "") -> None:
+        """Write `label` in its style and `text` after it; further lines start where the text does."""
+        start = " " * indent + (f"{label}  " if label else "")
+        wrapped = textwrap.wrap(
+            clean(text),
+            self._width,
+            initial_indent=start,
+            subsequent_indent=" " * len(start),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for number, row in enumerate(wrapped or [start.rstrip()]):
+            styled = Text(row, no_wrap=True, overflow="ignore")
+            if number == 0 and label:
+                styled.stylize(style, indent, indent + len(label))
+            self._console.print(styled, soft_wrap=True, highlight=False)
+
+    def verbatim(self, text: str) -> None:
+        """Write a line that is never broken."""
+        self._console.print(Text(clean(text), no_wrap=True, overflow="ignore"), soft_wrap=True, highlight=False)
+
+
+def _seen(page: _Page, outputs: Outputs) -> None:
+    topics = ", ".join(f"{counts['read']:,} {clean(name)}" for name, counts in outputs.topics.items())
+    span = outputs.span
+    when = f", {moment(span[0])} to {moment(span[1])} (event time, UTC)" if span else ""
+    page.line(f"Read {plural(outputs.events, 'event')} ({topics})" if topics else "Read no accounting.json")
+    page.line(f"Closed {plural(outputs.panes, 'pane')}{when}")
+    if outputs.accounting.get("adds_up") is False:
+        page.line("The events do not add up; see accounting.json.", label="error", style="bold red")
+
+
+def _model(page: _Page, name: str, outputs: Outputs, spec: MonitorSpec) -> None:
+    model = spec.models.get(name)
+    versions = [version for (owner, _), version in outputs.versions.items() if owner == name]
+    alerts = [alert for alert in outputs.alerts if alert.model == name]
+    triggers = [trigger for trigger in outputs.triggers if trigger.model == name]
+    changes = episodes(alerts)
+    page.line()
+    page.line(f"{name}: {_summary(changes, len(triggers), bool(versions))}")
+    if not versions and model is not None:
+        refused = sum(counts.get("dead_lettered", 0) for counts in outputs.topics.values())
+        for text in no_pane(model, outputs.events, refused):
+            page.line(text, indent=2)
+    elif model is not None and not any("cohort" in version.panes for version in versions):
+        page.line(
+            f"no cohort was judged: labels mature {length(model.maturity)} after a pane's end, and the events do not "
+            "reach so far. Performance is unknown.",
+            indent=2,
+            label="unknown",
+            style=_STYLES["unknown"],
+        )
+    for trigger in triggers:
+        page.line()
+        page.line(sentence(trigger.reason), indent=2, label="retrain", style=_STYLES["retrain"])
+        for fact in trigger_facts(trigger, model):
+            page.line(fact.text, indent=4, label=f"{fact.name.lower():13}")
+            if fact.name != "How sure":  # the alarms below say it
+                for detail in fact.details:
+                    page.line(detail, indent=19)
+    if changes:
+        page.line()
+    for change in changes[:SHOWN]:
+        _change(page, change, alone=len(versions) <= 1)
+    if len(changes) > SHOWN:
+        page.line(f"and {plural(len(changes) - SHOWN, 'more change')} in alerts.jsonl", indent=2)
+    for (owner, version, _), requests in outputs.label_requests.items():
+        if owner == name:
+            page.line(
+                f"{plural(requests.count, 'label')} of version {version} would help; see label_requests.jsonl", indent=2
+            )
+
+
+def _summary(changes: list[Episode], triggers: int, seen: bool) -> str:
+    if not seen:
+        return "no pane closed, so nothing is known"
+    alarms = sum(change.severity == "alarm" for change in changes)
+    notices = sum(change.severity == "notice" for change in changes)
+    if not changes and not triggers:
+        return "quiet, neither alarm nor notice"
+    return ", ".join([plural(alarms, "alarm"), plural(notices, "notice"), plural(triggers, "retraining trigger")])
+
+
+def _change(page: _Page, change: Episode, *, alone: bool) -> None:
+    told = change.told
+    version = "" if alone else f" (version {told.version})"
+    page.line(sentence(told.summary) + version, indent=2, label=f"{change.severity:9}", style=_STYLES[change.severity])
+    over = "" if change.recovered is None else f" Over since {moment(change.recovered)}."
+    sure = certainty(told.evidence, None)
+    page.line(f"Raised {moment(to_micros(change.first.time))}, {lag(change)} after its start. {sure}{over}", indent=13)
+
+
+def _dead_letters(page: _Page, outputs: Outputs) -> None:
+    letters = sorted(outputs.dead_letters.values(), key=lambda each: (-each.count, each.topic, each.reason))
+    if not letters:
+        return
+    page.line()
+    page.line(f"{plural(sum(each.count for each in letters), 'dead letter')}, by reason:")
+    for each in letters[:SHOWN]:
+        example = textwrap.shorten(clean(each.examples[0]), 200) if each.examples else ""
+        page.line(f"{each.topic}, {each.reason.replace('_', ' ')}: {example}", indent=2, label=f"{each.count:>7,}")
+
+
+def _files(outputs: Outputs) -> str:
+    names = ["alerts.jsonl", "triggers.jsonl", "panes.jsonl", "accounting.json"]
+    names += ["label_requests.jsonl"] if outputs.label_requests else []
+    return ", ".join(names + (["dead_letters.jsonl"] if outputs.dead_letters else []))

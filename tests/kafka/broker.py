@@ -1,9 +1,12 @@
 """One Apache Kafka broker (KRaft, broker and controller in one process) in a temporary directory, for the tests."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
+import urllib.error
+import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -292,6 +295,15 @@ class Process:
         return until(lambda: (self.process.poll(),) if self.process.poll() is not None else None, "the end", deadline)[
             0
         ]  # type: ignore[return-value]
+
+    def get(self, page: str) -> tuple[int, str]:
+        """Return status and text of `metrics`, `livez` or `readyz`."""
+        where = until(lambda: re.search(r"health and metrics on (http://\S+)", self.log.read_text()), "the HTTP server")
+        try:
+            with urllib.request.urlopen(f"{where[1]}/{page}", timeout=5) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
 
     def tail(self, lines: int = 40) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])

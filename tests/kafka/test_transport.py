@@ -2,8 +2,6 @@ import importlib
 import inspect
 import re
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,19 +56,6 @@ def fill(kafka: Kafka, group: str, count: int, roles: tuple[str, ...] = ("predic
             for partition in range(PARTITIONS):
                 for number in range(count):
                     producer.send(f"{group}-{role}", b"%d" % number, partition=partition)
-
-
-def pages(process: Process) -> Callable[[str], tuple[int, str]]:
-    base = until(lambda: re.search(r"health and metrics on (http://\S+)", process.tail(1000)), "the health server")[1]
-
-    def get(page: str) -> tuple[int, str]:
-        try:
-            with urllib.request.urlopen(f"{base}/{page}", timeout=5) as response:
-                return response.status, response.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-
-    return get
 
 
 # The seams, without a broker
@@ -271,7 +256,7 @@ def test_what_a_transaction_took_back_is_not_read(kafka: Kafka, group: str, copi
 def test_health_and_metrics(kafka: Kafka, group: str, copier: Start) -> None:
     fill(kafka, group, 50, ("predictions",))
     process = copier()
-    get = pages(process)
+    get = process.get
     until(lambda: get("readyz") == (200, "ok\n"), "the worker to be ready")
     assert get("livez") == (200, "ok\n")
     series = f'streamgauge_lag{{partition="0",topic="{group}-predictions"}} 0.0'

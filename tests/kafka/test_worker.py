@@ -169,6 +169,22 @@ def policies(outputs: dict[str, dict[str, Any]]) -> set[str]:
     return {one["policy"] for one in outputs["triggers"].values()}
 
 
+def assert_metrics(run: Run, text: str, outputs: dict[str, dict[str, Any]]) -> None:
+    """Every event is in one bin, and what was published was counted."""
+    series = [(found[1], found[2], float(found[3])) for found in re.finditer(r"^(\w+)\{(.*)\} (\S+)$", text, re.M)]
+
+    def total(name: str, label: str = "") -> float:
+        return sum(value for one, labels, value in series if one == f"streamgauge_{name}" and label in labels)
+
+    for topic in (run.topics.predictions, run.topics.feedback):
+        assert total("events_read", topic) == DAYS * A_DAY + 1
+        assert total("events", topic) + total("events_waiting", topic) == total("events_read", topic)
+    assert total("alerts_total") == len(outputs["alerts"])
+    assert total("triggers_total", 'policy="performance"') == len(outputs["triggers"])
+    assert total("panes_closed_total") == len(outputs["pane_reports"])
+    assert total("late_summaries") == 0
+
+
 @contextmanager
 def showing(process: Process) -> Iterator[None]:
     """Add the worker's log to a failure."""
@@ -196,6 +212,7 @@ def wanted(kafka: Kafka, base: Path, tmp_path_factory: pytest.TempPathFactory) -
         with showing(process):
             until(run.done, "the undisturbed run to end", 120, pause=0.5)
             outputs = run.outputs()
+            assert_metrics(run, process.get("metrics")[1], outputs)
             trigger(run.spec, base, "credit", "because we say so", id="command-1")
             until(lambda: "ad_hoc" in policies(run.outputs()), "a trigger on command", 10)
             assert process.stop() == 0
