@@ -44,7 +44,8 @@ STOPSIGNAL SIGTERM
 
 # Not through a proxy, whatever the environment says. Of use to `worker` only; 6066 is its --http-port.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "from urllib.request import ProxyHandler, build_opener; build_opener(ProxyHandler({})).open('http://127.0.0.1:6066/livez', timeout=4)"]
+    CMD ["python", "-c", "from urllib.request import ProxyHandler, build_opener as opener; \
+opener(ProxyHandler({})).open('http://127.0.0.1:6066/livez', timeout=4)"]
 
 ENTRYPOINT ["streamgauge"]
 CMD ["--help"]

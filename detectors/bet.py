@@ -86,5 +86,6 @@ class Bet:
                 self._recovery = Recovery(judgement.bet, (baseline + max(baseline, mean)) / 2, dispersion)
         elif self._recovery is not None and self._recovery.over(float(totals[self._recovery.bet]), n):
             self._recovery = None
+            self.detector.forget_change()  # or the next one would seem to have begun with this one
             recovered = True
         return Verdict(judgement, baseline, mean, recovered)

@@ -117,6 +117,10 @@ class EDetector:
         staked = int(self._staked.sum())
         return float(self.weight * self._wealth.sum() / (staked * GRID)) if staked else 0.0
 
+    def forget_change(self) -> None:
+        """Look for the start of the next change from the next pane on; evidence is not touched."""
+        self._cusum = np.zeros_like(self._cusum)
+
     def _close(self, growth: Floats, totals: Floats, n: float, start: Micros, end: Micros) -> Judgement:
         growth = growth / self.dispersion[:, None]
         credit = np.where(self._staked, (end - start) / self.budget, 0.0)[:, None]

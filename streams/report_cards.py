@@ -105,7 +105,7 @@ def certainty(evidence: float | None, budget: str | None) -> str:
     """Return how sure an alert is, in words."""
     if evidence is None:
         return "An early notice: this detector promises no rate of false alarms."
-    promised = f" At most {clean(budget)} false alarms are expected, all signals together." if budget else ""
+    promised = f" False alarms expected: at most {clean(budget)}, all signals together." if budget else ""
     return f"Evidence {ratio_text(evidence)}; 1 is enough.{promised}"
 
 
@@ -148,8 +148,8 @@ def _waiting(trigger: RetrainingTrigger, task: Task | None) -> Fact:
     waiting = trigger.waiting
     assert waiting is not None
     excess = number(waiting.excess_loss_per_day)
-    what = f"{excess} more errors" if task in ("binary", "multiclass") else f"{excess} more of the loss, summed,"
-    text = f"{what} a day than the baseline allows."
+    loss = {"binary": "errors", "multiclass": "errors", "regression": "absolute error, summed,"}.get(task or "", "loss")
+    text = f"{excess} more {loss} a day than the baseline allows."
     if waiting.cost_per_day is not None:
         text = f"{number(waiting.cost_per_day)} a day, in the unit of costs.loss: {text}"
     return Fact("Waiting costs", text, [f"at {number(waiting.predictions_per_day)} predictions a day"])

@@ -17,6 +17,7 @@ from streams.report_text import clean, length, moment, plural, sentence
 
 SHOWN = 20  # changes, and kinds of dead letters; the rest stands in the files
 WIDTH = 100  # longer lines are hard to read, however wide the terminal is
+_WHOLE = "\N{NO-BREAK SPACE}%"  # a number and its sign stay on one line
 _STYLES = {"alarm": "bold red", "notice": "yellow", "recovered": "green", "retrain": "bold magenta", "unknown": "dim"}
 
 
@@ -45,7 +46,7 @@ class _Page:
         """Write `label` in its style and `text` after it; further lines start where the text does."""
         start = " " * indent + (f"{label}  " if label else "")
         wrapped = textwrap.wrap(
-            clean(text),
+            clean(text).replace(" %", _WHOLE),
             self._width,
             initial_indent=start,
             subsequent_indent=" " * len(start),
@@ -53,7 +54,7 @@ class _Page:
             break_on_hyphens=False,
         )
         for number, row in enumerate(wrapped or [start.rstrip()]):
-            styled = Text(row, no_wrap=True, overflow="ignore")
+            styled = Text(row.replace(_WHOLE, " %"), no_wrap=True, overflow="ignore")
             if number == 0 and label:
                 styled.stylize(style, indent, indent + len(label))
             self._console.print(styled, soft_wrap=True, highlight=False)
@@ -64,7 +65,7 @@ class _Page:
 
 
 def _seen(page: _Page, outputs: Outputs) -> None:
-    topics = ", ".join(f"{counts['read']:,} {clean(name)}" for name, counts in outputs.topics.items())
+    topics = ", ".join(f"{counts['read'] - counts.get('control', 0):,} {clean(name)}" for name, counts in outputs.topics.items())
     span = outputs.span
     when = f", {moment(span[0])} to {moment(span[1])} (event time, UTC)" if span else ""
     page.line(f"Read {plural(outputs.events, 'event')} ({topics})" if topics else "Read no accounting.json")

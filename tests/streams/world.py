@@ -12,7 +12,7 @@ import msgspec
 from detectors.layout import Layouts
 from detectors.reference import build_profile
 from detectors.row import Label, row_of
-from schemas.event_time import SECOND, Micros, parse_duration, rfc3339, to_micros
+from schemas.event_time import SECOND, Micros, parse_duration, rfc3339
 from schemas.prediction import Prediction
 from schemas.spec import MonitorSpec
 from streams.messages import SummaryMessage, WatermarkMessage, decode_message
@@ -125,23 +125,6 @@ def log_of(events: Iterable[dict[str, Any] | bytes | None], start: int = 0, time
     ]
 
 
-def times_of(log: Sequence[Record]) -> list[Micros]:
-    """Return the event times in a log of good events."""
-    return [to_micros(Moment.model(record.value or b"")) for record in log]
-
-
-class Moment(msgspec.Struct):
-    """The timestamp of an event."""
-
-    timestamp: str
-
-    @staticmethod
-    def model(value: bytes) -> Any:
-        from datetime import datetime
-
-        return datetime.fromisoformat(msgspec.json.decode(value, type=Moment).timestamp)
-
-
 def open_source(
     spec: MonitorSpec,
     layouts: Layouts,
@@ -223,7 +206,12 @@ class Told:
             key = (message.partition, message.model, message.version, message.family, message.start)
             if key not in newest or _through(newest[key]) <= _through(message):
                 newest[key] = message
-        return {key: msgspec.msgpack.encode(msgspec.structs.replace(one, through={})) for key, one in newest.items()}
+        return {
+            key: msgspec.msgpack.encode(
+                msgspec.structs.replace(one, through={}, offsets=dict(sorted(one.offsets.items())))
+            )
+            for key, one in newest.items()
+        }
 
     def letters(self) -> dict[bytes, bytes | None]:
         """Return the dead letters by id."""
@@ -286,7 +274,8 @@ def busy_logs(
             inside = prediction(f"own-{number}", time, model)
             labels.append((known, feedback(f"own-{number}", known, prediction=inside, **said)))
             continue
-        labels.append((known + generator.randrange(15 * MINUTE), feedback(id, known, **said)))
+        arrives = known + generator.randrange((120 if kind > 0.9 else 15) * MINUTE)  # some are late
+        labels.append((arrives, feedback(id, known, **said)))
         if kind < 0.3:
             again = known + generator.randrange(5 * HOUR)
             source = generator.choice(["outcome", "annotator"])
