@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 JARS   := tests/kafka/broker/target/jars
 
 .DEFAULT_GOAL := help
-.PHONY: help setup broker demo example test test-fast lint format schemas lock golden clean
+.PHONY: help setup broker demo example test test-fast lint format schemas lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ schemas: setup ## write schemas/published anew
 lock: ## resolve the lock files anew (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/runtime.lock
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/dev.lock
+	grep -oE '^[a-z][^ ]*==[^ ;]+' requirements/dev.lock > requirements/.pins
+	echo 'hatchling>=1.27,<2' | uv pip compile - --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements/.pins -o requirements/build.lock
+	rm requirements/.pins
 
 clean: ## what the targets made, environment and jars excepted
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pydantic
 
@@ -16,7 +17,11 @@ from streams.records import Record, Role
 
 Decoded = Prediction | Feedback | Watermark
 
+FOUND = 80  # characters of what was found that a refusal shows
+
 _WATERMARK = b'"watermark"'
+_EARLIEST = to_micros(datetime(1000, 1, 1, tzinfo=UTC))  # far enough from the ends of the calendar that panes,
+_LATEST = to_micros(datetime(9000, 1, 1, tzinfo=UTC))  # maturities and horizons round an event have a date
 _CONTRACTS: dict[Role, type[Prediction] | type[Feedback]] = {"predictions": Prediction, "feedback": Feedback}
 
 
@@ -45,8 +50,11 @@ def decode(role: Role, record: Record, spec: MonitorSpec) -> Decoded | Refusal:
         return _refusal(error)
     except (ValueError, RecursionError) as error:  # text that UTF-8 cannot hold, nesting without end
         return Refusal("not_json", f"the value cannot be read: {error}")
+    time = to_micros(event.timestamp)
+    if not _EARLIEST <= time < _LATEST:
+        return Refusal("contract", f"timestamp: {event.timestamp.isoformat()} is not between the years 1000 and 9000")
     if record.timestamp >= 0:
-        ahead = to_micros(event.timestamp) - record.timestamp * (SECOND // 1000)
+        ahead = time - record.timestamp * (SECOND // 1000)
         if ahead > spec.limits.max_skew:
             return Refusal(
                 "future_timestamp",
@@ -60,8 +68,10 @@ def _validate(role: Role, data: bytes) -> Decoded:
     if _WATERMARK in data:
         try:
             return Watermark.model_validate_json(data)
-        except pydantic.ValidationError:
-            pass  # text somewhere in an ordinary event
+        except pydantic.ValidationError as error:
+            if not any(problem["loc"][:1] == ("type",) for problem in error.errors()):
+                raise
+            # else it is text somewhere in an ordinary event
     return _CONTRACTS[role].model_validate_json(data)
 
 
@@ -71,9 +81,20 @@ def _refusal(error: pydantic.ValidationError) -> Refusal:
         if problem["type"] == "json_invalid":
             return Refusal("not_json", f"the value is not JSON: {problem['msg'].removeprefix('Invalid JSON: ')}")
         path = [str(part) for part in problem["loc"]]
-        if path[:1] == ["features"] and len(path) > 2:  # one entry for each type that a feature may have
-            lines[".".join(path[:2])] = "a feature is a number, text, a boolean or null"
+        feature = path.index("features") + 2 if "features" in path[:2] else len(path)
+        if problem["type"] == "missing":
+            lines[".".join(path)] = "is missing"
+        elif path[-1:] == ["[key]"]:
+            lines[".".join(path[:-2])] = f"{problem['msg']}, found the name {_shown(problem['input'])}"
+        elif len(path) > feature:  # one entry for each type that a feature may have
+            allowed = "a feature is a number, text, a boolean or null"
+            lines[".".join(path[:feature])] = f"{allowed}, found {_shown(problem['input'])}"
         else:
-            found = json.dumps(problem["input"], default=str)
-            lines[".".join(path) or "event"] = f"{problem['msg'].removeprefix('Value error, ')}, found {found[:80]}"
+            allowed = problem["msg"].removeprefix("Value error, ")
+            lines[".".join(path) or "event"] = f"{allowed}, found {_shown(problem['input'])}"
     return Refusal("contract", "; ".join(f"{path}: {text}" for path, text in lines.items())[:2_000])
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= FOUND else f"{text[:FOUND]}…"

@@ -39,6 +39,12 @@ class EventClock(msgspec.Struct):
         if role in self.idle:
             self.idle.remove(role)
 
+    def resume(self, other: "EventClock") -> None:
+        """Go on from where another clock has come, which may know of silences that this one does not."""
+        for role, time in other.times.items():
+            self.times[role] = max(self.times.get(role, time), time)
+        self.idle[:] = other.idle
+
     def is_late(self, role: Role, time: Micros, lateness: Micros) -> bool:
         """Say whether an event is below the watermark of its topic."""
         return role in self.times and time < self.times[role] - lateness

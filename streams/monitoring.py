@@ -38,11 +38,11 @@ class _Snapshot(msgspec.Struct):
     offset: int
     """Records before it are in the state."""
     resume: int
-    """Offset of the oldest open summary."""
+    """Where to read on from, so that no open summary is missed."""
     merge: MergeState
     monitor: bytes
-    watermarks: dict[int, WatermarkMessage]
-    """Of the partition as a whole, for a model whose first summary is yet to come."""
+    watermarks: dict[int, tuple[int, WatermarkMessage]]
+    """Of the partition as a whole, each with its offset, for a model whose first summary is yet to come."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -61,6 +61,7 @@ class _Model:
         self.offset = 0
         """Records before it are in the state."""
         self.saved = 0
+        """The same, of its newest snapshot."""
         self.changed = False
 
     def close(self) -> list[Output]:
@@ -74,9 +75,9 @@ class _Model:
 
     @property
     def resume(self) -> int:
-        """Where the summaries topic must be read from so that no open summary is missed."""
+        """Where the summaries topic must be read from, with the newest snapshot, so that nothing is missed."""
         oldest = self.panes.oldest_offset
-        return self.offset if oldest is None else oldest
+        return self.saved if oldest is None else min(oldest, self.saved)
 
 
 class MonitorPartition:
@@ -86,7 +87,7 @@ class MonitorPartition:
         self._spec = spec
         self._layouts = layouts
         self._models: dict[str, _Model] = {}
-        self._watermarks: dict[int, WatermarkMessage] = {}
+        self._watermarks: dict[int, tuple[int, WatermarkMessage]] = {}
         self._next = 0
 
     @property
@@ -148,18 +149,19 @@ class MonitorPartition:
                 snapshots.append(Outgoing("snapshots", name.encode(), _encode(value)))
         return snapshots
 
-    def _model(self, name: str) -> _Model | None:
+    def _model(self, name: str, offset: int) -> _Model | None:
         if name not in self._spec.models:
             return None
         if name not in self._models:
             model = self._models[name] = _Model(name, self._spec, self._layouts)
             model.changed = True  # its first snapshot says from where to read on, before anything is committed
-            for message in self._watermarks.values():  # told before this model's first summary
-                self._advance(model, message)
+            for told, message in self._watermarks.values():
+                if told < offset:  # while reading again, others' snapshots may know of later ones
+                    self._advance(model, message)
         return self._models[name]
 
     def _summary(self, message: SummaryMessage, offset: int) -> list[Output]:
-        model = self._model(message.model)
+        model = self._model(message.model, offset)
         if model is None:
             log.warning("summary of model %s, which is not in the monitor file, is left out", message.model)
             return []
@@ -169,7 +171,7 @@ class MonitorPartition:
         return []
 
     def _watermark(self, message: WatermarkMessage, offset: int) -> list[Output]:
-        self._watermarks[message.partition] = message
+        self._watermarks[message.partition] = (offset, message)
         outputs: list[Output] = []
         for model in self._models.values():
             if offset >= model.offset:
@@ -188,7 +190,7 @@ class MonitorPartition:
         except ValidationError as error:
             log.error("summaries topic, offset %d: not a command, left out: %s", offset, error)
             return []
-        model = self._model(command.model)
+        model = self._model(command.model, offset)
         if model is None or offset < model.offset:
             return []
         model.offset = offset + 1

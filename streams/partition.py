@@ -51,6 +51,8 @@ class _Meta(msgspec.Struct):
     marks: list[Mark]
     boundaries: list[int]
     """Pane boundaries that the last watermark record told of."""
+    bad: dict[Role, bytes]
+    """Which of the newest records were refused: a restart does not give a broken producer another run-up."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -82,7 +84,8 @@ class SourcePartition:
         self._panes = OpenPanes(spec, layouts, store)
         self._outbox = Outbox(store)
         self._changed = False
-        self._bad: dict[Role, deque[bool]] = {role: deque(maxlen=spec.limits.max_bad_window) for role in ROLES}
+        newest = spec.limits.max_bad_window
+        self._bad = {role: deque(map(bool, meta.bad.get(role, b"")), maxlen=newest) for role in ROLES}
 
     @classmethod
     def open(
@@ -145,11 +148,12 @@ class SourcePartition:
         if self._changed:
             rebuild_from, self._marks = needed(self._marks, self._clock, self._spec)
             counts = self._accounting.counts
-            progress = Progress(self._fingerprint, self.position, counts, rebuild_from)
+            progress = Progress(self._fingerprint, self.position, counts, self._clock, rebuild_from)
             self._outbox.put(progress.outgoing(self.partition))
             self._outbox.save()
             self._panes.save()
-            meta = _Meta(self._fingerprint, self.position, self._clock, counts, self._marks, self._boundaries)
+            bad = {role: bytes(window) for role, window in self._bad.items()}
+            meta = _Meta(self._fingerprint, self.position, self._clock, counts, self._marks, self._boundaries, bad)
             self._store.put_meta("partition", _encode(meta))
             self._store.commit()
             self._changed = False
@@ -163,6 +167,8 @@ class SourcePartition:
         """Note that the offsets in `rebuild` were fed: the state is as it was, and what came of it was sent then."""
         if self._target is None:
             return
+        self._clock.resume(self._target.clock)
+        self._close_panes()
         self._outbox.clear()
         self._accounting.replace(self._target.counts)
         self.position = dict(self._target.position)
@@ -183,7 +189,7 @@ class SourcePartition:
             meta = _meta(packed)
             self._check(meta.fingerprint)
             return meta
-        fresh = _Meta(self._fingerprint, dict.fromkeys(ROLES), EventClock(), {}, [], [])
+        fresh = _Meta(self._fingerprint, dict.fromkeys(ROLES), EventClock(), {}, [], [], {})
         if progress is None:
             return fresh
         self._target = read_progress(progress)

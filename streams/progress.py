@@ -24,6 +24,7 @@ class Progress(msgspec.Struct):
     """Of the parts of the monitor file that the state depends on."""
     position: dict[Role, int | None]
     counts: dict[Role, dict[str, int]]
+    clock: EventClock
     rebuild_from: Mark | None
     """None: from the beginning of the log."""
 
@@ -40,7 +41,7 @@ def read_progress(value: bytes) -> Progress:
 def oldest_needed(clock: EventClock, spec: MonitorSpec) -> Micros | None:
     """Return the event time before which no event bears on what is still open; None: all of them may.
 
-    Rows are kept for two horizons and cohort panes are open for a pane and the maturity; one more horizon, so that the
+    Rows are kept for two horizons and a lateness, and cohort panes are open for a pane and the maturity; one more horizon, so that the
     oldest of those rows are told from their duplicates.
     """
     oldest = []
@@ -49,7 +50,7 @@ def oldest_needed(clock: EventClock, spec: MonitorSpec) -> Micros | None:
         if complete is None:
             return None
         oldest.append(complete - max(2 * model.label_horizon, model.maturity + model.pane) - model.label_horizon)
-    return min(oldest) - spec.feedback_lateness
+    return min(oldest) - 2 * spec.feedback_lateness
 
 
 def needed(marks: list[Mark], clock: EventClock, spec: MonitorSpec) -> tuple[Mark | None, list[Mark]]:

@@ -175,7 +175,7 @@ def _offsets(trigger: RetrainingTrigger) -> list[str]:
     for topic, partitions in topics.items() if isinstance(topics, dict) else ():
         for partition, offsets in partitions.items() if isinstance(partitions, dict) else ():
             if isinstance(offsets, list | tuple) and len(offsets) == 2:
-                lines.append(f"offsets of {clean(str(topic))}[{clean(str(partition))}]: {offsets[0]} to {offsets[1]}")
+                lines.append(clean(f"offsets of {topic}[{partition}]: {offsets[0]} to {offsets[1]}"))
     more = len(lines) - 4
     return lines if more <= 0 else [*lines[:4], f"and {more} more partitions; see provenance in triggers.jsonl"]
 

@@ -65,7 +65,9 @@ class _Page:
 
 
 def _seen(page: _Page, outputs: Outputs) -> None:
-    topics = ", ".join(f"{counts['read'] - counts.get('control', 0):,} {clean(name)}" for name, counts in outputs.topics.items())
+    topics = ", ".join(
+        f"{counts['read'] - counts.get('control', 0):,} {clean(name)}" for name, counts in outputs.topics.items()
+    )
     span = outputs.span
     when = f", {moment(span[0])} to {moment(span[1])} (event time, UTC)" if span else ""
     page.line(f"Read {plural(outputs.events, 'event')} ({topics})" if topics else "Read no accounting.json")

