@@ -117,6 +117,11 @@ class EDetector:
         staked = int(self._staked.sum())
         return float(self.weight * self._wealth.sum() / (staked * GRID)) if staked else 0.0
 
+    @property
+    def staked(self) -> bool:
+        """Whether anything is: on no bet at all, it can never fire."""
+        return bool(self._staked.any())
+
     def forget_change(self) -> None:
         """Look for the start of the next change from the next pane on; evidence is not touched."""
         self._cusum = np.zeros_like(self._cusum)

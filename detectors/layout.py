@@ -192,6 +192,9 @@ class Layout:
             "values": self.value_edges.tolist(),
             "loss": self.loss_scale,
             "ranges": {n: self.range_of(n) for n, f in self.spec.features.items() if f.type == "numeric"},
+            "sums": self.profile.ranges if self.profile else {},
+            "slow": self.profile.slow_ms if self.profile else None,
+            "allowed": {name: feature.allowed for name, feature in self.spec.features.items()},
             "pane": self.spec.pane,
         }
         return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()

@@ -39,6 +39,13 @@ class ClosedPane:
         """Event time at which it is judged."""
         return self.key.due(self.layout.spec)
 
+    @property
+    def problem(self) -> str | None:
+        """Why its counts are not those of all its rows, or None."""
+        if not self.mismatched:
+            return None
+        return f"{self.mismatched} source partitions count by another reference profile"
+
     def view(self, section: str) -> Counts:
         """Return the counts of a section of the pane's family."""
         return self.layout.families[self.key.family].view(self.counts, section)

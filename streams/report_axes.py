@@ -9,7 +9,14 @@ from typing import NamedTuple
 from schemas.event_time import SECOND, Micros, from_micros, to_micros
 
 _HOUR, _DAY = 3_600 * SECOND, 86_400 * SECOND
-_STEPS = (*(m * 60 * SECOND for m in (1, 5, 15, 30)), *(h * _HOUR for h in (1, 3, 6, 12)), _DAY, 2 * _DAY, 7 * _DAY)
+_STEPS = (
+    *(m * 60 * SECOND for m in (1, 5, 15, 30)),
+    *(h * _HOUR for h in (1, 3, 6, 12)),
+    _DAY,
+    2 * _DAY,
+    7 * _DAY,
+    14 * _DAY,
+)
 _MONTHS = (1, 2, 3, 6, 12, 24, 60, 120)
 LABELS = 11  # at most, on the time axis of a wide chart; narrow ones leave out every other
 FLOOR = 1e-3  # evidence below this is drawn there
@@ -52,7 +59,7 @@ class TimeAxis:
         when: Micros
         step = next((step for step in _STEPS if span / step <= LABELS), None)
         if step is not None:
-            offset = 4 * _DAY if step == 7 * _DAY else 0  # weeks begin on Monday; the epoch was a Thursday
+            offset = 4 * _DAY if step % (7 * _DAY) == 0 else 0  # weeks begin on Monday; the epoch was a Thursday
             when = -(-(self.start - offset) // step) * step + offset
             while when <= self.end:
                 moment = from_micros(when)

@@ -7,6 +7,7 @@ from schemas.alert import Alert, Severity
 from schemas.event_time import Micros, to_micros
 from schemas.spec import ModelSpec, Task
 from schemas.trigger import Evidence, RetrainingTrigger
+from streams.report_data import Outputs
 from streams.report_text import alert_unit, clean, length, moment, number, plural, ratio_text, title_of, value_text
 
 HOW = {
@@ -185,11 +186,14 @@ def lag(episode: Episode) -> str:
     return length(max(episode.known - episode.since, 0))
 
 
-def no_pane(spec: ModelSpec, events: int, refused: int) -> list[str]:
+def no_pane(spec: ModelSpec, outputs: Outputs) -> list[str]:
     """Return why no pane of a model closed, and what to do."""
-    if events == 0:
+    refused = sum(counts.get("dead_lettered", 0) for counts in outputs.topics.values())
+    if outputs.events == 0:
         return ["No event was read.", "Look at files.predictions.path of the monitor file."]
-    if refused and refused >= events / 2:
+    if outputs.versions:
+        return ["Other models closed some: do events name this one?", "Look at `model` in the events."]
+    if refused >= outputs.events / 2:
         return ["Most events were refused.", "See the dead letters for what is wrong with them."]
     needed = length(spec.pane + spec.lateness)
     return [

@@ -101,7 +101,7 @@ def line_chart(
             legend.append((f"{style} pane", f"{line.label}, each pane"))
         elif detail == "extremes":
             parts.append(band(style, buckets, axis, scale))
-        parts.append(path(style, buckets, axis, scale, _value(mean)))
+        parts.append(path(style, buckets, axis, scale, _value(mean), 40 if line.series.key.segment else 400))
         parts.append(path("guess", buckets, axis, scale, lambda b: b.guess))
         parts.append(fired(buckets, axis, scale, mean))
         legend.append((style, _mean_label(reach, buckets) if detail == "panes" else line.label))
@@ -135,7 +135,8 @@ def evidence_chart(title: str, lines: Sequence[Line], axis: TimeAxis) -> Chart:
         f'<path class="level fires" d="M0 {fires}H1000"/>',
     ]
     for line, buckets in reversed(drawn):
-        parts.append(path(f"s{line.style}", buckets, axis, scale, lambda b: b.evidence))
+        holes = 40 if line.series.key.segment else 400  # a segment without rows in a pane is no hole in knowledge
+        parts.append(path(f"s{line.style}", buckets, axis, scale, lambda b: b.evidence, holes))
         over = [b for b in buckets if b.evidence is not None and b.evidence >= 1]
         parts.append(dots("fired", [(axis.x(middle(b)), scale.y(b.evidence or 0.0)) for b in over]))
     peak = max((line.series.evidence or 0.0 for line in lines), default=0.0)
@@ -252,8 +253,8 @@ def _tips(drawn: Sequence[tuple[Line, list[Bucket]]], axis: TimeAxis, unit: Unit
                 said = f"{name}unknown: {bucket.reason}" if bucket.reason else f"{name}unknown"
             else:
                 continue
-            texts.setdefault(bucket.start, [f"{moment(bucket.start)} · n {bucket.n:,}"]).append(said)
-    return "\n".join(f"{axis.x(start):g}|{clean(' · '.join(said))}" for start, said in sorted(texts.items()))
+            texts.setdefault(middle(bucket), [f"{moment(bucket.start)} · n {bucket.n:,}"]).append(said)
+    return "\n".join(f"{axis.x(when):g}|{clean(' · '.join(said))}" for when, said in sorted(texts.items()))
 
 
 def _evidence_tips(drawn: Sequence[tuple[Line, list[Bucket]]], axis: TimeAxis) -> str:
@@ -261,6 +262,6 @@ def _evidence_tips(drawn: Sequence[tuple[Line, list[Bucket]]], axis: TimeAxis) -
     for line, buckets in drawn:
         for bucket in buckets:
             here = bucket.evidence
-            if here is not None and here > texts.get(bucket.start, (-1.0, ""))[0]:
-                texts[bucket.start] = (here, f"{moment(bucket.start)} · {line.label} {ratio_text(here)}")
-    return "\n".join(f"{axis.x(start):g}|{clean(text)}" for start, (_, text) in sorted(texts.items()))
+            if here is not None and here > texts.get(middle(bucket), (-1.0, ""))[0]:
+                texts[middle(bucket)] = (here, f"{moment(bucket.start)} · {line.label} {ratio_text(here)}")
+    return "\n".join(f"{axis.x(when):g}|{clean(text)}" for when, (_, text) in sorted(texts.items()))

@@ -21,6 +21,7 @@ from streams.report_text import clean, number, plural, sentence, title_of, unit_
 
 MULTIPLES = 24  # small charts side by side; more are in the table and in panes.jsonl
 ROWS = 40  # of the quality strip
+OTHERS = 5  # segments that did not fire, drawn beside those that did
 
 TIERS: dict[Tier, str] = {
     "outcomes": "Outcomes and feedback",
@@ -112,7 +113,7 @@ class Panels:
             parts = [self._left.pop(key) for key in list(self._left) if key.part and key[:3] == series.key[:3]]
             section.charts += self._judged(series, parts)
             if parts:
-                section.multiples_title = f"{title_of(series.key.signal)} by segment, on one scale".capitalize()
+                section.multiples_title = _capital(f"{title_of(series.key.signal)} by segment, on one scale")
                 section.multiples += self._multiples(parts)
                 section.note = self._too_many(parts)
         for heading in ("Estimated and realised accuracy", "Champion and challenger"):
@@ -129,7 +130,7 @@ class Panels:
         marks = [*self._marks, *self._marks_of(series.key, everywhere=True)]
         panes = len(series.buckets)
         chart = line_chart(
-            f"{title_of(signal)}, {_FAMILIES[series.key.family]}".capitalize(),
+            _capital(f"{title_of(signal)}, {_FAMILIES[series.key.family]}"),
             [Line(series, title_of(signal))],
             self._axis,
             unit_of(signal, self._task),
@@ -139,13 +140,15 @@ class Panels:
             marks=marks,
         )
         firing = sorted((part for part in parts if part.alarms), key=lambda part: (-part.alarms, part.key))[:2]
-        quiet = Line(series, "other segments" if firing else "each segment", 3)
+        others = sorted((part for part in parts if part not in firing), key=lambda part: -(part.evidence or 0.0))
+        which = "other segments" if firing else "segments"
+        quiet = Line(series, f"strongest {which}" if len(others) > OTHERS else which, 3)
         lines = [Line(series, "all rows"), *(Line(part, clean(part.key.part), 1 + i) for i, part in enumerate(firing))]
-        lines += [replace(quiet, series=part) for part in parts if part not in firing]
+        lines += [replace(quiet, series=part) for part in others[:OTHERS]]
         judged = [line for line in lines if line.series.evidence is not None]
         if not judged:
             return [chart]
-        title = "Evidence that it has risen" + (", all rows and each segment" if len(judged) > 1 else "")
+        title = "Evidence that it has risen" + (", all rows and segments" if len(judged) > 1 else "")
         return [chart, evidence_chart(title, judged, self._axis)]
 
     def _labels(self) -> Section:
@@ -171,14 +174,14 @@ class Panels:
         for (name, family, _, quantile), group in together.items():
             labels = [f"{s.key.signal.rsplit('_p', 1)[1]} %" if quantile else title_of(name) for s in group]
             lines = [Line(each, label, min(i, 3)) for i, (each, label) in enumerate(zip(group, labels, strict=True))]
-            title = f"{title_of(name)}, quantiles" if quantile else title_of(name)
+            title = f"{clean(name).replace('_', ' ')}, quantiles" if quantile else title_of(name)
             section.charts.append(self._chart(f"{title}, {_FAMILIES[family]}", lines))
         notes = []
         for (signal, family, _), group in parts.items():
             section.multiples += self._multiples(group, prefix="" if len(parts) == 1 else f"{title_of(signal)}: ")
             section.multiples_title = section.multiples_title or f"{title_of(signal)}, {_FAMILIES[family]}"
             notes.append(self._too_many(group))
-        section.multiples_title = section.multiples_title[:1].upper() + section.multiples_title[1:]
+        section.multiples_title = _capital(section.multiples_title)
         section.note = " ".join(note for note in notes if note)
         return section
 
@@ -211,7 +214,7 @@ class Panels:
         panes = max(len(line.series.buckets) for line in lines)
         marks = [mark for line in lines for mark in self._marks_of(line.series.key)]
         return line_chart(
-            title[:1].upper() + title[1:],
+            _capital(title),
             lines,
             self._axis,
             unit_of(lines[0].series.key.signal, self._task),
@@ -257,6 +260,10 @@ class Panels:
             if alert.severity != "recovered" and exact and not any(mark.kind == "since" for mark in marks):
                 marks.append(Mark("since", to_micros(alert.since), "change"))
         return marks
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _small_reach(series: Series) -> int:

@@ -28,14 +28,13 @@ def middle(bucket: Bucket) -> Micros:
 
 
 def _runs(
-    buckets: Sequence[Bucket], axis: TimeAxis, value: Callable[[Bucket], float | None]
+    buckets: Sequence[Bucket], axis: TimeAxis, value: Callable[[Bucket], float | None], holes: int = 400
 ) -> Iterable[list[tuple[Bucket, float]]]:
     """Yield stretches without a hole: a line never crosses what nobody knows."""
-    hole = (axis.end - axis.start) / 400
     run: list[tuple[Bucket, float]] = []
     for bucket in buckets:
         here = value(bucket)
-        if run and (here is None or bucket.start - run[-1][0].end > hole):
+        if run and (here is None or (bucket.start - run[-1][0].end) * holes > axis.end - axis.start):
             yield run
             run = []
         if here is not None:
@@ -50,10 +49,14 @@ def path(
     axis: TimeAxis,
     scale: ValueAxis,
     value: Callable[[Bucket], float | None],
+    holes: int = 400,
 ) -> str:
-    """Return a line over the buckets that have a value; one alone becomes a dot."""
+    """Return a line over the buckets that have a value; one alone becomes a dot.
+
+    Where no pane says anything for more than one `holes`-th of the axis, the line is broken.
+    """
     drawn, alone = [], []
-    for run in _runs(buckets, axis, value):
+    for run in _runs(buckets, axis, value, holes):
         points = [(axis.x(middle(bucket)), scale.y(here)) for bucket, here in run]
         if len(points) == 1:
             alone.append(points[0])

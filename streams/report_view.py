@@ -180,8 +180,7 @@ def _verdict(
     if lasting:
         return "alarm", f"{clean(name)}: {plural(len(lasting), 'alarm')}", sentence(lasting[0].told.summary)
     if not panels:
-        refused = sum(counts.get("dead_lettered", 0) for counts in outputs.topics.values())
-        why = no_pane(spec, outputs.events, refused) if spec else []
+        why = no_pane(spec, outputs) if spec else []
         return "unknown", f"{clean(name)}: no pane closed", " ".join(why)
     main = [series for panel in panels for series in panel.main]
     panes, unknown = sum(s.panes for s in main), sum(s.unknown for s in main)

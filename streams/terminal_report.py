@@ -85,8 +85,7 @@ def _model(page: _Page, name: str, outputs: Outputs, spec: MonitorSpec) -> None:
     page.line()
     page.line(f"{name}: {_summary(changes, len(triggers), bool(versions))}")
     if not versions and model is not None:
-        refused = sum(counts.get("dead_lettered", 0) for counts in outputs.topics.values())
-        for text in no_pane(model, outputs.events, refused):
+        for text in no_pane(model, outputs):
             page.line(text, indent=2)
     elif model is not None and not any("cohort" in version.panes for version in versions):
         page.line(

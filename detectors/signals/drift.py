@@ -15,7 +15,7 @@ from detectors.bounds import CONFIDENCE, upper_bound
 from detectors.layout import UNSEEN_BUCKETS, Counts, Layout
 from detectors.pane import ClosedPane
 from detectors.reference import vector
-from detectors.signals.signal import Finding, Firing, Grounds
+from detectors.signals.signal import HOPELESS, Finding, Firing, Grounds
 from detectors.state import register
 from schemas.reading import Family, Reading
 
@@ -41,7 +41,8 @@ class Drift:
             return
         bets = len(reference.totals)
         name = "prediction" if feature is None else f"feature:{feature}"
-        phi = np.array([grounds.dispersion(f"{name}:{bet}") for bet in range(bets)])
+        names = [name] if bets == 1 else [f"{name}:{bet}" for bet in range(bets)]
+        phi = np.array([grounds.dispersion(each) for each in names])
         confidence = 1 - (1 - CONFIDENCE) / bets  # Bonferroni: all bounds hold at once
         bounds = np.array(
             [upper_bound(total, reference.n, confidence, p) for total, p in zip(reference.totals, phi, strict=True)]
@@ -49,15 +50,15 @@ class Drift:
         self._shares = reference.totals / reference.n
         tolerance = layout.spec.minimum_effect.drift
         self._bet = Bet(bounds + tolerance, weight, layout.spec.notice_budget.length, phi)
+        if not self._bet.detector.staked:
+            self._problem = HOPELESS
 
     def read(self, pane: ClosedPane) -> Iterable[Finding]:
         """Return the pane's PSI, and whether the distribution has left the reference."""
         layout = pane.layout
         name = "prediction_drift" if self._feature is None else "feature_drift"
         current = _indicators(layout, pane.counts, self._feature)
-        problem = self._problem
-        if pane.mismatched:
-            problem = f"{pane.mismatched} source partitions count by another reference profile"
+        problem = pane.problem or self._problem
         if problem is not None or self._bet is None or self._shares is None:
             yield Finding(
                 Reading(

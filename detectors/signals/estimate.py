@@ -49,7 +49,7 @@ class EstimatedAccuracy:
         labelled = int(pane.view("losses").sum())
         if estimate is None or labelled == 0:
             return
-        if labelled < pane.layout.spec.label_coverage * pane.n:
+        if pane.problem is not None or labelled < pane.layout.spec.label_coverage * pane.n:
             return
         realised = 1 - float(pane.view("loss_sums").sum()) / FIXED / labelled
         yield Finding(
@@ -64,9 +64,7 @@ class EstimatedAccuracy:
         )
 
     def _read_traffic(self, pane: ClosedPane) -> Reading:
-        problem, value, n = self._problem, None, 0
-        if problem is None and pane.mismatched:
-            problem = f"{pane.mismatched} source partitions count by another reference profile"
+        problem, value, n = pane.problem or self._problem, None, 0
         if problem is None:
             value, n = _estimate(pane.layout, pane.view("scores"))
             if value is None:

@@ -13,7 +13,7 @@ from detectors.bounds import upper_bound, upper_bound_of_mean
 from detectors.layout import Layout
 from detectors.pane import ClosedPane
 from detectors.reference import loss_name, moments, vector
-from detectors.signals.signal import Finding, Firing, Grounds
+from detectors.signals.signal import HOPELESS, Finding, Firing, Grounds
 from detectors.state import register
 from schemas.reading import Family, Reading
 
@@ -61,9 +61,13 @@ class Loss:
             bound = float(upper_bound(total, n, dispersion=phi))
         else:
             bound = upper_bound_of_mean(total, squares, n, dispersion=phi)
+        if self._problem is None and weight == 0:
+            self._problem = "weights.performance is 0: nothing is staked on it"
         if self._problem is None:
             baseline = np.array([bound + minimum_effect(layout) / scale])
             self._bet = Bet(baseline, weight, layout.spec.false_alarms.length, np.array([phi]))
+            if not self._bet.detector.staked:
+                self._problem = HOPELESS
 
     def read(self, pane: ClosedPane) -> Iterable[Finding]:
         """Return the mean loss of the cohort, judged where enough of it is labelled."""
@@ -73,10 +77,8 @@ class Loss:
         rows = self._rows(pane)
         if rows == 0 and self._segment is not None:
             return  # a segment without rows says nothing, not even that it is unknown
-        problem = self._problem
-        if pane.mismatched:
-            problem = f"{pane.mismatched} source partitions count by another reference profile"
-        elif n < layout.spec.label_coverage * rows or n == 0:
+        problem = pane.problem or self._problem
+        if problem is None and (n < layout.spec.label_coverage * rows or n == 0):
             problem = f"label coverage: {n} of {rows} rows; label_coverage asks for {layout.spec.label_coverage:g}"
         value = float(sums.sum()) / n * scale if n and scale is not None else None
         name = NAMES[layout.spec.task]

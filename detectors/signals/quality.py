@@ -13,7 +13,7 @@ from detectors.bounds import upper_bound
 from detectors.layout import MISSING, QUALITY, Layout
 from detectors.pane import ClosedPane
 from detectors.reference import vector
-from detectors.signals.signal import Finding, Firing, Grounds
+from detectors.signals.signal import HOPELESS, Finding, Firing, Grounds
 from detectors.state import register
 from schemas.reading import Family, Reading
 
@@ -50,15 +50,15 @@ class Quality:
             bound = 0.0 if declared_never else float(upper_bound(reference.totals, reference.n, dispersion=phi)[0])
             effect = layout.spec.minimum_effect.quality
             self._bet = Bet(np.array([bound + effect]), weight, layout.spec.false_alarms.length, np.array([phi]))
+            if not self._bet.detector.staked:
+                self._problem = HOPELESS
 
     def read(self, pane: ClosedPane) -> Iterable[Finding]:
         """Return the share of defects in the pane."""
         name = QUALITY[self._kind]
         totals, n = indicators.of_quality(pane.layout, pane.counts, self._feature, self._kind)
         share = float(totals[0] / n) if n else None
-        problem = self._problem
-        if pane.mismatched:
-            problem = f"{pane.mismatched} source partitions count by another reference profile"
+        problem = pane.problem or self._problem
         if problem is not None or self._bet is None or share is None:
             yield Finding(
                 Reading(

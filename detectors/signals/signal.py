@@ -11,6 +11,10 @@ from schemas.event_time import Micros
 from schemas.reading import Family, Reading
 
 
+HOPELESS = "the upper bound of the reference is so near 1 that no rise could be told; more reference rows may lower it"
+"""Why a bet that can never win says nothing."""
+
+
 @dataclass(frozen=True)
 class Firing:
     """A detector fired: what an alert is made of. Values are in the unit of the signal."""

@@ -12,7 +12,7 @@ from detectors.layout import Layout
 from detectors.summary import PaneKey, PaneSummary, pane_start
 from schemas.reading import Family
 
-from .builders import DAY, START, TASKS, LabelledRow, key_of, layout_of, model_spec, profile_of, summary_of
+from .builders import DAY, START, TASKS, LabelledRow, key_of, labelled_row, layout_of, model_spec, profile_of, summary_of
 from .strategies import row_lists
 
 FAMILIES: tuple[Family, ...] = ("traffic", "label", "cohort")
@@ -98,8 +98,6 @@ def test_merging_leaves_the_other_summary_alone() -> None:
 
 
 def row_list(n: int) -> list[LabelledRow]:
-    from .builders import labelled_row
-
     rng = random.Random(0)
     return [labelled_row(SPECS["binary"], rng, START + i, str(i)) for i in range(n)]
 

@@ -1,4 +1,4 @@
-"""What `replay` says at its end: what it saw, what it raised and where it stands; readable at 80 columns and in a pipe."""
+"""What `replay` says at its end: what it saw, what it raised, where it stands; at 80 columns and in a pipe."""
 
 import io
 from pathlib import Path
@@ -95,6 +95,11 @@ def test_when_no_event_was_read_that_is_the_reason(tmp_path: Path) -> None:
     assert "No event was read." in said(write(tmp_path, counts=accounting(0)))
 
 
+def test_a_model_that_no_event_names_is_told_apart_from_one_with_too_little_data(tmp_path: Path) -> None:
+    text = said(write(tmp_path, panes=[judged(0, 0.05)]), spec("credit", "other"))
+    assert "other: no pane closed, so nothing is known Other models closed some: do events name this one?" in text
+
+
 def test_without_a_cohort_it_says_that_performance_is_unknown(tmp_path: Path) -> None:
     traffic = pane(0, [reading("volume", 100.0, tier="system")], "traffic")
     text = said(write(tmp_path, panes=[traffic]))
@@ -134,7 +139,5 @@ def test_what_strangers_wrote_neither_drives_the_terminal_nor_is_markup(tmp_path
         label_requests=[label_request(version=evil)],
     )
     text = printed(tmp_path)
-    assert not [
-        character for character in text if (ord(character) < 32 and character != "\n") or character in "\x9b\u202e"
-    ]
+    assert not [each for each in text if (ord(each) < 32 and each != "\n") or each in "\x9b\u202e"]
     assert "[bold red]" in text

@@ -1,0 +1,121 @@
+"""Broken values alarm, and are never taken for a change of the world."""
+
+import random
+from typing import Any
+
+import pytest
+
+from detectors.signals.quality import qualities
+from detectors.signals.signal import Finding
+
+from ..builders import DAY, START, LabelledRow, days, layout_of, model_spec, pane_of, profile_of
+
+
+def broken(spec: Any, day: int, feature: int, value: Any, share: float) -> list[LabelledRow]:
+    rng, rows = random.Random(day), days(spec, 1, rows=100, first=day)
+    for row, _ in rows:
+        if rng.random() < share:
+            row.features[feature] = value
+    return [(row, None) for row, _ in rows]
+
+
+def watch(spec: Any, feature: int, value: Any, share: float, count: int = 30) -> list[Finding]:
+    layout = layout_of(spec, profile_of(spec, rows=100))
+    signals = qualities(layout)
+    found = []
+    for day in range(count):
+        pane = pane_of(layout, "traffic", broken(spec, day, feature, value, share), START + day * DAY)
+        found += [finding for signal in signals for finding in signal.read(pane)]
+    return found
+
+
+def fired(findings: list[Finding]) -> set[tuple[str, str | None]]:
+    return {(f.reading.signal, f.reading.feature) for f in findings if f.firing}
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "signal"),
+    [
+        ("income", None, "missing"),
+        ("income", float("nan"), "invalid"),
+        ("income", float("inf"), "invalid"),
+        ("income", "12", "invalid"),
+        ("income", True, "invalid"),
+        ("income", 1e9, "out_of_range"),
+        ("region", "west", "unseen"),
+        ("region", None, "missing"),
+        ("owner", "yes", "invalid"),
+        ("note", 5.0, "invalid"),
+    ],
+)
+def test_a_defect_alarms_under_its_own_name_and_no_other(feature: str, value: Any, signal: str) -> None:
+    spec = model_spec()
+    findings = watch(spec, list(spec.features).index(feature), value, share=0.2)
+    assert fired(findings) == {(signal, feature)}
+    assert all(f.firing.severity == "alarm" for f in findings if f.firing)
+
+
+def test_sound_data_never_alarms() -> None:
+    findings = watch(model_spec(), 0, None, share=0.0, count=300)
+    assert fired(findings) == set()
+    assert {f.reading.status for f in findings} == {"ok"}
+
+
+def test_less_than_the_minimum_effect_is_put_up_with() -> None:
+    spec = model_spec(minimum_effect={"quality": 0.1})
+    assert fired(watch(spec, 0, None, share=0.05, count=100)) == set()
+    assert fired(watch(spec, 0, None, share=0.25, count=30)) == {("missing", "income")}
+
+
+def test_a_reference_that_lacks_values_too_is_no_excuse_where_the_feature_is_not_nullable() -> None:
+    for nullable, expected in ((True, set()), (False, {("missing", "income")})):
+        spec = model_spec(features={"income": {"type": "numeric", "nullable": nullable}})
+        profile = profile_of(spec, rows=100)
+        counts = {**profile.counts["traffic"], "quality:income": [1_200, 0, 0, 0]}  # 30 %
+        layout = layout_of(spec, profile.model_copy(update={"counts": {**profile.counts, "traffic": counts}}))
+        signals = qualities(layout)
+        findings = []
+        for day in range(20):
+            pane = pane_of(layout, "traffic", broken(spec, day, 0, None, 0.3), START + day * DAY)
+            findings += [finding for signal in signals for finding in signal.read(pane)]
+        assert fired(findings) == expected
+
+
+def test_weights_are_shared_evenly_within_the_budget() -> None:
+    spec = model_spec()
+    signals = qualities(layout_of(spec, profile_of(spec)))
+    assert len(signals) == 3 + 3 + 3 + 2
+    assert sum(signal._weight for signal in signals) == pytest.approx(spec.weights.quality)
+    assert qualities(layout_of(model_spec(weights={"quality": 0}), None)) == []
+
+
+@pytest.mark.parametrize("panes", [0, 29])
+def test_without_enough_of_a_reference_it_is_unknown(panes: int) -> None:
+    spec = model_spec()
+    layout = layout_of(spec, profile_of(spec, panes=panes) if panes else None)
+    pane = pane_of(layout, "traffic", broken(spec, 0, 0, None, 0.5))
+    readings = [finding.reading for signal in qualities(layout) for finding in signal.read(pane)]
+    assert {reading.status for reading in readings} == {"unknown"}
+    assert all(reading.reason for reading in readings)
+    assert next(r for r in readings if r.signal == "missing").value == pytest.approx(0.5, abs=0.15)
+
+
+def test_a_pane_counted_by_another_profile_is_unknown_and_earns_nothing() -> None:
+    spec = model_spec()
+    layout = layout_of(spec, profile_of(spec))
+    for signal in qualities(layout):
+        for day in range(30):
+            pane = pane_of(layout, "traffic", broken(spec, day, 0, None, 1.0), START + day * DAY, mismatched=2)
+            (finding,) = signal.read(pane)
+            assert (finding.reading.status, finding.firing) == ("unknown", None)
+            assert "2 source partitions" in (finding.reading.reason or "")
+
+
+def test_what_the_reference_never_had_sound_is_unknown() -> None:
+    spec = model_spec(features={"income": "numeric"})
+    profile = profile_of(spec)
+    counts = {**profile.counts["traffic"], "quality:income": [2_000, 0, 0, 0]}
+    layout = layout_of(spec, profile.model_copy(update={"counts": {**profile.counts, "traffic": counts}}))
+    (finding,) = qualities(layout)[0].read(pane_of(layout, "traffic", broken(spec, 0, 0, None, 1.0)))
+    assert finding.reading.status == "unknown"
+    assert "near 1" in (finding.reading.reason or "")

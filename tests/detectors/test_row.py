@@ -1,0 +1,87 @@
+"""A prediction becomes the row that is counted, and a label its loss."""
+
+import math
+from typing import Any
+
+import pytest
+
+from detectors.row import Label, Row, loss_of, row_of, task_problem
+from schemas.prediction import Prediction
+
+from .builders import DAY, START, TASKS, model_spec
+
+
+def prediction(output: dict[str, Any], **features: Any) -> Prediction:
+    return Prediction.model_validate(
+        {
+            "prediction_id": "p",
+            "model": "m",
+            "timestamp": "2019-04-14T00:00:01Z",
+            "features": features,
+            "output": output,
+        }
+    )
+
+
+def test_features_come_in_the_order_of_the_monitor_file() -> None:
+    row = row_of(prediction({"label": "yes"}, region="north", income=3.5, owner=True), model_spec())
+    assert (row.time, row.features, row.unexpected) == (START + 1_000_000, [3.5, "north", True, None], False)
+
+
+def test_a_feature_that_nobody_declared_is_noted_and_left_out() -> None:
+    row = row_of(prediction({"label": "yes"}, income=1, shoe_size=44), model_spec())
+    assert (len(row.features), row.unexpected) == (4, True)
+
+
+@pytest.mark.parametrize(("value", "kept"), [(2**63 - 1, 2**63 - 1), (2**63, math.inf), (-(10**400), -math.inf)])
+def test_whole_numbers_of_more_than_64_bits_become_infinite(value: int, kept: float) -> None:
+    row = row_of(prediction({"label": "yes"}).model_copy(update={"features": {"income": value}}), model_spec())
+    assert row.features[0] == kept
+
+
+@pytest.mark.parametrize(("score", "label"), [(0.5, "yes"), (0.49, "not yes")])
+def test_a_score_alone_is_a_label_by_the_threshold(score: float, label: str) -> None:
+    row = row_of(prediction({"score": score}), model_spec())
+    assert (row.label, row.score) == (label, score)
+
+
+def test_probabilities_give_the_class_and_its_confidence() -> None:
+    spec = model_spec("multiclass")
+    row = row_of(prediction({"probabilities": {"low": 0.2, "high": 0.5, "middle": 0.3}}), spec)
+    assert (row.label, row.score) == ("high", 0.5)
+    given = row_of(prediction({"label": "low", "probabilities": {"low": 0.2, "high": 0.8}}), spec)
+    assert (given.label, given.score) == ("low", 0.2)
+
+
+def test_equal_probabilities_give_the_same_class_in_any_order() -> None:
+    spec = model_spec("multiclass")
+    orders = [{"b": 0.5, "a": 0.5}, {"a": 0.5, "b": 0.5}]
+    assert len({row_of(prediction({"probabilities": order}), spec).label for order in orders}) == 1
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_an_output_of_another_task_is_a_problem(task: str) -> None:
+    fitting = {"binary": {"score": 0.1}, "multiclass": {"label": "a"}, "regression": {"value": 1}, "text": {"text": ""}}
+    for kind, output in fitting.items():
+        # a class alone suits both kinds of classification
+        fits = kind == task or (kind, task) == ("multiclass", "binary")
+        assert (task_problem(prediction(output), model_spec(task)) is None) == fits
+
+
+def test_losses_by_task() -> None:
+    def loss(task: str, truth: Label, **row: Any) -> float | None:
+        return loss_of(Row(START, "p", [], **row), truth, model_spec(task))
+
+    later = START + DAY
+    assert loss("binary", Label(later, "yes"), label="yes") == 0.0
+    assert loss("binary", Label(later, "anything else"), label="not yes") == 0.0
+    assert loss("binary", Label(later, "no"), label="yes") == 1.0
+    assert loss("multiclass", Label(later, "low"), label="high") == 1.0
+    assert loss("regression", Label(later, value=3.0), value=1.0) == 2.0
+    assert loss("text", Label(later, rating=0.75)) == 0.25
+    assert loss("text", Label(later, "what it should have said")) == 1.0
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_label_that_does_not_say_has_no_loss(task: str) -> None:
+    assert loss_of(Row(START, "p", [], label="yes", value=1.0), Label(START), model_spec(task)) is None

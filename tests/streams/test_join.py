@@ -1,0 +1,399 @@
+"""The join: by hand, one verdict after the other, and that the interleaving of the two logs decides nothing."""
+
+import random
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.event_time import Micros
+from streams.accounting import BINS, DETAILS, adds_up
+from streams.messages import SummaryMessage, summary_of
+from streams.records import ROLES, Role
+from streams.store import id_key
+
+from .world import (
+    HOUR,
+    MINUTE,
+    MODEL,
+    OTHER,
+    T0,
+    Logs,
+    Told,
+    busy_logs,
+    feedback,
+    layouts_of,
+    log_of,
+    open_source,
+    prediction,
+    read_on,
+    run,
+    spec_of,
+    steps,
+    watermark,
+)
+
+SPEC = spec_of()
+LAYOUTS = layouts_of(SPEC)
+END = T0 + 500 * HOUR
+
+
+def joined(
+    path: Path, predictions: Iterable[dict[str, Any]], labels: Iterable[dict[str, Any]], feedback_first: bool = False
+) -> Told:
+    """Read two logs, each with a watermark at its end that settles everything."""
+    logs: Logs = {
+        "predictions": log_of([*predictions, watermark(END)]),
+        "feedback": log_of([*labels, watermark(END)]),
+    }
+    order: list[Role] = ["feedback", "predictions"] if feedback_first else ["predictions", "feedback"]
+    return run(SPEC, LAYOUTS, logs, path, [(role, 1_000) for role in order])
+
+
+def bins(told: Told, role: Role = "feedback") -> dict[str, int]:
+    """Return the bins and details that are not empty, without the watermark at the end."""
+    assert adds_up(told.counts[role])
+    assert told.counts[role]["control"] == 1
+    found = {name: told.counts[role][name] for name in (*BINS, "waiting", *DETAILS) if name != "control"}
+    return {name: count for name, count in found.items() if count}
+
+
+def count(told: Told, family: str, section: str, model: str = "m", version: str | None = None) -> int:
+    """Return the sum of a section over all panes."""
+    total = 0
+    for one in finals(told):
+        if one.family == family and one.model == model and version in (None, one.version):
+            layout = LAYOUTS.of(one.model, one.version).families[one.family]
+            total += int(layout.view(summary_of(one).counts, section).sum())
+    return total
+
+
+def finals(told: Told) -> list[SummaryMessage]:
+    keys = [(one.model, one.version, one.family, one.start) for one in told.summaries()]
+    assert len(keys) == len(set(keys)), "without idleness, each pane is sent once"
+    return told.summaries()
+
+
+@pytest.mark.parametrize("feedback_first", [False, True], ids=["prediction first", "feedback first"])
+def test_a_label_meets_its_prediction_whichever_is_read_first(tmp_path: Path, feedback_first: bool) -> None:
+    told = joined(tmp_path, [prediction("a", T0)], [feedback("a", T0 + HOUR)], feedback_first)
+    assert bins(told) == {"summarised": 1}
+    assert bins(told, "predictions") == {"summarised": 1}
+    assert count(told, "traffic", "n") == count(told, "cohort", "n") == count(told, "label", "n") == 1
+    assert count(told, "cohort", "losses") == count(told, "label", "losses") == 1
+
+
+def test_the_label_pane_is_that_of_when_the_outcome_became_known(tmp_path: Path) -> None:
+    events = [prediction("a", T0 + 55 * MINUTE), prediction("b", T0 + 65 * MINUTE)]
+    told = joined(tmp_path, events, [feedback("b", T0 + 59 * MINUTE), feedback("a", T0 + 2 * HOUR)])
+    starts = sorted(one.start for one in finals(told) if one.family == "label")
+    assert starts == [T0 + HOUR, T0 + 2 * HOUR], "a label stamped before its prediction counts at the prediction's time"
+
+
+@pytest.mark.parametrize(
+    ("known", "bin_"),
+    [
+        (T0 + 6 * HOUR, "summarised"),
+        (T0 + 6 * HOUR + 1, "expired"),
+        (T0 + 12 * HOUR, "expired"),
+        (T0 + 12 * HOUR + 1, "orphaned"),
+        (T0 - 30 * MINUTE, "summarised"),
+        (T0 - 30 * MINUTE - 1, "orphaned"),
+    ],
+)
+@pytest.mark.parametrize("feedback_first", [False, True], ids=["prediction first", "feedback first"])
+def test_the_horizon_and_the_lateness_are_exact(tmp_path: Path, known: Micros, bin_: str, feedback_first: bool) -> None:
+    assert bins(joined(tmp_path, [prediction("a", T0)], [feedback("a", known)], feedback_first)) == {bin_: 1}
+
+
+def test_expired_feedback_is_told_from_orphaned_even_when_its_row_is_about_to_be_dropped(tmp_path: Path) -> None:
+    """Feedback two horizons after its prediction, and event time that comes on in small steps."""
+    moments = [T0 + 12 * HOUR + minutes * MINUTE for minutes in range(0, 240, 5)]
+    logs: Logs = {
+        "predictions": log_of([prediction("a", T0), *(prediction(f"p{t}", t) for t in moments)]),
+        "feedback": log_of([feedback("a", T0 + 12 * HOUR), *(feedback(f"p{t}", t) for t in moments)]),
+    }
+    turns: list[tuple[Role, int]] = [("predictions", 1), ("feedback", 1)]
+    told = run(SPEC, LAYOUTS, logs, tmp_path, turns * len(logs["predictions"]))
+    assert told.counts["feedback"]["expired"] == 1
+    assert told.counts["feedback"]["orphaned"] == 0
+
+
+def test_feedback_on_nobody_is_orphaned_and_waits_until_then(tmp_path: Path) -> None:
+    logs: Logs = {"predictions": log_of([prediction("a", T0)]), "feedback": log_of([feedback("b", T0)])}
+    waiting = run(SPEC, LAYOUTS, logs, tmp_path / "waiting")
+    assert waiting.counts["feedback"]["waiting"] == 1
+    assert adds_up(waiting.counts["feedback"])
+    assert bins(joined(tmp_path / "over", [prediction("a", T0)], [feedback("b", T0)])) == {"orphaned": 1}
+
+
+def test_a_late_label_is_counted_and_joins_nothing(tmp_path: Path) -> None:
+    labels = [feedback("a", T0 + HOUR), feedback("b", T0 + 30 * MINUTE), feedback("c", T0 + 30 * MINUTE - 1)]
+    told = joined(tmp_path, [prediction(id, T0) for id in "abc"], labels)
+    assert bins(told) == {"summarised": 2, "late": 1}
+    assert count(told, "label", "n") == 2
+
+
+def test_lateness_is_judged_before_duplication(tmp_path: Path) -> None:
+    events = [prediction("a", T0), prediction("b", T0 + HOUR), prediction("a", T0)]
+    assert bins(joined(tmp_path, events, []), "predictions") == {"summarised": 2, "late": 1}
+
+
+def test_the_first_prediction_of_an_id_in_log_order_wins(tmp_path: Path) -> None:
+    first = prediction("a", T0, output={"label": "1", "score": 0.9})
+    second = prediction("a", T0 + MINUTE, output={"label": "0", "score": 0.1})
+    told = joined(tmp_path, [first, second], [feedback("a", T0 + HOUR, label="1")])
+    assert bins(told, "predictions") == {"summarised": 1, "duplicate": 1}
+    assert count(told, "traffic", "n") == 1
+    assert count(told, "cohort", "loss_sums") == 0, "the first one was right"
+
+
+def test_an_id_may_be_used_again_after_the_horizon(tmp_path: Path) -> None:
+    events = [prediction("a", T0), prediction("a", T0 + 6 * HOUR), prediction("a", T0 + 6 * HOUR + 1)]
+    told = joined(tmp_path, events, [feedback("a", T0 + 7 * HOUR)])
+    assert bins(told, "predictions") == {"summarised": 2, "duplicate": 1}
+    assert bins(told) == {"summarised": 1}, "the label is of the second use: the first is past its horizon"
+    assert count(told, "label", "n") == 1
+
+
+def test_the_same_label_again_is_a_duplicate_and_nothing_more(tmp_path: Path) -> None:
+    labels = [feedback("a", T0 + HOUR), feedback("a", T0 + HOUR), feedback("a", T0 + 2 * HOUR, source="annotator")]
+    told = joined(tmp_path, [prediction("a", T0)], labels)
+    assert bins(told) == {"summarised": 1, "duplicate": 2}
+    assert count(told, "label", "n") == 1
+
+
+def test_another_label_is_a_conflict(tmp_path: Path) -> None:
+    labels = [feedback("a", T0 + HOUR, label="1"), feedback("a", T0 + 2 * HOUR, label="0")]
+    told = joined(tmp_path, [prediction("a", T0, output={"label": "1"})], labels)
+    assert bins(told) == {"summarised": 1, "duplicate": 1, "conflicting": 1}
+    assert count(told, "cohort", "loss_sums") == 0, "the first label stays"
+
+
+@pytest.mark.parametrize("change", [{"label": "0", "source": "annotator"}, {"correction": "0"}])
+def test_another_label_from_somebody_who_may_correct_is_a_correction(tmp_path: Path, change: dict[str, Any]) -> None:
+    labels = [feedback("a", T0 + HOUR, label="1"), feedback("a", T0 + 2 * HOUR, **change)]
+    assert bins(joined(tmp_path, [prediction("a", T0)], labels)) == {"summarised": 1, "duplicate": 1, "corrected": 1}
+
+
+def test_a_rating_and_a_label_of_one_prediction_are_both_taken(tmp_path: Path) -> None:
+    labels = [feedback("a", T0 + HOUR, rating=0.5), feedback("a", T0 + HOUR, label="1")]
+    told = joined(tmp_path, [prediction("a", T0)], [*labels, feedback("a", T0 + HOUR, rating=0.1)])
+    assert bins(told) == {"summarised": 2, "duplicate": 1}
+    assert count(told, "label", "ratings") == 1
+    assert count(told, "label", "losses") == 1
+
+
+@pytest.mark.parametrize("said", ["nan", "inf", "-inf", "1e999"])
+def test_a_correction_that_is_no_finite_number_is_no_number(tmp_path: Path, said: str) -> None:
+    told = joined(tmp_path, [prediction("a", T0, "r")], [feedback("a", T0 + HOUR, correction=said)])
+    assert bins(told) == {"summarised": 1}
+    assert count(told, "label", "losses", "r") == 0
+    assert count(told, "label", "n", "r") == 1
+
+
+def test_a_correction_is_a_number_where_numbers_are_predicted(tmp_path: Path) -> None:
+    event = prediction("a", T0, "r", output={"value": 10.0})
+    told = joined(tmp_path, [event], [feedback("a", T0 + HOUR, correction="10.0")])
+    assert (count(told, "label", "losses", "r"), count(told, "label", "loss_sums", "r")) == (1, 0)
+
+
+@pytest.mark.parametrize("feedback_first", [False, True], ids=["predictions first", "feedback first"])
+def test_one_label_joins_all_versions_of_its_id_and_counts_once(tmp_path: Path, feedback_first: bool) -> None:
+    events = [prediction("a", T0, version="1"), prediction("a", T0, version="2"), prediction("a", T0, "r")]
+    told = joined(tmp_path, events, [feedback("a", T0 + HOUR)], feedback_first)
+    assert bins(told) == {"summarised": 1}
+    assert [count(told, "label", "n", version=version) for version in "12"] == [1, 1]
+    assert count(told, "label", "n", "r") == 1
+
+
+def test_feedback_that_names_a_model_and_version_joins_those_alone(tmp_path: Path) -> None:
+    events = [prediction("a", T0, version="1"), prediction("a", T0, version="2"), prediction("a", T0, "r")]
+    told = joined(tmp_path, events, [feedback("a", T0 + HOUR, model="m", version="2")])
+    assert [count(told, "label", "n", version=version) for version in "12"] == [0, 1]
+    assert count(told, "label", "n", "r") == 0
+
+
+def test_feedback_for_a_version_that_predicted_nothing_is_orphaned_even_if_another_version_is_old(
+    tmp_path: Path,
+) -> None:
+    labels = [feedback("a", T0 + 7 * HOUR, version="2"), feedback("a", T0 + 7 * HOUR, version="1")]
+    told = joined(tmp_path, [prediction("a", T0, version="1")], labels)
+    assert bins(told) == {"orphaned": 1, "expired": 1}
+
+
+def test_self_contained_feedback_needs_no_prediction_and_is_no_traffic(tmp_path: Path) -> None:
+    told = joined(tmp_path, [], [feedback("a", T0 + HOUR, prediction=prediction("a", T0))])
+    assert bins(told) == {"summarised": 1}
+    assert [count(told, family, "n") for family in ("traffic", "cohort", "label")] == [0, 1, 1]
+
+
+def test_self_contained_feedback_after_the_horizon_is_expired(tmp_path: Path) -> None:
+    told = joined(tmp_path, [], [feedback("a", T0 + 6 * HOUR + 1, prediction=prediction("a", T0))])
+    assert bins(told) == {"expired": 1}
+    assert told.summaries() == []
+
+
+def test_self_contained_feedback_that_says_the_same_again_is_a_duplicate(tmp_path: Path) -> None:
+    one = feedback("a", T0 + HOUR, prediction=prediction("a", T0))
+    told = joined(tmp_path, [], [one, one])
+    assert bins(told) == {"summarised": 1, "duplicate": 1}
+    assert [count(told, family, "n") for family in ("cohort", "label")] == [1, 1]
+
+
+def test_self_contained_feedback_after_the_judgement_does_not_open_the_cohort_again(tmp_path: Path) -> None:
+    """Within the horizon (6 h), after the cohort was due (pane 1 h + maturity 3 h): it learns, and is not judged."""
+    early = feedback("early", T0 + HOUR, prediction=prediction("early", T0))
+    after = feedback("after", T0 + 5 * HOUR, prediction=prediction("after", T0))
+    logs: Logs = {
+        "predictions": log_of([prediction("a", T0), watermark(T0 + 5 * HOUR), watermark(END)]),
+        "feedback": log_of([early, watermark(T0 + 5 * HOUR), after, watermark(END)]),
+    }
+    at_once = run(SPEC, LAYOUTS, logs, tmp_path / "at once")
+    turns: list[tuple[Role, int]] = [("predictions", 2), ("feedback", 2), ("feedback", 9), ("predictions", 9)]
+    step_by_step = run(SPEC, LAYOUTS, logs, tmp_path / "step by step", turns)
+    for told in (at_once, step_by_step):
+        assert bins_of(told) == {"summarised": 2}
+        assert count(told, "cohort", "n") == 2, "a and early"
+        assert count(told, "label", "n") == 2
+    assert at_once.finals() == step_by_step.finals()
+
+
+def bins_of(told: Told) -> dict[str, int]:
+    return {name: told.counts["feedback"][name] for name in BINS if name != "control" and told.counts["feedback"][name]}
+
+
+def test_a_label_after_the_judgement_is_learnt_from_and_not_judged(tmp_path: Path) -> None:
+    told = joined(tmp_path, [prediction("a", T0)], [feedback("a", T0 + 4 * HOUR)])
+    assert count(told, "cohort", "losses") == 0
+    assert count(told, "label", "losses") == 1
+    on_time = joined(tmp_path / "2", [prediction("a", T0)], [feedback("a", T0 + 4 * HOUR - 1)])
+    assert count(on_time, "cohort", "losses") == 1
+
+
+IDS = "abc"
+MOMENTS = st.integers(0, 40).map(lambda quarter: T0 + quarter * 15 * MINUTE)
+
+
+@st.composite
+def predictions(draw: st.DrawFn) -> tuple[Micros, dict[str, Any]]:
+    time = draw(MOMENTS)
+    event = prediction(
+        draw(st.sampled_from(IDS)),
+        time,
+        draw(st.sampled_from(["m", "m", "r"])),
+        version=draw(st.sampled_from(["1", "1", "2"])),
+    )
+    return time + draw(st.sampled_from([0, 0, 5, 15, 45])) * MINUTE, event
+
+
+@st.composite
+def labels(draw: st.DrawFn) -> tuple[Micros, dict[str, Any]]:
+    id, time = draw(st.sampled_from(IDS)), draw(MOMENTS) + draw(st.sampled_from([0, 0, 2, 5, 12])) * HOUR
+    said: dict[str, Any] = draw(
+        st.sampled_from(
+            [{"label": "1", "value": 9.0}, {"label": "0", "value": 12.0}, {"rating": 0.25}, {"correction": "0"},
+             {"label": "1", "value": 9.0, "source": "annotator"}]
+        )
+    )  # fmt: skip
+    aimed: dict[str, Any] = draw(st.sampled_from([{}, {}, {}, {"version": "2"}, {"model": "r"}]))
+    if draw(st.integers(0, 5)) == 0:
+        before = draw(st.sampled_from([0, 1, 3, 5, 7]))
+        aimed = {"prediction": prediction(id, time - before * HOUR, draw(st.sampled_from(["m", "r"])))}
+    return time + draw(st.sampled_from([0, 0, 20, 60])) * MINUTE, feedback(id, time, **said, **aimed)
+
+
+@st.composite
+def two_logs(draw: st.DrawFn) -> Logs:
+    """Draw two logs, each in the order in which its events arrive: some are late, doubled, conflicting, too early."""
+    logs: Logs = {}
+    for role, events in (("predictions", predictions()), ("feedback", labels())):
+        arrivals = sorted(draw(st.lists(events, max_size=25)), key=lambda pair: pair[0])
+        found = [event for _, event in arrivals]
+        if found and draw(st.booleans()):
+            found.insert(draw(st.integers(0, len(found))), watermark(draw(MOMENTS)))
+        logs[role] = log_of([*found, watermark(END)])
+    return logs
+
+
+@settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(two_logs(), st.integers(0, 2**32), st.integers(1, 8))
+def test_no_interleaving_and_no_chunking_changes_a_summary_or_a_count(logs: Logs, seed: int, largest: int) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory)
+        orders: list[list[tuple[Role, int]]] = [
+            [("predictions", 1_000), ("feedback", 1_000)],
+            [("feedback", 1_000), ("predictions", 1_000)],
+            list(steps(random.Random(seed), logs, largest)),
+            list(steps(random.Random(seed + 1), logs, 1)),
+        ]
+        first, *others = [run(SPEC, LAYOUTS, logs, path / str(n), order) for n, order in enumerate(orders)]
+        for told in (first, *others):
+            assert all(adds_up(told.counts[role]) and told.counts[role]["waiting"] == 0 for role in ROLES)
+            finals(told)
+            assert told.counts == first.counts
+            assert told.finals() == first.finals()
+
+
+def test_a_long_busy_stream_too_comes_out_the_same_in_any_interleaving(tmp_path: Path) -> None:
+    logs = busy_logs(3)
+    one = run(SPEC, LAYOUTS, logs, tmp_path / "one")
+    assert all(one.counts["feedback"][bin_] > 5 for bin_ in ("summarised", "duplicate", "late", "expired", "orphaned"))
+    assert all(one.counts["feedback"][detail] > 5 for detail in DETAILS)
+    for seed in range(3):
+        other = run(SPEC, LAYOUTS, logs, tmp_path / str(seed), steps(random.Random(seed), logs))
+        assert (other.counts, other.finals()) == (one.counts, one.finals())
+
+
+def test_rows_and_feedback_leave_the_store_when_nothing_can_refer_to_them(tmp_path: Path) -> None:
+    """Two horizons and a lateness after a prediction there is nothing left of it."""
+    spec = spec_of(m=MODEL)
+    source = open_source(spec, layouts_of(spec), tmp_path)
+    hours = range(100)
+    logs: Logs = {
+        "predictions": log_of([prediction(f"{h}-{i}", T0 + h * HOUR + i) for h in hours for i in range(10)]),
+        "feedback": log_of([feedback(f"{h}-{i}", T0 + h * HOUR + i) for h in hours for i in range(10)]),
+    }
+    held = []
+    for _ in hours:
+        for role in ROLES:
+            read_on(source, logs, role, 10)
+        source.checkpoint()
+        source.sent()
+        held.append({name: entries(source, name) for name in ("rows", "feedback", "row_queue", "feedback_queue")})
+    assert max(one["rows"] for one in held) <= 10 * (12 + 2), "two horizons (12 h), and the hours at both ends"
+    assert max(one["feedback"] for one in held) <= 10 * 3
+    assert held[-1]["rows"] < 150
+    assert held[-1]["row_queue"] == held[-1]["rows"]
+    assert held[-1]["feedback_queue"] == held[-1]["feedback"]
+    for role in ROLES:
+        source.process(role, log_of([watermark(END)], start=1_000))
+    assert [entries(source, name) for name in ("rows", "feedback", "row_queue", "feedback_queue")] == [0, 0, 0, 0]
+
+
+def test_self_contained_rows_leave_the_store_too(tmp_path: Path) -> None:
+    source = open_source(SPEC, LAYOUTS, tmp_path)
+    source.process("feedback", log_of([feedback("a", T0, prediction=prediction("a", T0))]))
+    assert source._store.rows(id_key("a", self_contained=True))
+    assert source._store.rows(id_key("a")) == [], "a key space of its own"
+    for role in ROLES:
+        source.process(role, log_of([watermark(END)], start=1))
+    assert entries(source, "rows") == 0
+
+
+def entries(source: Any, table: str) -> int:
+    """Return how many entries a table of the store has."""
+    store = source._store
+    return int(store._transaction.stat(store._tables[table])["entries"])
+
+
+def test_the_horizon_and_lateness_are_those_of_each_model(tmp_path: Path) -> None:
+    assert (MODEL["label_horizon"], OTHER["label_horizon"]) == ("6h", "4h")
+    events = [prediction("a", T0, "m"), prediction("a", T0, "r")]
+    told = joined(tmp_path, events, [feedback("a", T0 + 5 * HOUR)])
+    assert bins(told) == {"summarised": 1}
+    assert [count(told, "label", "n", model) for model in "mr"] == [1, 0]
