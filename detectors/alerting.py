@@ -27,7 +27,7 @@ def alert_of(change: Change, pane: ClosedPane, history: History, effects: dict[s
     Parameters
     ----------
     effects
-        PSI of each feature, smoothed over the newest panes.
+        PSI of each feature beyond what chance gives, smoothed over the newest panes.
     """
     episode, reading, firing = change.episode, change.reading, change.firing
     spec = pane.layout.spec
@@ -89,7 +89,7 @@ def movers(layout: Layout, history: History, effects: dict[str, float], since: i
             found.append(Mover(segment=segment, effect=mean - before, description=text))
     found.sort(key=lambda mover: (-mover.effect, mover.segment or ""))
     drifted = [
-        Mover(feature=name, effect=psi, description=f"{name}: PSI {psi:.3f} of late")
+        Mover(feature=name, effect=psi, description=f"{name}: PSI {psi:.3f} of late, beyond chance")
         for name, psi in effects.items()
         if psi >= NOTEWORTHY_PSI
     ]

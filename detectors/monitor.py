@@ -39,7 +39,7 @@ class VersionState:
     history: History = field(default_factory=History)
     broken: list[Broken] = field(default_factory=list)
     effects: dict[str, float] = field(default_factory=dict)
-    """Smoothed PSI by feature."""
+    """Smoothed PSI by feature, less what chance gives."""
     ends: dict[str, Micros] = field(default_factory=dict)
     """End of the newest closed pane by family."""
 
@@ -177,9 +177,9 @@ class Monitor:
     def _remember_effects(self, version: VersionState, findings: list[Finding]) -> None:
         for finding in findings:
             reading = finding.reading
-            if reading.signal == "feature_drift" and reading.feature is not None and reading.value is not None:
-                known = version.effects.get(reading.feature, reading.value)
-                version.effects[reading.feature] = SMOOTHING * known + (1 - SMOOTHING) * reading.value
+            if reading.signal == "feature_drift" and reading.feature is not None and reading.effect is not None:
+                known = version.effects.get(reading.feature, reading.effect)
+                version.effects[reading.feature] = SMOOTHING * known + (1 - SMOOTHING) * reading.effect
 
     def _is_snoozed(self, state: MonitorState, signal: str, now: Micros) -> bool:
         return any(state.snoozed.get(name, now) > now for name in {"", signal})

@@ -150,7 +150,7 @@ def _waiting(trigger: RetrainingTrigger, task: Task | None) -> Fact:
     assert waiting is not None
     excess = number(waiting.excess_loss_per_day)
     loss = {"binary": "errors", "multiclass": "errors", "regression": "absolute error, summed,"}.get(task or "", "loss")
-    text = f"{excess} more {loss} a day than the baseline allows."
+    text = f"{excess} more {loss} a day than in the reference."
     if waiting.cost_per_day is not None:
         text = f"{number(waiting.cost_per_day)} a day, in the unit of costs.loss: {text}"
     return Fact("Waiting costs", text, [f"at {number(waiting.predictions_per_day)} predictions a day"])

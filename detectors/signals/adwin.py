@@ -48,6 +48,7 @@ class AdwinError:
         if self._segment is not None:
             segment = f"{self._segment}={[*layout.segment_values(self._segment), '(other)'][self._cell]}"
         name = NAMES[layout.spec.task]
+        problem = pane.problem or (None if values else "no labels became known")
         positions, firing, fell = self._feed(pane, values, name, segment)
         reading = Reading(
             signal=name,
@@ -56,8 +57,8 @@ class AdwinError:
             detector="adwin",
             value=sum(values) / len(values) if values else None,
             n=len(values),
-            status="alarm" if positions else "ok" if values else "unknown",
-            reason=None if values else "no labels became known",
+            status="alarm" if positions else "ok" if problem is None else "unknown",
+            reason=None if positions else problem,
             sampled=not pane.complete,
             positions=positions,
         )
@@ -70,8 +71,10 @@ class AdwinError:
         positions: list[int] = []
         firing, fell = None, False
         for value in values:
+            skipped = self._adwin.skipped
             fired = self._adwin.update(value)
-            self._total += value
+            if self._adwin.skipped == skipped:  # what ADWIN does not see is in no mean either
+                self._total += value
             if not fired:
                 continue
             positions.append(self._adwin.position - 1)

@@ -9,6 +9,7 @@ from detectors.signals.signal import Finding
 from detectors.state import register
 from schemas.reading import Family, Reading
 
+LARGEST = 1e100  # of a loss, where no reference says
 RECENT = 0.98  # by pane: what the two losses are compared over fades with a half-life of 34 panes
 
 
@@ -23,6 +24,7 @@ class ChallengerLoss:
             layout.spec.task,
             {name: feature.type for name, feature in layout.spec.features.items()},
             positive_label=layout.spec.positive_label,
+            largest_loss=layout.loss_scale or LARGEST,  # as the champion's is on cohorts
         )
         self.recent = {"n": 0.0, "challenger": 0.0, "champion": 0.0}
 

@@ -72,9 +72,9 @@ class Drift:
                 )
             )
             return
-        psi = population_stability_index(
-            _histogram(layout, vector(layout, "traffic"), self._feature), _histogram(layout, pane.counts, self._feature)
-        )
+        before = _histogram(layout, vector(layout, "traffic"), self._feature)
+        now = _histogram(layout, pane.counts, self._feature)
+        psi = population_stability_index(before, now)
         verdict = self._bet.counts(current.totals, current.n, pane.start, pane.end)
         judgement = verdict.judgement
         firing = None
@@ -99,7 +99,7 @@ class Drift:
                 value=psi,
                 n=int(current.n),
                 status="alarm" if judgement.fired else "ok",
-                effect=psi,
+                effect=None if psi is None else psi - psi_by_chance(before, now),
                 evidence=judgement.evidence,
             ),
             firing,
@@ -123,6 +123,15 @@ def population_stability_index(reference: Counts, current: Counts) -> float | No
     q = (reference + 0.5) / (reference.sum() + 0.5 * len(reference))
     p = (current + 0.5) / (current.sum() + 0.5 * len(current))
     return float(((p - q) * np.log(p / q)).sum())
+
+
+def psi_by_chance(reference: Counts, current: Counts) -> float:
+    """Return the PSI to expect where nothing has changed: (bins - 1) (1/n + 1/N), to first order.
+
+    Source: Yurdakul, "Statistical properties of population stability index", Western Michigan University, 2018.
+    """
+    bins = int((reference + current > 0).sum())
+    return (bins - 1) * (1 / float(reference.sum()) + 1 / float(current.sum()))
 
 
 def _indicators(layout: Layout, counts: Counts, feature: str | None) -> indicators.Indicators:

@@ -9,7 +9,7 @@ from detectors.bounds import upper_bound
 from detectors.layout import Layout
 from detectors.pane import ClosedPane
 from detectors.reference import slow_share, vector
-from detectors.signals.signal import Finding, Firing, Grounds
+from detectors.signals.signal import HOPELESS, Finding, Firing, Grounds
 from detectors.sketch import quantile
 from detectors.state import register
 from schemas.reading import Family, Reading
@@ -23,10 +23,15 @@ class Volume:
 
     def read(self, pane: ClosedPane) -> Iterable[Finding]:
         """Return counts; they are judged by nobody yet."""
-        n = pane.n
-        yield Finding(Reading(signal="volume", tier="system", value=float(n), n=n, status="ok"))
-        unexpected = float(pane.view("unexpected")[0]) / n if n else None
-        yield Finding(Reading(signal="unexpected_features", tier="quality", value=unexpected, n=n, status="ok"))
+        n, problem = pane.n, pane.problem
+        status = "ok" if problem is None else "unknown"
+        yield Finding(
+            Reading(signal="volume", tier="system", value=float(n), n=n, status=status, reason=problem),
+        )
+        share = float(pane.view("unexpected")[0]) / n if n else None
+        yield Finding(
+            Reading(signal="unexpected_features", tier="quality", value=share, n=n, status=status, reason=problem)
+        )
 
 
 @register
@@ -44,12 +49,16 @@ class Latency:
         reference = slow_share(layout, vector(layout, "traffic"))
         if self._problem is None and reference.n == 0:
             self._problem = "the reference has no latencies"
-        if self._problem is None and self._weight > 0:
+        if self._problem is None and self._weight == 0:
+            self._problem = "weights.system is 0: nothing is staked on it"
+        if self._problem is None:
             self._reference = float(reference.totals[0] / reference.n)
             phi = grounds.dispersion("slow")
             bound = upper_bound(reference.totals, reference.n, dispersion=phi)
             effect = layout.spec.minimum_effect.latency
             self._bet = Bet(bound + effect, self._weight, layout.spec.false_alarms.length, np.array([phi]))
+            if not self._bet.detector.staked:
+                self._problem = HOPELESS
 
     def read(self, pane: ClosedPane) -> Iterable[Finding]:
         """Return latencies where the producer sends any."""
@@ -67,10 +76,11 @@ class Latency:
             value = None if micros is None else micros / 1_000
             yield Finding(Reading(signal=f"latency_p{q}", tier="system", value=value, n=timed, status="ok"))
         totals, n = slow_share(pane.layout, pane.counts)
-        if self._bet is None or n == 0:
+        problem = pane.problem or self._problem
+        if problem is not None or self._bet is None:
             share = float(totals[0] / n) if n else None
             yield Finding(
-                Reading(signal="latency", tier="system", value=share, n=timed, status="unknown", reason=self._problem)
+                Reading(signal="latency", tier="system", value=share, n=timed, status="unknown", reason=problem)
             )
             return
         verdict = self._bet.counts(totals, n, pane.start, pane.end)

@@ -84,7 +84,7 @@ def test_the_page_says_what_moved_since_when_how_sure_and_what_to_train_on(tmp_p
         "5 % → 9 %",
         "Since 2026-01-20",
         "Evidence 1.7; 1 is enough. False alarms expected: at most 1 per 90d",
-        "5,040 a day, in the unit of costs.loss: 4.2 more errors a day than the baseline allows.",
+        "5,040 a day, in the unit of costs.loss: 4.2 more errors a day than in the reference.",
         "Predictions from 2026-01-20 to 2026-01-22: 1,234 labelled rows.",
         "must be in: region=north: 321 labelled rows (loss 5.00 % → 15.00 %)",
         "Train a new model on these rows.",
