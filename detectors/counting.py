@@ -114,7 +114,8 @@ def _count_latency(layout: Layout, counts: Counts, rows: Sequence[Row]) -> None:
     if not len(latency):
         return
     view = layout.families["traffic"].view
-    _add(view(counts, "latency"), sketch.buckets(latency * 1_000, LATENCY_BUCKETS))
+    with np.errstate(over="ignore"):  # what is beyond all numbers is in the last bucket too
+        _add(view(counts, "latency"), sketch.buckets(latency * 1_000, LATENCY_BUCKETS))
     threshold = layout.profile.slow_ms if layout.profile else None
     if threshold is not None:
         view(counts, "slow")[:] += (int((latency > threshold).sum()), len(latency))
@@ -134,7 +135,9 @@ def _count_numeric(layout: Layout, counts: Counts, name: str, column: list[Featu
     _add(view(counts, f"histogram:{name}"), np.searchsorted(layout.edges[name], finite, side="left"))
     scale = sum_scale(layout, name)
     if scale is not None:
-        view(counts, f"sum:{name}")[0] += int(np.rint(np.clip(finite / scale, -1, 1) * FIXED).astype(np.int64).sum())
+        with np.errstate(over="ignore"):
+            scaled = np.clip(finite / scale, -1, 1)
+        view(counts, f"sum:{name}")[0] += int(np.rint(scaled * FIXED).astype(np.int64).sum())
 
 
 def sum_scale(layout: Layout, feature: str) -> float | None:

@@ -25,6 +25,10 @@ class Episode:
     """Estimated start, when the episode began."""
     evidence_since: Micros
     """Estimated start, as the newest firing has it."""
+    evidence_from: Micros
+    """From here on is what the newest firing rests on: each firing spends what was gathered before it."""
+    fired: Micros
+    """End of the pane of the newest firing."""
     firings: int
     value: float
     reference: float | None
@@ -63,6 +67,8 @@ def update(episodes: dict[EpisodeKey, Episode], finding: Finding, pane: ClosedPa
                 tier=reading.tier,
                 since=firing.since,
                 evidence_since=firing.since,
+                evidence_from=firing.since,
+                fired=pane.end,
                 firings=0,
                 value=firing.value,
                 reference=firing.reference,
@@ -74,6 +80,8 @@ def update(episodes: dict[EpisodeKey, Episode], finding: Finding, pane: ClosedPa
             episode = replace(
                 episode,
                 evidence_since=firing.since,
+                evidence_from=max(firing.since, episode.fired),
+                fired=pane.end,
                 value=firing.value,
                 n=firing.n,
                 evidence=reading.evidence,

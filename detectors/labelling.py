@@ -8,14 +8,21 @@ from schemas.label_request import LabelRequest
 
 
 def label_requests(pane: ClosedPane) -> list[LabelRequest]:
-    """Return requests for unlabelled rows of a cohort whose coverage is too low: those with the smallest hashes."""
+    """Return requests for unlabelled rows of a cohort whose coverage is too low: those with the smallest hashes.
+
+    A row that is past `label_horizon` when the cohort is judged is not asked for: its label would not be joined.
+    """
     spec, labelled = pane.layout.spec, int(pane.view("losses").sum())
-    if pane.n == 0 or labelled >= spec.label_coverage * pane.n or spec.label_requests.per_pane == 0:
+    if pane.n == 0 or labelled >= spec.label_coverage * pane.n or pane.layout.loss_scale is None:
         return []
-    waiting = sorted((s for s in pane.sample if s.label is None), key=lambda sampled: hash_of(sampled.row.id))
-    chosen = waiting[: spec.label_requests.per_pane]
-    unlabelled = max(len(chosen), pane.n - labelled)
-    return [_request(pane, sampled, len(chosen) / unlabelled) for sampled in chosen]
+    unlabelled = [sampled for sampled in pane.sample if sampled.label is None]
+    waiting = [sampled for sampled in unlabelled if sampled.row.time + spec.label_horizon > pane.due]
+    chosen = sorted(waiting, key=lambda sampled: hash_of(sampled.row.id))[: spec.label_requests.per_pane]
+    if not chosen:
+        return []
+    # of all unlabelled rows, as many can still be asked for as of those in the sample
+    population = (pane.n - labelled) * len(waiting) / len(unlabelled)
+    return [_request(pane, sampled, min(1.0, len(chosen) / population)) for sampled in chosen]
 
 
 def _request(pane: ClosedPane, sampled: SampledRow, probability: float) -> LabelRequest:

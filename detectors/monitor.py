@@ -1,7 +1,7 @@
 """`Monitor`: level 2 of one model. One closed pane in, what people and machines are told out. Pure."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from detectors.alerting import alert_of, pane_of
 from detectors.episodes import Episode, EpisodeKey, update
@@ -86,7 +86,9 @@ class Monitor:
         requests = label_requests(pane) if pane.key.family == "cohort" else []
         outputs: list[Output] = [report, *alerts, *requests]
         if not self._is_snoozed(state, "", pane.due):
-            trigger = decide(state.policy, self._situation(version, pane.layout, pane.due))
+            situation = self._situation(version, pane.layout, pane.due)
+            heard = {k: e for k, e in version.episodes.items() if not self._is_snoozed(state, k[0], pane.due)}
+            trigger = decide(state.policy, replace(situation, episodes=heard))
             if trigger is not None:
                 outputs.append(trigger)
         return state, outputs

@@ -118,19 +118,23 @@ def _for_episodes(
         for episode in fresh.values():
             episode.trigger = earlier
         return None
-    key, main = min(fresh.items(), key=lambda item: (item[0][2] is not None, item[1].evidence_since, str(item[0])))
-    since = main.evidence_since
+    sound = {key: e for key, e in fresh.items() if e.evidence_from == _whole_since(situation, e.evidence_from)}
+    if not sound:  # they may have fired for the broken data; if the loss stays bad without it, they fire again
+        return None
+    key, main = min(sound.items(), key=lambda item: (item[0][2] is not None, item[1].evidence_since, str(item[0])))
+    since = _whole_since(situation, main.evidence_since)
     cohorts = situation.history.since(since)
-    if _held_back(state, situation, since) or sum(c.labelled for c in cohorts) < _minimum_labels(situation):
+    if _held_back(state, situation) or sum(c.labelled for c in cohorts) < _minimum_labels(situation):
         return None
     what = key[0].replace("_", " ") + "".join(f" of {part}" for part in key[1:3] if part)
     if name == "drift":
         what = f"{len(causes)} distributions drifted, first among them {what}"
         reason = f"{what} since {rfc3339(since)}"
     else:
-        reason = moved(key[0], what, main.value, main.reference, main.n, since)
+        n, value = (main.n, main.value) if since == main.evidence_since else _mean_since(main, key, cohorts)
+        reason = moved(key[0], what, value, main.reference, n, since)
     reason = reason[0].upper() + reason[1:] + "."
-    id_ = deterministic_id("trigger", name, situation.layout.model, situation.layout.version, main.id, main.firings)
+    id_ = deterministic_id("trigger", name, situation.layout.model, situation.layout.version, main.id, situation.now)
     trigger = _trigger(situation, name, since, reason, list(causes.items()), id_, main.tier, key[0])
     for episode in causes.values():
         episode.trigger = id_
@@ -146,19 +150,34 @@ def _schedule(state: PolicyState, situation: Situation, policy: SchedulePolicy) 
     if tick > situation.now:
         return None
     state.ticked = situation.now
-    since = _beginning(situation) if state.last is None else state.last
+    since = _whole_since(situation, _beginning(situation) if state.last is None else state.last)
     labelled = sum(cohort.labelled for cohort in situation.history.since(since))
-    if _held_back(state, situation, since) or labelled < _minimum_labels(situation):
+    if _held_back(state, situation) or labelled < _minimum_labels(situation):
         return None
     id_ = deterministic_id("trigger", "schedule", situation.layout.model, situation.layout.version, policy.cron, tick)
     reason = f"Scheduled by {policy.cron!r} for {rfc3339(tick)}."
     return _trigger(situation, "schedule", since, reason, [], id_)
 
 
-def _held_back(state: PolicyState, situation: Situation, since: Micros) -> bool:
+def _held_back(state: PolicyState, situation: Situation) -> bool:
     if state.last is not None and situation.now - state.last < situation.layout.spec.retraining.cooldown:
         return True
-    return any(broken.until is None or broken.until > since for broken in situation.broken)
+    return any(broken.until is None for broken in situation.broken)
+
+
+def _whole_since(situation: Situation, since: Micros) -> Micros:
+    """Return from when on, `since` at the earliest, no data was broken any more: nobody should train on the rest."""
+    return max([since, *(broken.until for broken in situation.broken if broken.until is not None)])
+
+
+def _mean_since(episode: Episode, key: EpisodeKey, cohorts: list[Cohort]) -> tuple[int, float]:
+    """Return rows and mean loss of the episode's cell over some cohorts; where they do not tell, the episode's own."""
+    if episode.tier != "performance":
+        return episode.n, episode.value
+    if key[2] is not None:
+        return segment_means(cohorts).get(key[2], (episode.n, episode.value))
+    n = sum(cohort.labelled for cohort in cohorts)
+    return (n, sum(cohort.loss for cohort in cohorts) / n) if n else (episode.n, episode.value)
 
 
 def _minimum_labels(situation: Situation) -> int:

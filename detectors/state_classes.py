@@ -8,6 +8,7 @@ import importlib
 import types
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -173,6 +174,7 @@ def method_allowed(owner: type, name: object) -> bool:
     return (_qualified(owner), name) in _METHODS
 
 
+@cache
 def slots_of(cls: type) -> dict[str, Any]:
     """Return the slots of a class and of its parents: the name of the attribute, and the descriptor that sets it."""
     slots: dict[str, Any] = {}

@@ -31,6 +31,12 @@ def to_micros(moment: datetime) -> Micros:
     return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds
 
 
+EARLIEST: Micros = to_micros(datetime(1000, 1, 1, tzinfo=UTC))
+LATEST: Micros = to_micros(datetime(9000, 1, 1, tzinfo=UTC))
+"""Bounds of the event times that are read: so far from the ends of the calendar that panes, maturities and horizons
+round them have a date."""
+
+
 def from_micros(micros: Micros) -> datetime:
     """Return the UTC datetime of `micros`."""
     return _EPOCH + timedelta(microseconds=micros)

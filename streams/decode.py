@@ -2,12 +2,11 @@
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import pydantic
 
 from schemas.dead_letter import DeadLetterReason
-from schemas.event_time import SECOND, to_micros
+from schemas.event_time import EARLIEST, LATEST, SECOND, to_micros
 from schemas.feedback import Feedback
 from schemas.prediction import Prediction
 from schemas.spec import MonitorSpec
@@ -20,8 +19,6 @@ Decoded = Prediction | Feedback | Watermark
 FOUND = 80  # characters of what was found that a refusal shows
 
 _WATERMARK = b'"watermark"'
-_EARLIEST = to_micros(datetime(1000, 1, 1, tzinfo=UTC))  # far enough from the ends of the calendar that panes,
-_LATEST = to_micros(datetime(9000, 1, 1, tzinfo=UTC))  # maturities and horizons round an event have a date
 _CONTRACTS: dict[Role, type[Prediction] | type[Feedback]] = {"predictions": Prediction, "feedback": Feedback}
 
 
@@ -51,7 +48,7 @@ def decode(role: Role, record: Record, spec: MonitorSpec) -> Decoded | Refusal:
     except (ValueError, RecursionError) as error:  # text that UTF-8 cannot hold, nesting without end
         return Refusal("not_json", f"the value cannot be read: {error}")
     time = to_micros(event.timestamp)
-    if not _EARLIEST <= time < _LATEST:
+    if not EARLIEST <= time < LATEST:
         return Refusal("contract", f"timestamp: {event.timestamp.isoformat()} is not between the years 1000 and 9000")
     if record.timestamp >= 0:
         ahead = time - record.timestamp * (SECOND // 1000)

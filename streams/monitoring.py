@@ -15,6 +15,7 @@ from detectors.merge import MergeState, Panes, Watermark
 from detectors.monitor import Monitor, MonitorState, Output
 from detectors.state import decode, encode
 from schemas.command import CommandAdapter
+from schemas.event_time import EARLIEST, LATEST, to_micros
 from schemas.spec import MonitorSpec
 from streams.event_clock import complete
 from streams.messages import (
@@ -189,6 +190,9 @@ class MonitorPartition:
             command = CommandAdapter.validate_json(message.value)
         except ValidationError as error:
             log.error("summaries topic, offset %d: not a command, left out: %s", offset, error)
+            return []
+        if not EARLIEST <= to_micros(command.timestamp) < LATEST:
+            log.error("summaries topic, offset %d: a command of %s is left out", offset, command.timestamp)
             return []
         model = self._model(command.model, offset)
         if model is None or offset < model.offset:

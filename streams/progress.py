@@ -41,8 +41,8 @@ def read_progress(value: bytes) -> Progress:
 def oldest_needed(clock: EventClock, spec: MonitorSpec) -> Micros | None:
     """Return the event time before which no event bears on what is still open; None: all of them may.
 
-    Rows are kept for two horizons and a lateness, and cohort panes are open for a pane and the maturity; one more horizon, so that the
-    oldest of those rows are told from their duplicates.
+    Rows are kept for two horizons and a lateness, and cohort panes are open for a pane and the maturity; one more
+    horizon, so that the oldest of those rows are told from their duplicates.
     """
     oldest = []
     for model in spec.models.values():

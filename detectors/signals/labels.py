@@ -12,7 +12,7 @@ from detectors.reference import rating_shortfall, vector
 from detectors.signals.signal import HOPELESS, Finding, Firing, Grounds
 from detectors.sketch import quantile
 from detectors.state import register
-from schemas.reading import Family, Reading
+from schemas.reading import Family, Reading, Status
 
 
 @register
@@ -25,7 +25,7 @@ class LabelDelay:
         """Return the delays of the labels that became known in the pane."""
         buckets = pane.view("delay")
         n = int(buckets.sum())
-        status = "ok" if pane.problem is None else "unknown"
+        status: Status = "ok" if pane.problem is None else "unknown"
         for q in (50, 95):
             value = quantile(buckets, q / 100)
             signal = f"label_delay_p{q}"

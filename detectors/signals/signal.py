@@ -10,7 +10,6 @@ from detectors.pane import ClosedPane
 from schemas.event_time import Micros
 from schemas.reading import Family, Reading
 
-
 HOPELESS = "the upper bound of the reference is so near 1 that no rise could be told; more reference rows may lower it"
 """Why a bet that can never win says nothing."""
 

@@ -12,7 +12,7 @@ from detectors.reference import slow_share, vector
 from detectors.signals.signal import HOPELESS, Finding, Firing, Grounds
 from detectors.sketch import quantile
 from detectors.state import register
-from schemas.reading import Family, Reading
+from schemas.reading import Family, Reading, Status
 
 
 @register
@@ -24,10 +24,8 @@ class Volume:
     def read(self, pane: ClosedPane) -> Iterable[Finding]:
         """Return counts; they are judged by nobody yet."""
         n, problem = pane.n, pane.problem
-        status = "ok" if problem is None else "unknown"
-        yield Finding(
-            Reading(signal="volume", tier="system", value=float(n), n=n, status=status, reason=problem),
-        )
+        status: Status = "ok" if problem is None else "unknown"
+        yield Finding(Reading(signal="volume", tier="system", value=float(n), n=n, status=status, reason=problem))
         share = float(pane.view("unexpected")[0]) / n if n else None
         yield Finding(
             Reading(signal="unexpected_features", tier="quality", value=share, n=n, status=status, reason=problem)

@@ -93,13 +93,22 @@ def test_defects_of_a_category(value: Any, expected: dict[str, int]) -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(True, {}), (False, {}), (None, {"missing": 1}), ("true", {"invalid": 1}), (1, {"invalid": 1}), (NAN, {"invalid": 1})],
+    [
+        (True, {}),
+        (False, {}),
+        (None, {"missing": 1}),
+        ("true", {"invalid": 1}),
+        (1, {"invalid": 1}),
+        (NAN, {"invalid": 1}),
+    ],
 )
 def test_defects_of_a_boolean(value: Any, expected: dict[str, int]) -> None:
     assert defects(plain(), "owner", [value]) == expected
 
 
-@pytest.mark.parametrize(("value", "expected"), [("words", {}), ("", {}), (None, {"missing": 1}), (3.0, {"invalid": 1})])
+@pytest.mark.parametrize(
+    ("value", "expected"), [("words", {}), ("", {}), (None, {"missing": 1}), (3.0, {"invalid": 1})]
+)
 def test_defects_of_text(value: Any, expected: dict[str, int]) -> None:
     assert defects(plain(), "note", [value]) == expected
 

@@ -61,7 +61,9 @@ def test_a_row_below_the_baseline_earns_nothing_on_average(m: float, p: float) -
 def test_false_alarms_stay_within_the_budget(weight: float, baseline: float) -> None:
     rng, panes, replications = np.random.default_rng(1), 1_800, 40
     promised = weight * panes / 90
-    alarms = [len(feed(detector(baseline, weight), rng.binomial(50, baseline, panes), 50.0)) for _ in range(replications)]
+    alarms = [
+        len(feed(detector(baseline, weight), rng.binomial(50, baseline, panes), 50.0)) for _ in range(replications)
+    ]
     assert sum(alarms) > 0  # it is not quiet because it is deaf
     assert np.mean(alarms) <= promised + upper_margin(alarms)
 
@@ -155,8 +157,10 @@ def test_a_baseline_near_1_is_never_bet_on(baseline: float) -> None:
 
 def test_hopeless_bets_take_no_stake_from_the_others() -> None:
     alone, beside = detector(0.1), EDetector(np.array([0.1, 1.0]), 1.0, 90.0 * DAY, np.ones(2))
-    alone.close_counts(np.array([30.0]), 100.0, 0, DAY)
-    beside.close_counts(np.array([30.0, 100.0]), 100.0, 0, DAY)
+    for day in range(5):
+        alone.close_counts(np.array([10.0]), 100.0, day * DAY, (day + 1) * DAY)
+        beside.close_counts(np.array([10.0, 100.0]), 100.0, day * DAY, (day + 1) * DAY)
+    assert 0 < alone.evidence < 1
     assert beside.evidence == pytest.approx(alone.evidence)
 
 

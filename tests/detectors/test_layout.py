@@ -1,5 +1,7 @@
 """Both levels lay out the same counts for the same settings, and notice when they do not."""
 
+import itertools
+
 import pytest
 
 from detectors.layout import UNSEEN_BUCKETS, Layouts, category, segment_code
@@ -17,7 +19,7 @@ def test_sections_fill_the_vector_without_gaps_or_overlaps(task: str, profiled: 
         slices = list(family.sections.values())
         assert slices[0].start == 0
         assert slices[-1].stop == family.size
-        assert all(a.stop == b.start for a, b in zip(slices, slices[1:], strict=False))
+        assert all(a.stop == b.start for a, b in itertools.pairwise(slices))
 
 
 def test_the_same_settings_have_the_same_fingerprint() -> None:
@@ -96,7 +98,16 @@ def test_versions_without_end_do_not_fill_the_memory() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, ""), (float("nan"), ""), (float("inf"), ""), (1, "1"), (1.0, "1"), ("1", "1"), (True, "true"), (2.5, "2.5")],
+    [
+        (None, ""),
+        (float("nan"), ""),
+        (float("inf"), ""),
+        (1, "1"),
+        (1.0, "1"),
+        ("1", "1"),
+        (True, "true"),
+        (2.5, "2.5"),
+    ],
 )
 def test_categories_are_compared_as_text(value: object, text: str) -> None:
     assert category(value) == text

@@ -1,4 +1,4 @@
-"""Level 2 closes the same panes in the same order however messages interleave, and only on the word of all partitions."""
+"""Level 2 closes the same panes in one order however messages interleave, and only on the word of all partitions."""
 
 import random
 from typing import Any
@@ -57,7 +57,9 @@ def test_a_summary_that_read_further_replaces_the_one_before() -> None:
 def test_summaries_of_different_partitions_are_added() -> None:
     table, key = panes(), key_of("cohort")
     for partition in range(3):
-        table.add(partition, (1, 1), summary(key, [str(10 * partition), str(10 * partition + 1)]), partition, fresh=True)
+        table.add(
+            partition, (1, 1), summary(key, [str(10 * partition), str(10 * partition + 1)]), partition, fresh=True
+        )
         advance(table, partition, START + 3 * DAY, partitions=3)
     (pane,) = table.close()
     assert (pane.n, len(pane.sample), pane.complete, sorted(pane.offsets)) == (6, 6, True, [0, 1, 2])
@@ -210,7 +212,7 @@ ALL = [("1", 0), ("1", 1), ("1", 3), ("2", 1), ("2", 2)]
 
 
 def messages(partition: int, partitions: int) -> list[Message]:
-    """What one source partition sends: provisional and final summaries, each before the watermark that ends its pane."""
+    """What one source partition sends: summaries, provisional and final, before the watermark that ends their pane."""
     sent: list[Message] = []
     for day in range(5):
         for version, start in ALL:

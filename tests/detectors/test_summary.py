@@ -1,7 +1,7 @@
 """Merging summaries is exact: however rows are cut, ordered and gathered, the whole is the same."""
 
 import random
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -12,7 +12,18 @@ from detectors.layout import Layout
 from detectors.summary import PaneKey, PaneSummary, pane_start
 from schemas.reading import Family
 
-from .builders import DAY, START, TASKS, LabelledRow, key_of, labelled_row, layout_of, model_spec, profile_of, summary_of
+from .builders import (
+    DAY,
+    START,
+    TASKS,
+    LabelledRow,
+    key_of,
+    labelled_row,
+    layout_of,
+    model_spec,
+    profile_of,
+    summary_of,
+)
 from .strategies import row_lists
 
 FAMILIES: tuple[Family, ...] = ("traffic", "label", "cohort")
@@ -42,12 +53,19 @@ def cut_rows(draw: st.DrawFn) -> tuple[Layout, Family, list[LabelledRow], list[l
     random.Random(draw(st.integers(0, 2**16))).shuffle(shuffled)
     cuts = sorted(draw(st.lists(st.integers(0, len(rows)), max_size=3)))
     bounds = [0, *cuts, len(rows)]
-    return layout, draw(st.sampled_from(FAMILIES)), rows, [shuffled[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    return (
+        layout,
+        draw(st.sampled_from(FAMILIES)),
+        rows,
+        [shuffled[a:b] for a, b in pairwise(bounds)],
+    )
 
 
 @settings(max_examples=150, deadline=None)
 @given(cut_rows())
-def test_parts_merge_to_the_count_of_all(case: tuple[Layout, Family, list[LabelledRow], list[list[LabelledRow]]]) -> None:
+def test_parts_merge_to_the_count_of_all(
+    case: tuple[Layout, Family, list[LabelledRow], list[list[LabelledRow]]],
+) -> None:
     layout, family, rows, parts = case
     key = key_of(family)
     assert same(summary_of(layout, key, rows), merged(layout, key, [summary_of(layout, key, part) for part in parts]))

@@ -15,7 +15,6 @@ from streams.monitoring import MonitorPartition
 from streams.records import ROLES, Headers, Record
 
 from .world import (
-    HOUR,
     MINUTE,
     MODEL,
     OTHER,

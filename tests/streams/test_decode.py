@@ -17,9 +17,7 @@ from .world import HOUR, T0, feedback, prediction, spec_of, watermark
 SPEC = spec_of({"max_event_bytes": 2_000, "max_skew": "1h"})
 
 
-def read(
-    value: Any, role: Role = "predictions", timestamp: int = -1, headers: Headers = ()
-) -> Decoded | Refusal:
+def read(value: Any, role: Role = "predictions", timestamp: int = -1, headers: Headers = ()) -> Decoded | Refusal:
     data = value if isinstance(value, bytes | None) else json.dumps(value).encode()
     return decode(role, Record(7, timestamp, b"k", data, headers), SPEC)
 
@@ -109,7 +107,10 @@ def test_a_refusal_says_where_what_is_allowed_and_what_was_found(change: dict[st
 
 
 def test_a_missing_field_is_called_missing_and_the_event_is_not_repeated() -> None:
-    assert refused({"model": "m"}) == ("contract", "prediction_id: is missing; timestamp: is missing; output: is missing")
+    assert refused({"model": "m"}) == (
+        "contract",
+        "prediction_id: is missing; timestamp: is missing; output: is missing",
+    )
 
 
 def test_the_features_inside_self_contained_feedback_are_worded_alike() -> None:

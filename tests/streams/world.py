@@ -12,7 +12,7 @@ import msgspec
 from detectors.layout import Layouts
 from detectors.reference import build_profile
 from detectors.row import Label, row_of
-from schemas.event_time import SECOND, Micros, parse_duration, rfc3339
+from schemas.event_time import SECOND, Micros, rfc3339
 from schemas.prediction import Prediction
 from schemas.spec import MonitorSpec
 from streams.messages import SummaryMessage, WatermarkMessage, decode_message
@@ -242,15 +242,20 @@ def summaries_log(sent: Iterable[Outgoing]) -> Log:
 
 
 def busy_logs(
-    seed: int, hours: int = 48, per_hour: int = 8, end: bool = True, models: Sequence[str] = ("m", "r")
+    seed: int,
+    hours: int = 48,
+    per_hour: int = 8,
+    end: bool = True,
+    models: Sequence[str] = ("m", "r"),
+    prefix: str = "p",
 ) -> Logs:
-    """Return two logs in which everything happens: duplicates, late, bad, orphaned, expired, corrected events and more."""
+    """Return two logs in which everything happens: duplicates, late, bad, orphaned, expired, corrected and more."""
     generator = random.Random(seed)
     predictions: list[tuple[Micros, Any]] = []
     labels: list[tuple[Micros, Any]] = []
     for number in range(hours * per_hour):
         time = T0 + number * HOUR // per_hour + generator.randrange(MINUTE)
-        id, model = f"p{number}", generator.choice(models)
+        id, model = f"{prefix}{number}", generator.choice(models)
         arrives = time + generator.randrange(8 * MINUTE)
         event = prediction(id, time, model, version=generator.choice("12"))
         predictions.append((arrives, event))
@@ -262,17 +267,22 @@ def busy_logs(
             predictions.append((arrives + generator.randrange(9 * MINUTE), shadow))
         elif what < 0.14:
             predictions.append((arrives, b"{" * generator.randint(1, 3)))
+        elif what < 0.24:  # used again within the horizon of m, or just after it
+            again = time + 5 * HOUR + generator.randrange(80 * MINUTE)
+            predictions.append((again, prediction(id, again, model, version=event["version"])))
         delay = int(generator.expovariate(1 / (100 * MINUTE)))
+        if generator.random() < 0.05:
+            delay = 11 * HOUR + generator.randrange(2 * HOUR)  # expired, or so late that it is orphaned
         said: dict[str, Any] = {"label": str(generator.randrange(2)), "value": round(generator.gauss(10, 4), 2)}
         known = time + delay - generator.choice([0, 0, 0, 5 * MINUTE])  # feedback first, now and then
         kind = generator.random()
         if kind < 0.08:
             continue  # no label ever
         if kind < 0.12:
-            id = f"nobody-{number}"
+            id = f"nobody-{prefix}{number}"
         if kind > 0.94:
-            inside = prediction(f"own-{number}", time, model)
-            labels.append((known, feedback(f"own-{number}", known, prediction=inside, **said)))
+            inside = prediction(f"own-{prefix}{number}", time, model)
+            labels.append((known, feedback(f"own-{prefix}{number}", known, prediction=inside, **said)))
             continue
         arrives = known + generator.randrange((120 if kind > 0.9 else 15) * MINUTE)  # some are late
         labels.append((arrives, feedback(id, known, **said)))
@@ -283,11 +293,7 @@ def busy_logs(
             labels.append((again, feedback(id, again, **more)))
     logs: Logs = {}
     for role, events in (("predictions", predictions), ("feedback", labels)):
-        ordered = [event for _, event in sorted(events, key=lambda pair: pair[0])]
+        arrived = [pair for pair in events if pair[0] < T0 + hours * HOUR]
+        ordered = [event for _, event in sorted(arrived, key=lambda pair: pair[0])]
         logs[role] = log_of([*ordered, *([watermark(T0 + (hours + 100) * HOUR)] if end else [])])
     return logs
-
-
-def horizon(text: str) -> Micros:
-    """Return a duration."""
-    return parse_duration(text)

@@ -4,9 +4,12 @@ import random
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from detectors.e_detector import CERTAIN
+from detectors.indicators import of_feature
 from detectors.layout import UNSEEN_BUCKETS, Layout
-from detectors.reference import build_profile
+from detectors.reference import build_profile, vector
 from detectors.row import Row
 from detectors.signals.drift import Drift, drifts, population_stability_index
 from detectors.signals.signal import Finding
@@ -64,6 +67,18 @@ def test_a_shift_of_a_quarter_of_a_standard_deviation_is_found_soon(reference: i
     assert finding.firing.what.startswith("share of income > ")
 
 
+def test_all_bounds_of_the_reference_hold_at_once() -> None:
+    layout = layout_of(SPEC, normal_profile(5_000, 0))
+    signal, reference = Drift(layout, "income", 1.0), vector(layout, "traffic")
+    totals, n = of_feature(layout, reference, "income")
+    assert signal._bet is not None
+    phi = signal._bet.detector.dispersion
+    k, m = totals / phi, n / phi
+    expected = stats.beta.ppf(1 - 0.05 / len(totals), k + 1, m - k)
+    assert len(totals) == 2 * 19 + 1
+    assert signal._bet.detector.baselines == pytest.approx(np.minimum(expected + 0.02, CERTAIN))
+
+
 def test_less_than_the_tolerance_is_the_same_distribution() -> None:
     rng = np.random.default_rng(2)
     layout = layout_of(SPEC, normal_profile(20_000, 0))
@@ -78,7 +93,9 @@ def test_a_change_of_spread_alone_is_drift() -> None:
     layout = layout_of(SPEC, normal_profile(20_000, 0))
     signal = Drift(layout, "income", 1.0)
     assert any(
-        finding.firing for day in range(15) for finding in signal.read(histogram_pane(layout, rng.normal(0, 1.5, 500), day))
+        finding.firing
+        for day in range(15)
+        for finding in signal.read(histogram_pane(layout, rng.normal(0, 1.5, 500), day))
     )
 
 
@@ -86,7 +103,9 @@ def test_values_that_begin_to_miss_are_drift() -> None:
     rng = np.random.default_rng(4)
     layout = layout_of(SPEC, normal_profile(5_000, 0))
     signal = Drift(layout, "income", 1.0)
-    found = [f for day in range(10) for f in signal.read(histogram_pane(layout, rng.normal(0, 1, 450), day, missing=50))]
+    found = [
+        f for day in range(10) for f in signal.read(histogram_pane(layout, rng.normal(0, 1, 450), day, missing=50))
+    ]
     first = next(finding.firing for finding in found if finding.firing)
     assert first.what == "share of income missing"
     assert first.reference == 0.0

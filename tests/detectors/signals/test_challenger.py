@@ -1,0 +1,58 @@
+"""Champion and challenger are compared on the same rows, and what is compared is told."""
+
+import pytest
+
+from detectors.signals.challenger import RECENT, ChallengerLoss
+
+from ..builders import DAY, START, days, layout_of, model_spec, pane_of, panes_of, profile_of, read
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_both_losses_are_over_the_same_rows(task: str) -> None:
+    spec = model_spec(task)
+    layout = layout_of(spec, profile_of(spec))
+    signal = ChallengerLoss(layout)
+    panes = [pane for pane in panes_of(layout, days(spec, 5)) if pane.key.family == "label"]
+    for pane in panes:
+        readings = {f.reading.signal: f.reading for f in signal.read(pane)}
+        losses = [min(row.loss, layout.loss_scale) for row in pane.sample]
+        assert readings["champion_loss"].value == pytest.approx(sum(losses) / len(losses))
+        assert readings["challenger_loss"].n == readings["champion_loss"].n == len(losses)
+
+
+def test_the_comparison_fades_by_pane() -> None:
+    spec = model_spec()
+    layout = layout_of(spec, profile_of(spec))
+    signal = ChallengerLoss(layout)
+    assert signal.comparison() is None
+    panes = [pane for pane in panes_of(layout, days(spec, 2)) if pane.key.family == "label"]
+    first, second = (sum(row.loss for row in pane.sample) for pane in panes)
+    read(signal, panes)
+    found = signal.comparison()
+    assert found is not None
+    assert found["rows"] == pytest.approx(50 * RECENT + 50)
+    assert found["champion"] == pytest.approx((first * RECENT + second) / (50 * RECENT + 50))
+
+
+def test_one_absurd_loss_does_not_spoil_the_comparison() -> None:
+    spec = model_spec("regression")
+    layout = layout_of(spec, profile_of(spec))
+    signal = ChallengerLoss(layout)
+    rows = days(spec, 1)
+    rows[7][0].value, rows[7][1].value = 1.7e308, -1.7e308
+    read(signal, [pane_of(layout, "label", rows)])
+    found = signal.comparison()
+    assert found is not None
+    assert layout.loss_scale is not None
+    assert max(found["challenger"], found["champion"]) <= layout.loss_scale
+
+
+def test_no_labels_are_unknown() -> None:
+    spec = model_spec()
+    layout = layout_of(spec, profile_of(spec))
+    rows = days(spec, 1)
+    for _, label in rows:
+        label.label, label.rating = None, 0.5
+    found = list(ChallengerLoss(layout).read(pane_of(layout, "label", rows, START + DAY)))
+    assert {f.reading.status for f in found} == {"unknown"}
+    assert all(f.reading.reason for f in found)

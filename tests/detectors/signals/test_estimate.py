@@ -1,0 +1,142 @@
+"""Accuracy is estimated near what comes true while the calibration holds, and graded when it does."""
+
+import math
+import random
+
+import numpy as np
+import pytest
+
+from detectors.layout import Layout
+from detectors.reference import build_profile
+from detectors.row import Label, Row
+from detectors.signals.estimate import EstimatedAccuracy
+
+from ..builders import DAY, START, LabelledRow, days, layout_of, model_spec, pane_of, profile_of
+
+SPEC = model_spec(features={"income": "numeric"})
+
+
+def loans(count: int, rows: int, shift: float, seed: int, first: int = 0, flip: float = 0.0) -> list[LabelledRow]:
+    """Scores like car_loan's: bimodal, overconfident, so that only a calibrated estimate is right."""
+    rng, result = random.Random(seed), []
+    for day in range(first, first + count):
+        for i in range(rows):
+            x = rng.gauss(shift, 2.5)
+            truth = rng.random() < 1 / (1 + math.exp(-x))
+            truth = not truth if rng.random() < flip else truth
+            score = 1 / (1 + math.exp(-1.8 * x))
+            row = Row(START + day * DAY + i, f"{day}-{i}", [x], label="yes" if score >= 0.5 else "no", score=score)
+            result.append((row, Label(row.time + DAY, "yes" if truth else "no")))
+    return result
+
+
+def loan_layout() -> Layout:
+    return layout_of(SPEC, build_profile("m", None, SPEC, loans(40, 500, 1.0, seed=0, first=-100)))
+
+
+def estimate(signal: EstimatedAccuracy, layout: Layout, rows: list[LabelledRow], start: int = START) -> float:
+    (finding,) = signal.read(pane_of(layout, "traffic", rows, start))
+    assert finding.reading.value is not None
+    return finding.reading.value
+
+
+@pytest.mark.parametrize("shift", [1.0, 0.0, -1.0, 2.5])
+def test_it_follows_the_accuracy_when_inputs_drift(shift: float) -> None:
+    layout = loan_layout()
+    rows = loans(1, 20_000, shift, seed=1)
+    realised = np.mean([row.label == label.label for row, label in rows])
+    # twice the standard error of what comes true, and what 100 bins and 20,000 reference rows cost
+    assert estimate(EstimatedAccuracy(layout), layout, rows) == pytest.approx(realised, abs=0.01)
+
+
+def test_raw_scores_would_promise_too_much() -> None:
+    layout, rows = loan_layout(), loans(1, 20_000, 0.0, seed=1)
+    realised = np.mean([row.label == label.label for row, label in rows])
+    raw = np.mean([max(row.score, 1 - row.score) for row, _ in rows])
+    found = estimate(EstimatedAccuracy(layout), layout, rows)
+    assert abs(found - realised) < abs(raw - realised) / 4
+
+
+def test_it_equals_the_mean_of_calibrated_scores() -> None:
+    layout, rows = loan_layout(), loans(1, 300, 0.5, seed=2)
+    assert layout.profile is not None
+    calibrated = np.array(layout.profile.calibration)
+    p = calibrated[np.searchsorted(layout.score_edges, [row.score for row, _ in rows])]
+    right = np.where([row.label == "yes" for row, _ in rows], p, 1 - p)
+    assert estimate(EstimatedAccuracy(layout), layout, rows) == pytest.approx(right.mean())
+
+
+def test_multiclass_confidence_is_calibrated_too() -> None:
+    spec = model_spec("multiclass", features={"income": "numeric"})
+
+    def rows(low: float, seed: int) -> list[LabelledRow]:
+        rng, result = random.Random(seed), []
+        for i in range(20_000):
+            score = rng.uniform(low, 1)
+            truth = "a" if rng.random() < score**2 else "b"
+            row = Row(START + i * 2_000_000_000, str(i), [0.0], label="a", score=score)
+            result.append((row, Label(row.time, truth)))
+        return result
+
+    layout = layout_of(spec, build_profile("m", None, spec, rows(0.3, 0)))
+    drifted = rows(0.6, 1)
+    realised = np.mean([row.label == label.label for row, label in drifted])
+    assert estimate(EstimatedAccuracy(layout), layout, drifted) == pytest.approx(realised, abs=0.01)
+
+
+def test_it_is_graded_by_the_cohort_and_sees_no_change_of_the_concept() -> None:
+    layout = loan_layout()
+    signal = EstimatedAccuracy(layout)
+    sound, turned = loans(1, 5_000, 1.0, seed=3), loans(1, 5_000, 1.0, seed=4, first=1, flip=0.2)
+    guesses = [estimate(signal, layout, rows, START + day * DAY) for day, rows in enumerate((sound, turned))]
+    assert guesses[0] == pytest.approx(guesses[1], abs=0.02)
+    errors = []
+    for day, rows in enumerate((sound, turned)):
+        (finding,) = signal.read(pane_of(layout, "cohort", rows, START + day * DAY))
+        realised = np.mean([row.label == label.label for row, label in rows])
+        assert finding.reading.signal == "estimate_error"
+        assert finding.reading.value == pytest.approx(guesses[day] - realised, abs=1e-6)
+        errors.append(finding.reading.value)
+    assert abs(errors[0]) < 0.02
+    assert errors[1] > 0.05
+
+
+def test_a_cohort_that_nobody_estimated_or_labelled_is_not_graded() -> None:
+    layout, rows = loan_layout(), loans(1, 100, 1.0, seed=5)
+    signal = EstimatedAccuracy(layout)
+    assert list(signal.read(pane_of(layout, "cohort", rows))) == []
+    estimate(signal, layout, rows)
+    few = [(row, label if i < 49 else None) for i, (row, label) in enumerate(rows)]
+    assert list(signal.read(pane_of(layout, "cohort", few))) == []
+
+
+def test_estimates_that_wait_for_their_cohort_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detectors.signals.estimate.WAITING", 3)
+    layout, rows = loan_layout(), loans(1, 10, 1.0, seed=6)
+    signal = EstimatedAccuracy(layout)
+    for day in range(10):
+        estimate(signal, layout, rows, START + day * DAY)
+    assert sorted(signal._waiting) == [START + day * DAY for day in (7, 8, 9)]
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        ("no reference", "no reference profile"),
+        ("uncalibrated", "no rows with both a score and a label"),
+        ("no scores", "no prediction in the pane has a score"),
+        ("mismatched", "1 source partitions"),
+    ],
+)
+def test_what_cannot_be_estimated_is_unknown_with_the_reason(case: str, reason: str) -> None:
+    profile = {
+        "no reference": None,
+        "uncalibrated": profile_of(SPEC).model_copy(update={"calibration": []}),
+    }.get(case, profile_of(SPEC))
+    layout = layout_of(SPEC, profile)
+    rows = days(SPEC, 1)
+    for row, _ in rows:
+        row.score = None if case == "no scores" else row.score
+    (finding,) = EstimatedAccuracy(layout).read(pane_of(layout, "traffic", rows, mismatched=int(case == "mismatched")))
+    assert (finding.reading.status, finding.reading.value) == ("unknown", None)
+    assert reason in (finding.reading.reason or "")
