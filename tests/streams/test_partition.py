@@ -220,7 +220,7 @@ def test_a_rebuilt_partition_knows_a_duplicate_for_one_though_the_first_is_over_
     tmp_path: Path,
 ) -> None:
     """Feedback that comes now is orphaned: the prediction is too old, and its repetition five hours later never was."""
-    first, repeated, now = T0 + 5 * MINUTE, T0 + 5 * HOUR, T0 + 13 * HOUR + 50 * MINUTE
+    first, repeated, now = T0 + 5 * MINUTE, T0 + 5 * HOUR, T0 + 14 * HOUR + 45 * MINUTE
     moments = range(T0, now, 5 * MINUTE)
     at = {first: "a", repeated: "a"}
     logs: Logs = {
