@@ -44,8 +44,9 @@ format: setup ## ruff, mending
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-schemas: setup ## write schemas/published anew
+schemas: setup ## write schemas/published and docs/monitor-file.md anew
 	$(BIN)/streamgauge schema export --out schemas/published
+	$(BIN)/python -c 'from schemas.monitor_file import monitor_file; print(monitor_file())' > docs/monitor-file.md
 
 lock: ## resolve the lock files anew (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/runtime.lock

@@ -1,18 +1,21 @@
 """From changes of episodes to `Alert`s."""
 
+from typing import NamedTuple
+
 from detectors.episodes import Change
-from detectors.history import History, segment_means
+from detectors.history import Cohort, History, segment_means
 from detectors.indicators import loss_histogram
 from detectors.layout import Layout
 from detectors.pane import ClosedPane
 from detectors.reference import vector
 from detectors.signals.loss import NAMES
-from detectors.wording import ACTIONS, moved, value_text
+from detectors.wording import ACTIONS, NOTICE, moved, value_text
 from schemas.alert import Alert, Mover, Pane
 from schemas.contract import deterministic_id
 from schemas.event_time import from_micros, rfc3339
 
 MOVERS = 5
+CLEARLY = 2.5  # standard errors above the reference: of fifty segments that have not moved, a third of one is named
 NOTEWORTHY_PSI = 0.02  # smaller ones are not worth an on-call person's time
 
 
@@ -36,16 +39,19 @@ def alert_of(change: Change, pane: ClosedPane, history: History, effects: dict[s
     if firing is None:
         value = reading.value
         what = reading.signal.replace("_", " ") + "".join(f" of {part}" for part in change.key[1:3] if part)
-        summary = (
-            f"{what} is back: {value_text(reading.signal, value)} in this pane, "
-            f"{value_text(reading.signal, episode.value)} during the change since {rfc3339(episode.since)}."
-        )
+        if reading.tier == "drift":  # the change was told as a share of rows, and a pane's drift is read as PSI
+            now, then = f"PSI {0.0 if value is None else value:.3f} in this pane", ""
+        else:
+            now = f"{value_text(reading.signal, value)} in this pane"
+            then = f", {value_text(reading.signal, episode.value)} during the change"
+        summary = f"{what} is back: {now}{then}. It had changed on {rfc3339(episode.since)}."
+        summary = summary[0].upper() + summary[1:]
         action = "Nothing; the episode is over."
     else:
         value = firing.value
         summary = moved(reading.signal, firing.what, firing.value, firing.reference, firing.n, firing.since) + "."
         summary = summary[0].upper() + summary[1:]
-        action = ACTIONS[reading.tier]
+        action = ACTIONS[reading.tier] if firing.severity == "alarm" else NOTICE
     budget = spec.false_alarms if episode.severity == "alarm" else spec.notice_budget
     parts = (pane.key.model, pane.key.version, pane.key.family, pane.start, *change.key)
     return Alert(
@@ -54,6 +60,7 @@ def alert_of(change: Change, pane: ClosedPane, history: History, effects: dict[s
         model=pane.key.model,
         version=pane.key.version,
         severity=severity,
+        recovered_from=episode.severity if firing is None else None,
         tier=reading.tier,
         signal=reading.signal,
         feature=reading.feature,
@@ -65,7 +72,7 @@ def alert_of(change: Change, pane: ClosedPane, history: History, effects: dict[s
         value=value,
         reference=episode.reference,
         baseline=episode.baseline,
-        effect=None if value is None or episode.reference is None else value - episode.reference,
+        effect=_effect(change, value),
         minimum_effect=None if firing is None else firing.minimum_effect,
         n=reading.n if firing is None else firing.n,
         evidence=reading.evidence,
@@ -77,17 +84,24 @@ def alert_of(change: Change, pane: ClosedPane, history: History, effects: dict[s
     )
 
 
+def _effect(change: Change, value: float | None) -> float | None:
+    if change.reading.tier == "drift":
+        return change.reading.effect
+    return None if value is None or change.episode.reference is None else value - change.episode.reference
+
+
 def movers(layout: Layout, history: History, effects: dict[str, float], since: int) -> list[Mover]:
     """Return the segments whose loss rose most since a moment, and the features that drifted most."""
-    found = []
-    for segment, (n, mean) in segment_means(history.since(since)).items():
-        before = reference_loss(layout, segment)
-        if before is not None and mean > before:
-            text = (
-                f"{NAMES[layout.spec.task].replace('_', ' ')} of {segment}: {_both(layout, before, mean)}, {n:,} rows"
-            )
-            found.append(Mover(segment=segment, effect=mean - before, description=text))
-    found.sort(key=lambda mover: (-mover.effect, mover.segment or ""))
+    name = NAMES[layout.spec.task]
+    found = [
+        Mover(
+            segment=risen.segment,
+            effect=risen.mean - risen.before,
+            description=f"{name.replace('_', ' ')} of {risen.segment}: {value_text(name, risen.before)} → "
+            f"{value_text(name, risen.mean)}, {risen.n:,} rows",
+        )
+        for risen in risen_segments(layout, history.since(since))
+    ]
     drifted = [
         Mover(feature=name, effect=psi, description=f"{name}: PSI {psi:.3f} of late, beyond chance")
         for name, psi in effects.items()
@@ -95,6 +109,32 @@ def movers(layout: Layout, history: History, effects: dict[str, float], since: i
     ]
     drifted.sort(key=lambda mover: (-mover.effect, mover.feature or ""))
     return [*found[:MOVERS], *drifted[:MOVERS]]
+
+
+class Risen(NamedTuple):
+    """A segment whose loss has risen."""
+
+    segment: str
+    before: float
+    """Mean loss in the reference."""
+    mean: float
+    """Mean loss now."""
+    n: int
+    """Labelled rows now."""
+
+
+def risen_segments(layout: Layout, cohorts: list[Cohort]) -> list[Risen]:
+    """Return the segments whose mean loss rose by more than chance would have it, the largest rise first."""
+    found, scale = [], layout.loss_scale or 1.0
+    for segment, (n, mean) in segment_means(cohorts).items():
+        before = reference_loss(layout, segment)
+        if before is None:
+            continue
+        # of values in [0, scale] with this mean, 0/1 ones vary most
+        error = (max(mean * (scale - mean), 0.0) / n) ** 0.5
+        if mean - before > CLEARLY * error:
+            found.append(Risen(segment, before, mean, n))
+    return sorted(found, key=lambda risen: (risen.before - risen.mean, risen.segment))
 
 
 def reference_loss(layout: Layout, segment: str) -> float | None:
@@ -105,8 +145,3 @@ def reference_loss(layout: Layout, segment: str) -> float | None:
     cell = layout.codes[feature][value]
     counts, sums = loss_histogram(layout, vector(layout, "cohort"), "cohort", feature, cell)
     return float(sums.sum() / counts.sum()) * layout.loss_scale if counts.sum() else None
-
-
-def _both(layout: Layout, before: float, after: float) -> str:
-    name = NAMES[layout.spec.task]
-    return f"{value_text(name, before)} → {value_text(name, after)}"

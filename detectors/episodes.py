@@ -1,6 +1,7 @@
 """Episodes group what people see: one change is one alert, and its end is another. They never touch evidence."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from detectors.pane import ClosedPane
 from detectors.signals.signal import Finding, Firing
@@ -19,7 +20,7 @@ class Episode:
     """A change that is going on, by one detector of one signal."""
 
     id: str
-    severity: str
+    severity: Literal["alarm", "notice"]
     tier: Tier
     since: Micros
     """Estimated start, when the episode began."""
@@ -29,7 +30,6 @@ class Episode:
     """From here on is what the newest firing rests on: each firing spends what was gathered before it."""
     fired: Micros
     """End of the pane of the newest firing."""
-    firings: int
     value: float
     reference: float | None
     baseline: float | None
@@ -69,7 +69,6 @@ def update(episodes: dict[EpisodeKey, Episode], finding: Finding, pane: ClosedPa
                 evidence_since=firing.since,
                 evidence_from=firing.since,
                 fired=pane.end,
-                firings=0,
                 value=firing.value,
                 reference=firing.reference,
                 baseline=firing.baseline,
@@ -86,7 +85,6 @@ def update(episodes: dict[EpisodeKey, Episode], finding: Finding, pane: ClosedPa
                 n=firing.n,
                 evidence=reading.evidence,
             )
-        episode.firings += 1
         episodes[key] = episode
         return Change(key, episode, reading, firing) if episode.alert is None else None
     if finding.recovered and episode is not None:

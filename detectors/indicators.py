@@ -71,7 +71,7 @@ def describe(layout: Layout, feature: str | None, bet: int) -> str:
     else:
         return _describe_category(name, [*layout.classes, "a class the reference does not have"], bet)
     if bet == 2 * len(edges):
-        return f"{name} missing"
+        return f"{name} missing or invalid"
     return f"{name} <= {edges[bet]}" if bet < len(edges) else f"{name} > {edges[bet - len(edges)]}"
 
 
@@ -121,5 +121,5 @@ def _categories(histogram: Counts, n: float) -> Indicators:
 
 def _describe_category(name: str, values: list[str], bet: int) -> str:
     if bet == 2 * len(values):
-        return f"{name} missing"
+        return f"{name} missing or invalid"
     return f"{name} = {values[bet]}" if bet < len(values) else f"{name} other than {values[bet - len(values)]}"

@@ -29,7 +29,7 @@ def _request(pane: ClosedPane, sampled: SampledRow, probability: float) -> Label
     row, spec = sampled.row, pane.layout.spec
     output = {"label": row.label, "score": row.score, "value": row.value, "text": row.text}
     return LabelRequest(
-        id=deterministic_id("label_request", pane.key.model, pane.key.version, pane.start, row.id),
+        id=deterministic_id("label_request", pane.key.model, pane.key.version, row.time, row.id),
         model=pane.key.model,
         version=pane.key.version,
         prediction_id=row.id,

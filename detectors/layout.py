@@ -220,13 +220,17 @@ class Layouts:
             self._layouts[key] = Layout(model, version, self._models[model], profile)
         return self._layouts[key]
 
-    def fingerprint(self) -> str:
-        """Return a fingerprint of all profiles."""
-        profiles = {
-            name: {version or "": profile.model_dump(mode="json") for version, profile in versions.items()}
-            for name, versions in self._profiles.items()
-        }
-        return hashlib.blake2b(json.dumps(profiles, sort_keys=True).encode(), digest_size=8).hexdigest()
+    def classes(self, model: str) -> frozenset[str] | None:
+        """Return the classes that a model's labels may have: the declared ones, else those of its references."""
+        spec = self._models[model]
+        if spec.task not in ("binary", "multiclass"):
+            return None
+        known = spec.classes or [name for profile in self._profiles.get(model, {}).values() for name in profile.classes]
+        return frozenset(known) or None
+
+    def profiles(self, model: str) -> dict[str | None, ReferenceProfile]:
+        """Return the reference profiles of a model, by version; None is for versions that have none of their own."""
+        return self._profiles.get(model, {})
 
 
 def segment_code(layout: Layout, segment: str, value: object) -> int:

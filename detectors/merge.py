@@ -69,11 +69,14 @@ class Panes:
             return
         parts = self._open.setdefault(summary.key, {})
         known = parts.get(partition)
-        if known is None or known.through <= through:
+        if known is None or sum(known.through) <= sum(through):
             parts[partition] = _Entry(summary, through, offset)
         if len(self._open) > CAPACITY:
-            del self._open[min(self._open, key=self._order)]
+            oldest = min(self._open, key=self._order)
+            del self._open[oldest]
             self.state.evicted += 1
+            # what still comes for it is late: half a pane is never judged
+            self.state.mark = max(self.state.mark or oldest.due(self._spec), oldest.due(self._spec))
 
     def advance(self, partition: int, partitions: int, watermark: Watermark) -> None:
         """Note how far a source partition is; it never goes back."""

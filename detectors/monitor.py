@@ -9,8 +9,8 @@ from detectors.history import History
 from detectors.labelling import label_requests
 from detectors.layout import Layout, Layouts
 from detectors.pane import ClosedPane
-from detectors.policy import Broken, PolicyState, Situation, ad_hoc, decide, retrained
-from detectors.signals.catalogue import signals_of
+from detectors.policy import Broken, Decision, HeldBack, PolicyState, Situation, ad_hoc, decide, failed, note
+from detectors.signals.catalogue import settings_of, signals_of
 from detectors.signals.challenger import ChallengerLoss
 from detectors.signals.signal import Finding, Signal
 from detectors.state import register
@@ -25,7 +25,9 @@ from schemas.trigger import RetrainingTrigger
 Output = PaneReport | Alert | RetrainingTrigger | LabelRequest
 
 VERSIONS = 32  # of one model that are remembered; the one unseen longest makes room, and says so
+SNOOZES = 100
 COMMANDS = 1_000  # newest ids of commands that were carried out
+RECENT_COHORTS = 30  # by which versions are compared in size
 SMOOTHING = 0.9  # of the PSI that explains an alert: a pane's own is noise
 
 
@@ -35,6 +37,8 @@ class VersionState:
     """What level 2 knows of one model version."""
 
     signals: list[Signal]
+    settings: str
+    """What the signals were made from; they begin anew when it changes, episodes and history go on."""
     episodes: dict[EpisodeKey, Episode] = field(default_factory=dict)
     history: History = field(default_factory=History)
     broken: list[Broken] = field(default_factory=list)
@@ -71,6 +75,7 @@ class Monitor:
     def __init__(self, model: str, layouts: Layouts) -> None:
         self._model = model
         self._layouts = layouts
+        self._settings: dict[str, tuple[Layout, str]] = {}
 
     def close(self, state: MonitorState, pane: ClosedPane) -> tuple[MonitorState, list[Output]]:
         """Read a closed pane; return the next state and the outputs, the pane's report first."""
@@ -84,13 +89,16 @@ class Monitor:
         self._remember_effects(version, findings)
         alerts = self._alerts(state, version, pane, findings)
         requests = label_requests(pane) if pane.key.family == "cohort" else []
-        outputs: list[Output] = [report, *alerts, *requests]
+        decision: Decision = None
         if not self._is_snoozed(state, "", pane.due):
-            situation = self._situation(version, pane.layout, pane.due)
+            situation = self._situation(state, version, pane.layout, pane.due)
             heard = {k: e for k, e in version.episodes.items() if not self._is_snoozed(state, k[0], pane.due)}
-            trigger = decide(state.policy, replace(situation, episodes=heard))
-            if trigger is not None:
-                outputs.append(trigger)
+            decision = decide(state.policy, replace(situation, episodes=heard))
+        if isinstance(decision, HeldBack):
+            report = report.model_copy(update={"held_back": decision.reason})
+        outputs: list[Output] = [report, *alerts, *requests]
+        if isinstance(decision, RetrainingTrigger):
+            outputs.append(decision)
         return state, outputs
 
     def command(self, state: MonitorState, command: commands.Command) -> tuple[MonitorState, list[Output]]:
@@ -102,34 +110,52 @@ class Monitor:
         outputs: list[Output] = []
         match command:
             case commands.Trigger():
-                name = command.version or state.serving or next(reversed(state.versions), None) or "1"
-                layout = self._layouts.of(self._model, name)
-                version = state.versions.get(name) or VersionState(signals=[])
-                outputs.append(ad_hoc(self._situation(version, layout, now), command.id, command.reason))
-                state.policy.last = now
+                name = command.version or self._primary(state) or "1"
+                if name in state.versions or not state.versions:  # not so for a version that nobody has seen
+                    version = state.versions.get(name) or VersionState(signals=[], settings="")
+                    situation = self._situation(state, version, self._layouts.of(self._model, name), now)
+                    trigger = ad_hoc(situation, command.id, command.reason)
+                    # a sender's clock may be wrong; the cooldown counts from the event time that the monitor knows
+                    note(state.policy, trigger, min(now, max(version.ends.values(), default=now)))
+                    outputs.append(trigger)
             case commands.Acknowledge():
                 for version in state.versions.values():
                     for episode in version.episodes.values():
                         episode.acknowledged |= episode.id == command.episode
             case commands.Snooze():
+                state.snoozed = {name: until for name, until in state.snoozed.items() if until > now}
                 state.snoozed[command.signal or ""] = to_micros(command.until)
-            case commands.RetrainingStarted() | commands.RetrainingFinished() | commands.RetrainingFailed():
-                answer = command.type.removeprefix("retraining_")
+                while len(state.snoozed) > SNOOZES:
+                    del state.snoozed[next(iter(state.snoozed))]
+            case commands.RetrainingFailed():
                 for version in state.versions.values():
-                    retrained(state.policy, version.episodes, command.trigger, answer)
+                    failed(version.episodes, command.trigger)
+            case commands.RetrainingStarted() | commands.RetrainingFinished():
+                pass  # the trigger stays answered: the same change does not ask again
             case commands.Promote() | commands.RollBack():
                 state.serving = command.version
         return state, outputs
 
     def _version(self, state: MonitorState, layout: Layout) -> VersionState:
         version = state.versions.pop(layout.version, None)
+        settings = self._settings_of(layout)
+        if version is not None and version.settings != settings:
+            version.signals, version.settings = signals_of(layout), settings  # the monitor file or the profile changed
         if version is None:
-            version = VersionState(signals=signals_of(layout))
+            version = VersionState(signals=signals_of(layout), settings=settings)
             if len(state.versions) >= VERSIONS:
                 del state.versions[next(iter(state.versions))]
                 state.evicted += 1
         state.versions[layout.version] = version
         return version
+
+    def _settings_of(self, layout: Layout) -> str:
+        known = self._settings.get(layout.version)
+        if known is None or known[0] is not layout:
+            if len(self._settings) >= VERSIONS:
+                self._settings.clear()
+            known = self._settings[layout.version] = (layout, settings_of(layout))
+        return known[1]
 
     def _report(self, version: VersionState, pane: ClosedPane, findings: list[Finding]) -> PaneReport:
         family = pane.key.family
@@ -186,7 +212,17 @@ class Monitor:
     def _is_snoozed(self, state: MonitorState, signal: str, now: Micros) -> bool:
         return any(state.snoozed.get(name, now) > now for name in {"", signal})
 
-    def _situation(self, version: VersionState, layout: Layout, now: Micros) -> Situation:
+    def _primary(self, state: MonitorState) -> str | None:
+        """Return the version that is meant where none is named: the serving one, else the one with most predictions."""
+        if state.serving in state.versions:
+            return state.serving
+        sizes = {
+            name: sum(cohort.n for cohort in list(version.history.cohorts)[-RECENT_COHORTS:])
+            for name, version in sorted(state.versions.items())
+        }
+        return max(sizes, key=sizes.__getitem__, default=None)
+
+    def _situation(self, state: MonitorState, version: VersionState, layout: Layout, now: Micros) -> Situation:
         challengers = [signal for signal in version.signals if isinstance(signal, ChallengerLoss)]
         return Situation(
             layout=layout,
@@ -195,4 +231,5 @@ class Monitor:
             history=version.history,
             broken=version.broken,
             comparison=challengers[0].comparison() if challengers else None,
+            primary=layout.version == self._primary(state),
         )

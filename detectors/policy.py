@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 
 from cronsim import CronSim
 
-from detectors.alerting import reference_loss
+from detectors.alerting import risen_segments
 from detectors.episodes import Episode, EpisodeKey
 from detectors.history import Cohort, History, offset_ranges, segment_means
 from detectors.indicators import of_losses
 from detectors.layout import Layout
 from detectors.reference import vector
+from detectors.signals.loss import NAMES
 from detectors.state import register
 from detectors.wording import moved, value_text
 from schemas.contract import deterministic_id
@@ -20,6 +21,7 @@ from schemas.trigger import Evidence, PolicyName, RetrainingTrigger, Slice, Trai
 
 DAY = 86_400_000_000
 DRIFT_SIGNALS = ("feature_drift", "prediction_drift")
+REMEMBERED = 1_000  # triggers
 WARM_START_BELOW = 5  # times minimum_labels: with fewer rows than that, a full training has too little to go by
 
 
@@ -39,10 +41,12 @@ class PolicyState:
 
     last: Micros | None = None
     """Event time of the last trigger."""
+    covered: Micros | None = None
+    """End of the newest window that a trigger named; the next scheduled one begins there."""
     ticked: Micros | None = None
-    """Up to here the calendar has been looked at."""
-    answered: dict[str, str] = field(default_factory=dict)
-    """By trigger: what the retraining side said last."""
+    """Up to here the calendar has been carried out; a tick that is held back waits."""
+    times: dict[str, Micros] = field(default_factory=dict)
+    """Event time of the newest triggers, by id."""
 
 
 @dataclass(frozen=True)
@@ -56,42 +60,63 @@ class Situation:
     broken: list[Broken]
     comparison: dict[str, float] | None
     """Recent losses of challenger and champion."""
+    primary: bool = True
+    """Whether this is the version that calendars are about: the serving one, else the one with most predictions."""
 
 
-def decide(state: PolicyState, situation: Situation) -> RetrainingTrigger | None:
-    """Return a trigger if one of the model's policies calls for it and nothing holds it back; updates `state`."""
+@dataclass(frozen=True)
+class HeldBack:
+    """A policy called for a trigger, and something stood against it."""
+
+    reason: str
+
+
+Decision = RetrainingTrigger | HeldBack | None
+
+
+def decide(state: PolicyState, situation: Situation) -> Decision:
+    """Return what the model's policies come to: a trigger, why one is held back, or nothing; updates `state`."""
+    held: HeldBack | None = None
     for policy in situation.layout.spec.retraining.policies:
         if isinstance(policy, PerformancePolicy):
-            trigger = _performance(state, situation)
+            decision = _performance(state, situation)
         elif isinstance(policy, DriftPolicy):
-            trigger = _drift(state, situation, policy)
+            decision = _drift(state, situation, policy)
         else:
-            trigger = _schedule(state, situation, policy)
-        if trigger is not None:
-            state.last = situation.now
-            return trigger
-    return None
+            decision = _schedule(state, situation, policy)
+        if isinstance(decision, RetrainingTrigger):
+            note(state, decision, situation.now)
+            return decision
+        held = held or decision
+    return held
+
+
+def note(state: PolicyState, trigger: RetrainingTrigger, now: Micros) -> None:
+    """Remember a trigger: when it was, and up to where its window goes."""
+    state.last = now if state.last is None else max(state.last, now)
+    state.covered = to_micros(trigger.train_on.window.end)
+    state.times[trigger.id] = now
+    while len(state.times) > REMEMBERED:
+        del state.times[next(iter(state.times))]
 
 
 def ad_hoc(situation: Situation, command: str, reason: str) -> RetrainingTrigger:
     """Return the trigger that somebody asked for; nothing holds it back."""
     since = min((e.evidence_since for e in situation.episodes.values()), default=_beginning(situation))
     text = f"Asked for: {reason}" if reason else "Asked for by a command"
-    return _trigger(situation, "ad_hoc", since, text, [], deterministic_id("trigger", "ad_hoc", command))
+    return _trigger(
+        situation, "ad_hoc", since, text, [], deterministic_id("trigger", "ad_hoc", situation.layout.model, command)
+    )
 
 
-def retrained(state: PolicyState, episodes: dict[EpisodeKey, Episode], trigger: str, answer: str) -> None:
-    """Note what the retraining side says; after a failure the change may trigger again."""
-    state.answered[trigger] = answer
-    while len(state.answered) > 1_000:
-        del state.answered[next(iter(state.answered))]
-    if answer == "failed":
-        for episode in episodes.values():
-            if episode.trigger == trigger:
-                episode.trigger = None
+def failed(episodes: dict[EpisodeKey, Episode], trigger: str) -> None:
+    """Note that no new version came of a trigger: the change may trigger again."""
+    for episode in episodes.values():
+        if episode.trigger == trigger:
+            episode.trigger = None
 
 
-def _performance(state: PolicyState, situation: Situation) -> RetrainingTrigger | None:
+def _performance(state: PolicyState, situation: Situation) -> Decision:
     hurting = {
         key: episode
         for key, episode in situation.episodes.items()
@@ -100,7 +125,7 @@ def _performance(state: PolicyState, situation: Situation) -> RetrainingTrigger 
     return _for_episodes(state, situation, "performance", hurting)
 
 
-def _drift(state: PolicyState, situation: Situation, policy: DriftPolicy) -> RetrainingTrigger | None:
+def _drift(state: PolicyState, situation: Situation, policy: DriftPolicy) -> Decision:
     drifted = {key: episode for key, episode in situation.episodes.items() if key[0] in DRIFT_SIGNALS}
     if len(drifted) < policy.features:
         return None
@@ -109,23 +134,25 @@ def _drift(state: PolicyState, situation: Situation, policy: DriftPolicy) -> Ret
 
 def _for_episodes(
     state: PolicyState, situation: Situation, name: PolicyName, causes: dict[EpisodeKey, Episode]
-) -> RetrainingTrigger | None:
-    earlier = next((episode.trigger for episode in causes.values() if episode.trigger is not None), None)
+) -> Decision:
+    earlier = {episode.trigger for episode in causes.values() if episode.trigger is not None}
+    for episode in causes.values():
+        # what began before a trigger that is still open is the same change, seen by another signal: one is enough
+        same = [t for t in sorted(earlier) if state.times.get(t, situation.now) > episode.evidence_since]
+        if episode.trigger is None and same:
+            episode.trigger = same[0]
     fresh = {key: episode for key, episode in causes.items() if episode.trigger is None}
     if not fresh:
         return None
-    if earlier is not None:  # the same change, seen by another signal: one change is one trigger
-        for episode in fresh.values():
-            episode.trigger = earlier
-        return None
     sound = {key: e for key, e in fresh.items() if e.evidence_from == _whole_since(situation, e.evidence_from)}
     if not sound:  # they may have fired for the broken data; if the loss stays bad without it, they fire again
-        return None
+        return HeldBack("the alarm rests on broken data; it has to fire again on whole data")
     key, main = min(sound.items(), key=lambda item: (item[0][2] is not None, item[1].evidence_since, str(item[0])))
     since = _whole_since(situation, main.evidence_since)
     cohorts = situation.history.since(since)
-    if _held_back(state, situation) or sum(c.labelled for c in cohorts) < _minimum_labels(situation):
-        return None
+    held = _held_back(state, situation, sum(cohort.labelled for cohort in cohorts))
+    if held is not None:
+        return held
     what = key[0].replace("_", " ") + "".join(f" of {part}" for part in key[1:3] if part)
     if name == "drift":
         what = f"{len(causes)} distributions drifted, first among them {what}"
@@ -136,33 +163,48 @@ def _for_episodes(
     reason = reason[0].upper() + reason[1:] + "."
     id_ = deterministic_id("trigger", name, situation.layout.model, situation.layout.version, main.id, situation.now)
     trigger = _trigger(situation, name, since, reason, list(causes.items()), id_, main.tier, key[0])
-    for episode in causes.values():
+    for episode in fresh.values():
         episode.trigger = id_
     return trigger
 
 
-def _schedule(state: PolicyState, situation: Situation, policy: SchedulePolicy) -> RetrainingTrigger | None:
-    if state.ticked is None or situation.now <= state.ticked:
-        state.ticked = situation.now if state.ticked is None else state.ticked
+def _schedule(state: PolicyState, situation: Situation, policy: SchedulePolicy) -> Decision:
+    if not situation.primary:
         return None
-    ticks = CronSim(policy.cron, from_micros(state.ticked))
-    tick = to_micros(next(ticks))
+    if state.ticked is None:
+        state.ticked = situation.now
+    tick = to_micros(next(CronSim(policy.cron, from_micros(state.ticked))))
     if tick > situation.now:
         return None
+    since = _beginning(situation) if state.covered is None else state.covered
+    labelled = sum(cohort.labelled for cohort in _whole(situation, situation.history.since(since)))
+    held = _held_back(state, situation, labelled)
+    if held is not None:
+        return held
     state.ticked = situation.now
-    since = _whole_since(situation, _beginning(situation) if state.last is None else state.last)
-    labelled = sum(cohort.labelled for cohort in situation.history.since(since))
-    if _held_back(state, situation) or labelled < _minimum_labels(situation):
-        return None
     id_ = deterministic_id("trigger", "schedule", situation.layout.model, situation.layout.version, policy.cron, tick)
     reason = f"Scheduled by {policy.cron!r} for {rfc3339(tick)}."
     return _trigger(situation, "schedule", since, reason, [], id_)
 
 
-def _held_back(state: PolicyState, situation: Situation) -> bool:
-    if state.last is not None and situation.now - state.last < situation.layout.spec.retraining.cooldown:
-        return True
-    return any(broken.until is None for broken in situation.broken)
+def _held_back(state: PolicyState, situation: Situation, labelled: int) -> HeldBack | None:
+    retraining = situation.layout.spec.retraining
+    if any(broken.until is None for broken in situation.broken):
+        return HeldBack("data is broken: an alarm of data quality is open")
+    if state.last is not None and situation.now - state.last < retraining.cooldown:
+        return HeldBack(f"cooldown until {rfc3339(state.last + retraining.cooldown)}")
+    if labelled < retraining.minimum_labels:
+        return HeldBack(f"{labelled} labelled rows so far; minimum_labels asks for {retraining.minimum_labels}")
+    return None
+
+
+def _whole(situation: Situation, cohorts: list[Cohort]) -> list[Cohort]:
+    """Return the cohorts in which no data was broken."""
+    return [
+        cohort
+        for cohort in cohorts
+        if not any(b.since < cohort.end and (b.until is None or b.until > cohort.start) for b in situation.broken)
+    ]
 
 
 def _whole_since(situation: Situation, since: Micros) -> Micros:
@@ -200,9 +242,10 @@ def _trigger(
     signal: str | None = None,
 ) -> RetrainingTrigger:
     layout = situation.layout
-    cohorts = situation.history.since(since)
-    start = min([since, *(cohort.start for cohort in cohorts[:1])]) if cohorts else since
-    end = cohorts[-1].end if cohorts else situation.now
+    span = situation.history.since(since)
+    cohorts = _whole(situation, span)
+    start = span[0].start if span else since  # whole panes; what is forgotten is not promised
+    end = max(start, span[-1].end if span else situation.now)
     labelled = sum(cohort.labelled for cohort in cohorts)
     few = labelled < WARM_START_BELOW * _minimum_labels(situation)
     return RetrainingTrigger(
@@ -218,7 +261,8 @@ def _trigger(
         evidence=[_evidence(key, episode) for key, episode in causes],
         waiting=_waiting(layout, cohorts),
         train_on=TrainingData(
-            window=Window(start=from_micros(start), end=from_micros(max(start, end))),
+            window=Window(start=from_micros(start), end=from_micros(end)),
+            exclude=_gaps(span, cohorts),
             labelled_rows=labelled,
             slices=_slices(layout, cohorts),
         ),
@@ -232,6 +276,7 @@ def _evidence(key: EpisodeKey, episode: Episode) -> Evidence:
     signal, feature, segment, detector = key
     return Evidence(
         alert=episode.alert,
+        severity=episode.severity,
         tier=episode.tier,
         signal=signal,
         feature=feature,
@@ -271,17 +316,32 @@ def reference_mean(layout: Layout) -> float | None:
     return float(totals[0]) / n * layout.loss_scale if n else None
 
 
+def _gaps(span: list[Cohort], whole: list[Cohort]) -> list[Window]:
+    """Return the stretches of a window in which data was broken."""
+    gaps: list[tuple[Micros, Micros]] = []
+    for cohort in span:
+        if cohort in whole:
+            continue
+        if gaps and gaps[-1][1] == cohort.start:
+            gaps[-1] = (gaps[-1][0], cohort.end)
+        else:
+            gaps.append((cohort.start, cohort.end))
+    return [Window(start=from_micros(start), end=from_micros(end)) for start, end in gaps]
+
+
 def _slices(layout: Layout, cohorts: list[Cohort]) -> list[Slice]:
-    """Return the segments whose loss rose by more than that of all rows: they must be trained on."""
+    """Return the segments whose loss rose clearly, and by more than that of all rows: they must be trained on."""
     overall, labelled = reference_mean(layout), sum(cohort.labelled for cohort in cohorts)
     if overall is None or labelled == 0:
         return []
     rise = sum(cohort.loss for cohort in cohorts) / labelled - overall
-    found = []
-    for segment, (n, mean) in segment_means(cohorts).items():
-        before = reference_loss(layout, segment)
-        if before is not None and mean - before >= max(rise, 0.0) and mean > before:
-            signal = "absolute_error" if layout.spec.task == "regression" else "error_rate"
-            text = f"loss {value_text(signal, before)} → {value_text(signal, mean)}"
-            found.append((before - mean, Slice(segment=segment, reason=text, rows=n)))
-    return [slice_ for _, slice_ in sorted(found, key=lambda item: (item[0], item[1].segment))]
+    name = NAMES[layout.spec.task]
+    return [
+        Slice(
+            segment=risen.segment,
+            reason=f"loss {value_text(name, risen.before)} → {value_text(name, risen.mean)}",
+            rows=risen.n,
+        )
+        for risen in risen_segments(layout, cohorts)
+        if risen.mean - risen.before >= rise
+    ]

@@ -9,12 +9,12 @@ import numpy.typing as npt
 from scipy.optimize import isotonic_regression
 
 from detectors import indicators
-from detectors.bounds import dispersion_of
+from detectors.bounds import MINIMUM_PANES, dispersion_of
 from detectors.counting import count_cohort, count_cohort_losses, count_label_losses, count_labels, count_traffic
 from detectors.layout import FIXED, Counts, Layout, category
 from detectors.row import Label, Row, loss_of
 from detectors.summary import pane_start
-from schemas.event_time import Micros, from_micros
+from schemas.event_time import Micros, format_duration, from_micros
 from schemas.profile import ReferenceProfile
 from schemas.reading import Family
 from schemas.spec import ModelSpec
@@ -34,10 +34,11 @@ def build_profile(model: str, version: str | None, spec: ModelSpec, rows: Labell
     Raises
     ------
     ValueError
-        When there are no rows.
+        When there are no rows, or the outcomes are not the classes that `spec` speaks of.
     """
     if not rows:
         raise ValueError("the reference has no rows")
+    _check_classes(spec, rows)
     times = [row.time for row, _ in rows]
     edges = _edges(spec, rows)
     blank = ReferenceProfile(
@@ -46,6 +47,7 @@ def build_profile(model: str, version: str | None, spec: ModelSpec, rows: Labell
         start=from_micros(min(times)),
         end=from_micros(max(times)),
         pane=spec.pane,
+        made_with=settings(spec),
         panes=len({pane_start(time, spec) for time in times}),
         rows=len(rows),
         labelled=sum(label is not None for _, label in rows),
@@ -55,6 +57,7 @@ def build_profile(model: str, version: str | None, spec: ModelSpec, rows: Labell
     layout = Layout(model, version or "", spec, blank)
     panes = _count(layout, rows)
     totals = {family: sum(panes[family].values(), _zeros(layout, family)) for family in FAMILIES}
+    dispersion, few_panes = _dispersion(layout, panes)
     counts: dict[Family, dict[str, list[int]]] = {
         family: {name: lay.view(totals[family], name).tolist() for name in lay.sections}
         for family, lay in layout.families.items()
@@ -63,9 +66,36 @@ def build_profile(model: str, version: str | None, spec: ModelSpec, rows: Labell
         update={
             "counts": counts,
             "calibration": _calibration(layout, rows),
-            "dispersion": _dispersion(layout, panes),
+            "dispersion": dispersion,
+            "few_panes": few_panes,
         }
     )
+
+
+def settings(spec: ModelSpec) -> dict[str, str]:
+    """Return the settings that a profile depends on, in words."""
+    return {
+        "task": spec.task,
+        "positive_label": str(spec.positive_label),
+        "threshold": f"{spec.threshold:g}",
+        "pane": format_duration(spec.pane),
+        "segments": ", ".join(spec.segments),
+        "features": ", ".join(f"{name} {feature.type}" for name, feature in spec.features.items()),
+    }
+
+
+def _check_classes(spec: ModelSpec, rows: LabelledRows) -> None:
+    """Raise ValueError where the labels are not those that the monitor file speaks of."""
+    if spec.task not in ("binary", "multiclass"):
+        return
+    outcomes = {label.label for _, label in rows if label is not None and label.label is not None}
+    if spec.classes is not None and (foreign := sorted(outcomes - set(spec.classes))):
+        raise ValueError(f"outcomes {', '.join(foreign[:10])} are not among classes ({', '.join(spec.classes)})")
+    if spec.task == "binary" and outcomes and spec.positive_label not in outcomes:
+        seen = ", ".join(sorted(outcomes)[:10])
+        raise ValueError(f"positive_label {spec.positive_label!r} is none of the outcomes, which are {seen}")
+    if spec.task == "binary" and len(outcomes) > 2:
+        raise ValueError(f"a binary task has two outcomes; there are {', '.join(sorted(outcomes)[:10])}")
 
 
 def vector(layout: Layout, family: Family) -> Counts:
@@ -157,13 +187,16 @@ def _count(layout: Layout, rows: LabelledRows) -> dict[Family, dict[Micros, Coun
     return panes
 
 
-def _dispersion(layout: Layout, panes: dict[Family, dict[Micros, Counts]]) -> dict[str, float]:
-    """Return φ of every indicator that an e-detector may bet on; those of 1 are left out."""
+def _dispersion(layout: Layout, panes: dict[Family, dict[Micros, Counts]]) -> tuple[dict[str, float], dict[str, int]]:
+    """Return φ of the indicators that e-detectors bet on, where above 1; and their panes, where those are too few."""
     found: dict[str, float] = {}
+    few: dict[str, int] = {}
 
     def judge(name: str, cells: list[indicators.Indicators], variance: float | None = None) -> None:
         totals, n = np.stack([cell.totals for cell in cells]), np.asarray([cell.n for cell in cells])
         totals, n = totals[n > 0], n[n > 0]
+        if len(n) < MINIMUM_PANES:
+            few[name] = len(n)
         if not len(n):
             return
         for bet in range(totals.shape[1]):
@@ -192,7 +225,7 @@ def _dispersion(layout: Layout, panes: dict[Family, dict[Micros, Counts]]) -> di
         if count:
             judge(loss_name(segment, cell), losses, max(0.0, squares / count - (total / count) ** 2))
     judge("rating", [rating_shortfall(layout, counts) for counts in panes["label"].values()])
-    return found
+    return found, few
 
 
 def loss_name(segment: str | None, cell: int) -> str:

@@ -83,7 +83,7 @@ class StateReader:
             for name, written in attributes:
                 msgspec.structs.force_setattr(obj, name, self._value(written))
             return
-        slots = slots_of(type(obj))
+        slots = slots_of(type(obj))  # type: ignore[arg-type]  # a class is hashable
         for name, written in attributes:
             if name in slots:
                 slots[name].__set__(obj, self._value(written))

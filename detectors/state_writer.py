@@ -114,7 +114,7 @@ class StateWriter:
             attributes = {field: getattr(obj, field) for field in obj.__struct_fields__}
         else:
             attributes = dict(getattr(obj, "__dict__", {}))
-            for slot, member in slots_of(type(obj)).items():
+            for slot, member in slots_of(type(obj)).items():  # type: ignore[arg-type]  # a class is hashable
                 try:
                     attributes[slot] = member.__get__(obj)
                 except AttributeError:

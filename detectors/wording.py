@@ -6,13 +6,17 @@ PLAIN = {"absolute_error", "rating", "rating_loss"}
 """Signals whose values are not shares."""
 
 ACTIONS = {
-    "outcomes": "Ask what users see; a retraining trigger follows where the policy allows it.",
-    "performance": "See the trigger for what to train on; until then consider falling back to the previous version.",
+    "outcomes": "Ask what users see. A retraining trigger follows where a policy calls for one.",
+    "performance": "Fall back to the previous version if that was better. A retraining trigger says what to train on, "
+    "as soon as there are enough labels.",
     "proxies": "Look at recent outputs.",
     "quality": "Mend the pipeline that feeds this feature. No retraining is triggered while data is broken.",
-    "drift": "Nothing by itself: watch the estimated and realised performance.",
+    "drift": "Watch the estimated and realised performance.",
     "system": "Look at the serving side.",
 }
+"""What to do about an alarm, by tier."""
+
+NOTICE = "Nothing to get up for: if it hurts, an alarm of performance follows."
 
 
 def value_text(signal: str, value: float | None) -> str:

@@ -36,6 +36,7 @@ class Alert(Record):
     model: str
     version: str
     severity: Severity
+    recovered_from: Literal["alarm", "notice"] | None = Field(None, description="What is over, when it is `recovered`")
     tier: Tier
     signal: str
     feature: str | None = None
@@ -47,7 +48,7 @@ class Alert(Record):
     value: float | None = Field(description="Mean since the change where known, else of the pane")
     reference: float | None = None
     baseline: float | None = None
-    effect: float | None = None
+    effect: float | None = Field(None, description="PSI beyond chance for drift, else value minus reference")
     minimum_effect: float | None = Field(None, description="What was declared too small to care about")
     n: int = Field(ge=0, description="Rows since the change")
     evidence: float | None = Field(None, description="Weighted wealth of the e-detector; it fires at 1")

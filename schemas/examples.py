@@ -127,6 +127,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "evidence": [
             {
                 "alert": "0b5f3c9d2a7e4f10b5f3c9d2a7e4f10b",
+                "severity": "alarm",
                 "tier": "performance",
                 "signal": "error_rate",
                 "feature": None,

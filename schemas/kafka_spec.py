@@ -10,17 +10,19 @@ from schemas.contract import Name, Record
 class Topics(Record):
     """Names of the topics. Predictions and feedback have the same number of partitions and the same partitioner."""
 
-    predictions: Name = "predictions"
-    feedback: Name = "feedback"
+    predictions: Name = Field("predictions", description="What models predicted; your services write it")
+    feedback: Name = Field("feedback", description="What became known of predictions; your services write it")
     summaries: Name = Field("streamgauge-summaries", description="Level 1 to level 2, by model")
     progress: Name = Field("streamgauge-progress", description="How far each source partition is; compacted")
     snapshots: Name = Field("streamgauge-snapshots", description="State of level 2, by model; compacted")
-    alerts: Name = "streamgauge-alerts"
-    triggers: Name = "streamgauge-triggers"
-    label_requests: Name = "streamgauge-label-requests"
-    pane_reports: Name = "streamgauge-pane-reports"
-    dead_letters: Name = "streamgauge-dead-letters"
-    commands: Name = "streamgauge-commands"
+    alerts: Name = Field("streamgauge-alerts", description="Alarms, notices and recoveries")
+    triggers: Name = Field("streamgauge-triggers", description="Retraining triggers")
+    label_requests: Name = Field("streamgauge-label-requests", description="Predictions whose labels would help most")
+    pane_reports: Name = Field("streamgauge-pane-reports", description="Every reading of every closed pane")
+    dead_letters: Name = Field(
+        "streamgauge-dead-letters", description="Events that break their contract, with the reason"
+    )
+    commands: Name = Field("streamgauge-commands", description="What people and training jobs ask for or report back")
 
     @model_validator(mode="after")
     def _distinct(self) -> "Topics":
@@ -34,13 +36,21 @@ class Topics(Record):
 class Security(Record):
     """How to reach a broker that asks who we are."""
 
-    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    username: str | None = None
-    password: SecretStr | None = None
-    ca_file: str | None = None
-    certificate_file: str | None = None
-    key_file: str | None = None
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How the broker speaks"
+    )
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="How to log in (SASL)"
+    )
+    username: str | None = Field(None, description="Who logs in (SASL)")
+    password: SecretStr | None = Field(None, description="Their password (SASL); never printed or logged")
+    ca_file: str | None = Field(
+        None, description="PEM file of the authority that signed the broker's certificate; relative to the monitor file"
+    )
+    certificate_file: str | None = Field(
+        None, description="PEM file of the client's certificate; relative to the monitor file"
+    )
+    key_file: str | None = Field(None, description="PEM file of the client's key; relative to the monitor file")
 
     @model_validator(mode="after")
     def _complete(self) -> "Security":

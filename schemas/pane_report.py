@@ -23,4 +23,5 @@ class PaneReport(Record):
     n: int = Field(ge=0, description="Predictions (traffic, cohort) or labels (label) in the pane")
     empty_before: int = Field(0, ge=0, description="Panes without any row just before this one")
     readings: list[Reading]
+    held_back: str | None = Field(None, description="Why a trigger that a policy called for is held back")
     provenance: dict[str, Any] = Field(default_factory=dict)

@@ -23,6 +23,9 @@ class ReferenceProfile(Record):
     start: Timestamp
     end: Timestamp
     pane: Duration = Field(description="Width of the panes that the dispersion was measured on")
+    made_with: dict[str, str] = Field(
+        default_factory=dict, description="Settings of the model that the counts depend on; others need another profile"
+    )
     panes: int = Field(ge=0, description="Panes with rows")
     rows: int = Field(ge=0)
     labelled: int = Field(ge=0)
@@ -42,6 +45,10 @@ class ReferenceProfile(Record):
         description="By score bin: probability of the positive label (binary) or of being right (multiclass); isotonic",
     )
     counts: dict[Family, dict[str, list[int]]] = Field(description="Counts by family and section")
+    few_panes: dict[str, int] = Field(
+        default_factory=dict,
+        description="By indicator: panes that have rows of it, where those are too few to know how much they vary",
+    )
     dispersion: dict[str, float] = Field(
         default_factory=dict,
         description="By indicator: upper bound of the variance of its pane counts over that of independent rows",

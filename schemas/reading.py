@@ -32,7 +32,9 @@ class Reading(Record):
         None,
         description="What the value may be without evidence counting: the reference's upper bound plus the effect",
     )
-    effect: float | None = Field(None, description="Effect size: PSI beyond chance for drift, else value minus reference")
+    effect: float | None = Field(
+        None, description="Effect size: PSI beyond chance for drift, else value minus reference"
+    )
     evidence: float | None = Field(None, description="Weighted wealth of the e-detector after this pane; it fires at 1")
     sampled: bool = Field(False, description="The detector saw a uniform sample of the pane, not every row")
     positions: list[int] | None = Field(

@@ -12,21 +12,21 @@ from schemas.event_time import Duration, from_micros, parse_duration
 class PerformancePolicy(Record):
     """Fires when a performance or outcome signal raises an alarm."""
 
-    type: Literal["performance"]
+    type: Literal["performance"] = Field(description="The kind of policy")
 
 
 class DriftPolicy(Record):
     """Fires when this many features, or the prediction, drift at once (their notices are open)."""
 
-    type: Literal["drift"]
-    features: PositiveInt = 3
+    type: Literal["drift"] = Field(description="The kind of policy")
+    features: PositiveInt = Field(3, description="How many features have to drift at once")
 
 
 class SchedulePolicy(Record):
     """Fires at the times of a cron expression, in event time (UTC)."""
 
-    type: Literal["schedule"]
-    cron: str
+    type: Literal["schedule"] = Field(description="The kind of policy")
+    cron: str = Field(description="Five fields: minute, hour, day of the month, month, day of the week")
 
     @field_validator("cron")
     @classmethod
@@ -48,6 +48,8 @@ def _default_policies() -> list[PerformancePolicy | DriftPolicy | SchedulePolicy
 class RetrainingSpec(Record):
     """Any policy may fire. Ad hoc triggers (a command) always do, and nothing holds them back."""
 
-    policies: list[Policy] = Field(default_factory=_default_policies)
+    policies: list[Policy] = Field(
+        default_factory=_default_policies, description="What may raise a trigger: each is enough"
+    )
     cooldown: Duration = Field(parse_duration("7d"), description="Least event time between two triggers of one model")
     minimum_labels: int = Field(500, ge=0, description="Fewer labelled rows since the change are not worth a training")

@@ -37,9 +37,9 @@ class FeatureSpec(Record):
     def _shorthand(cls, value: Any) -> Any:
         if isinstance(value, str):
             return {"type": value}
-        if isinstance(value, dict) and isinstance(value.get("range"), list | tuple):
+        if isinstance(value, dict) and "range" in value:
             bounds = value["range"]
-            if len(bounds) != 2:
+            if not isinstance(bounds, list | tuple) or len(bounds) != 2:
                 raise ValueError("range has two numbers: [minimum, maximum]")
             return {
                 **{k: v for k, v in value.items() if k != "range"},
@@ -239,6 +239,19 @@ class MonitorSpec(Record):
     models: Annotated[dict[Name, ModelSpec], BeforeValidator(_names)]
     files: FilesSpec | None = Field(None, description="How tables become events, for replay, send and reference only")
     limits: Limits = Field(default_factory=Limits)
+
+    @model_validator(mode="after")
+    def _feedback_says_what_the_task_asks(self) -> "MonitorSpec":
+        for number, table in enumerate(self.files.feedback if self.files else []):
+            model = table.model or (next(iter(self.models)) if len(self.models) == 1 else None)
+            if model not in self.models:
+                continue
+            task, columns = self.models[model].task, table.columns
+            needed = {"regression": columns.value, "text": columns.rating}.get(task, columns.label)
+            if needed is None and columns.correction is None and columns.rating is None:
+                name = {"regression": "value", "text": "rating"}.get(task, "label")
+                raise ValueError(f"files.feedback[{number}].columns: a {task} model learns what came true from {name}")
+        return self
 
     @property
     def feedback_lateness(self) -> Micros:

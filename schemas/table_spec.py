@@ -11,16 +11,16 @@ from schemas.event_time import Duration
 class PredictionColumns(Record):
     """Which columns hold what. Feature columns are found by name."""
 
-    prediction_id: str
-    timestamp: str
-    label: str | None = None
-    score: str | None = None
+    prediction_id: str = Field(description="The prediction's id, one of its own for each row")
+    timestamp: str = Field(description="When the prediction was made: event time")
+    label: str | None = Field(None, description="The predicted class")
+    score: str | None = Field(None, description="Probability of the positive label (binary)")
     probabilities: dict[Name, str] | None = Field(None, description="Column of each class's probability")
-    value: str | None = None
-    text: str | None = None
-    model: str | None = None
-    version: str | None = None
-    latency_ms: str | None = None
+    value: str | None = Field(None, description="The predicted number (regression)")
+    text: str | None = Field(None, description="The generated text (text)")
+    model: str | None = Field(None, description="The row's model, where the table has several")
+    version: str | None = Field(None, description="The model's version")
+    latency_ms: str | None = Field(None, description="How long the prediction took, in milliseconds")
 
 
 class ReferenceColumns(PredictionColumns):
@@ -33,15 +33,15 @@ class ReferenceColumns(PredictionColumns):
 class FeedbackColumns(Record):
     """Which columns hold what."""
 
-    prediction_id: str
+    prediction_id: str = Field(description="Id of the prediction that it is about")
     timestamp: str | None = Field(None, description="When it became known; else give delay")
-    label: str | None = None
-    value: str | None = None
-    rating: str | None = None
-    correction: str | None = None
-    source: str | None = None
-    model: str | None = None
-    version: str | None = None
+    label: str | None = Field(None, description="The true class")
+    value: str | None = Field(None, description="The true number (regression)")
+    rating: str | None = Field(None, description="The user's rating, 0 to 1")
+    correction: str | None = Field(None, description="What the output should have been")
+    source: str | None = Field(None, description="Who says so: outcome, user or annotator")
+    model: str | None = Field(None, description="The prediction's model, where ids are not unique over models")
+    version: str | None = Field(None, description="The prediction's version")
 
 
 class Table(Record):
@@ -55,19 +55,19 @@ class Table(Record):
 class PredictionTable(Table):
     """Rows that are predictions."""
 
-    columns: PredictionColumns
+    columns: PredictionColumns = Field(description="Which columns hold what")
 
 
 class ReferenceTable(Table):
     """Rows that are predictions with their outcomes, from a time that was good."""
 
-    columns: ReferenceColumns
+    columns: ReferenceColumns = Field(description="Which columns hold what")
 
 
 class FeedbackTable(Table):
     """Rows that are feedback."""
 
-    columns: FeedbackColumns
+    columns: FeedbackColumns = Field(description="Which columns hold what")
     delay: Duration | None = Field(
         None, description="Feedback comes this long after its prediction, where it has no time of its own"
     )
@@ -84,9 +84,13 @@ class FeedbackTable(Table):
 class FilesSpec(Record):
     """Each entry is a table or a list of tables."""
 
-    reference: list[ReferenceTable] = Field(default_factory=list)
-    predictions: list[PredictionTable] = Field(default_factory=list)
-    feedback: list[FeedbackTable] = Field(default_factory=list)
+    reference: list[ReferenceTable] = Field(
+        default_factory=list, description="What `streamgauge reference` learns from"
+    )
+    predictions: list[PredictionTable] = Field(
+        default_factory=list, description="What `replay` and `send` play as predictions"
+    )
+    feedback: list[FeedbackTable] = Field(default_factory=list, description="What they play as feedback")
 
     @model_validator(mode="before")
     @classmethod

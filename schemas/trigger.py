@@ -15,6 +15,7 @@ class Evidence(Record):
     """What one signal contributed to the decision."""
 
     alert: str | None = Field(None, description="Id of the alert")
+    severity: Literal["alarm", "notice"]
     tier: Tier
     signal: str
     feature: str | None = None
@@ -47,14 +48,15 @@ class TrainingData(Record):
     """What to train on."""
 
     window: Window = Field(description="Predictions since the change point whose labels have matured")
-    labelled_rows: int = Field(ge=0, description="Rows in the window with a label")
+    exclude: list[Window] = Field(default_factory=list, description="Parts of the window in which data was broken")
+    labelled_rows: int = Field(ge=0, description="Rows in the window with a label, what is excluded left out")
     slices: list[Slice] = Field(default_factory=list)
 
 
 class WaitingCost(Record):
     """What it costs to wait, at the present volume."""
 
-    excess_loss_per_day: float = Field(description="Loss above the baseline, summed over a day's predictions")
+    excess_loss_per_day: float = Field(description="Loss above the reference's mean, summed over a day's predictions")
     cost_per_day: float | None = Field(None, description="The same in the unit of costs.loss, where it is declared")
     predictions_per_day: float
 

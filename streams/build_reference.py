@@ -3,14 +3,25 @@
 import sys
 from pathlib import Path
 
+from detectors.layout import INVALID, MISSING, OUT_OF_RANGE
 from schemas.event_time import format_duration, rfc3339, to_micros
 from schemas.profile import ReferenceProfile
-from schemas.spec import MonitorSpec
+from schemas.spec import FeatureType, ModelSpec, MonitorSpec
 from streams.errors import UserError
 from streams.files import resolve, save_profile
 from streams.profiling import build_profiles
+from streams.report_text import clean
 
 ENOUGH_PANES = 30  # with fewer, how much pane counts vary is not known, and what rests on it is `unknown`
+
+MUCH = 0.01  # of a feature's values: more of them that are no good are rather a mistake in the monitor file
+_INVALID: dict[FeatureType, str] = {
+    "numeric": "are not numeric; is it boolean or categorical?",
+    "boolean": "are not true or false; is it categorical?",
+    "categorical": "are not categories",
+    "text": "are not text",
+    "datetime": "are not times",
+}
 
 
 def build_reference(spec: MonitorSpec, base: Path) -> None:
@@ -29,7 +40,8 @@ def build_reference(spec: MonitorSpec, base: Path) -> None:
             raise UserError(f"{path}: {written[path]} and {name} cannot share a profile; give each a file of its own")
         save_profile(profile, path)
         written[path] = name
-        sys.stdout.write(f"{path}: {_describe(profile, name)}\n")
+        lines = [f"{path}: {_describe(profile, name)}", *_warnings(profile, spec.models[profile.model])]
+        sys.stdout.write("\n".join(lines) + "\n")
 
 
 def _place(spec: MonitorSpec, base: Path, profile: ReferenceProfile) -> Path:
@@ -57,3 +69,25 @@ def _describe(profile: ReferenceProfile, name: str) -> str:
     if profile.labelled == 0:
         text += "\n  no outcomes: performance cannot be judged. Name a column for outcome (or rating)"
     return text
+
+
+def _warnings(profile: ReferenceProfile, model: ModelSpec) -> list[str]:
+    """Return a line for each feature of whose values much is no good."""
+    lines = []
+    for name, feature in model.features.items():
+        counts = profile.counts.get("traffic", {}).get(f"quality:{name}")
+        if not counts or not profile.rows:
+            continue
+        words = (
+            (INVALID, _INVALID[feature.type]),
+            (MISSING, "are missing; is this its name?" if counts[MISSING] == profile.rows else "are missing"),
+            (OUT_OF_RANGE, "are out of range"),
+        )
+        much = [
+            f"{100 * counts[kind] / profile.rows:.1f} % of its values {text}"
+            for kind, text in words
+            if counts[kind] > MUCH * profile.rows
+        ]
+        if much:
+            lines.append(f"  {clean(name)}: {', '.join(much)}")
+    return lines

@@ -34,7 +34,10 @@ class _Commands(TyperGroup):
 
 
 def _say(text: str) -> None:
-    typer.echo(text, err=True)
+    """Write a message; a file's name or content in it does not drive the terminal."""
+    from streams.report_text import clean
+
+    typer.echo("\n".join(map(clean, text.split("\n"))), err=True)
 
 
 def _app(help: str) -> typer.Typer:
@@ -264,7 +267,12 @@ def reference(monitor: Monitor) -> None:
     build_reference(spec, monitor.parent)
 
 
-@app.command(epilog=_example("streamgauge init predictions.csv.gz --out monitor.yaml"))
+@app.command(
+    epilog=_example(
+        "streamgauge init predictions.csv.gz --out monitor.yaml",
+        "streamgauge init log.parquet --timestamp scored_on --id request",
+    )
+)
 def init(
     table: Annotated[
         Path, typer.Argument(metavar="TABLE", help="Predictions: CSV, JSON Lines or Parquet.", show_default=False)
@@ -272,11 +280,26 @@ def init(
     out: Annotated[Path, typer.Option(help="Where to write the monitor file; never over an old one.")] = Path(
         "monitor.yaml"
     ),
+    timestamp: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="When a prediction was made.", show_default=False)
+    ] = None,
+    id: Annotated[str | None, typer.Option(metavar="COLUMN", help="The prediction's id.", show_default=False)] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="What the model predicted.", show_default=False)
+    ] = None,
+    outcome: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="What came true, if the table has it.", show_default=False)
+    ] = None,
 ) -> None:
-    """Write a first monitor file from a table, to be read and mended before use."""
+    """Write a first monitor file from a table, to be read and mended before use.
+
+    What a column means is guessed from its name, else from what it holds; the options say it. What cannot be told is
+    marked CHANGE_ME in the file.
+    """
     from streams.scaffold import init as run
 
-    run(table, out)
+    given = {"timestamp": timestamp, "id": id, "label": label, "outcome": outcome}
+    run(table, out, {option: column for option, column in given.items() if column is not None})
 
 
 @topics_app.command("create", epilog=_example("streamgauge topics create monitor.yaml"))
@@ -333,6 +356,10 @@ def schema_check(
     BACKWARD: readers with the new schema read old data. FORWARD: readers with the old schema read new data. FULL: both.
 
     The plain modes compare with the last old schema, the TRANSITIVE ones with all of them.
+
+    Adding an optional property to an open object is not BACKWARD compatible: old data may hold anything under its name,
+    as nothing forbade it. Where you know that no old data does, set additionalProperties to false in a copy of the old
+    schema and compare with that; else leave the new property's type open and judge the value in the reader.
     """
     from streams.schema_files import check
 

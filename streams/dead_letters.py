@@ -32,7 +32,8 @@ def dead_letter(refusal: Refusal, topic: str, partition: int, record: Record) ->
         (OFFSET, str(record.offset).encode()),
     ]
     names = {name for name, _ in ours}
-    kept = [(name, value or b"") for name, value in record.headers if name not in names]  # Kafka knows null values
+    # the original's own attributes keep their values under another name; Kafka knows null values, we do not
+    kept = [(f"original_{name}" if name in names else name, value or b"") for name, value in record.headers]
     return Outgoing("dead_letters", record.key or b"", record.value, [*kept, *ours])
 
 

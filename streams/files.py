@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from detectors.layout import Layouts
+from detectors.reference import settings
 from schemas.profile import ReferenceProfile
-from schemas.spec import MonitorSpec
+from schemas.spec import ModelSpec, MonitorSpec
 from streams.errors import UserError
 from streams.monitor_yaml import read_yaml
 from streams.spec_errors import word_problems
@@ -30,6 +31,10 @@ DURATIONS = frozenset(
     }
 )
 """Keys that hold a length of time; a bare number there has no unit."""
+
+
+PLACEHOLDER = "CHANGE_ME"
+"""What `streamgauge init` writes where it cannot tell; no monitor file may keep it."""
 
 
 def load_spec(path: Path | str) -> MonitorSpec:
@@ -51,7 +56,7 @@ def load_spec(path: Path | str) -> MonitorSpec:
         raise UserError(f"{path}: the file is empty; {what}")
     if not isinstance(data, dict):
         raise UserError(f"{path}: not a monitor file: it has no 'models:' at its top; {what}")
-    problems = _bare_durations(data, "", set())
+    problems = [*_placeholders(data, "", set()), *_bare_durations(data, "", set())]
     try:
         spec = MonitorSpec.model_validate(data)
     except ValidationError as error:
@@ -77,7 +82,7 @@ def load_profile(path: Path | str) -> ReferenceProfile:
         When it is missing or damaged, with the command that builds it.
     """
     path = Path(path)
-    build = "build it with: streamgauge reference monitor.yaml"
+    build = "build it with: streamgauge reference MONITOR"
     text = _text(path, build)
     try:
         return ReferenceProfile.model_validate_json(text)
@@ -111,6 +116,19 @@ def _text(path: Path, remedy: str) -> str:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
 
 
+def _placeholders(data: Any, path: str, above: set[int]) -> list[str]:
+    """Return a line for each value that `init` left to its reader."""
+    if data == PLACEHOLDER:
+        return [f"{path}: still says {PLACEHOLDER}; the comments beside and above it say what belongs there"]
+    if not isinstance(data, dict | list) or id(data) in above:
+        return []
+    lines = []
+    for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+        lines += _placeholders(key, f"{path}.{PLACEHOLDER}", above)
+        lines += _placeholders(value, _place(data, path, key), above | {id(data)})
+    return lines
+
+
 def _bare_durations(data: Any, path: str, above: set[int]) -> list[str]:
     """Return a line for each length of time that is a number without a unit."""
     if not isinstance(data, dict | list) or id(data) in above:
@@ -118,11 +136,15 @@ def _bare_durations(data: Any, path: str, above: set[int]) -> list[str]:
     above = above | {id(data)}
     lines = []
     for key, value in data.items() if isinstance(data, dict) else enumerate(data):
-        here = f"{path}[{key}]" if isinstance(data, list) else f"{path}.{key}" if path else str(key)
+        here = _place(data, path, key)
         if key in DURATIONS and isinstance(value, int | float) and not isinstance(value, bool):
             lines.append(f"{here}: {value} has no unit; write for example 30s, 15m, 1h or 7d")
         lines += _bare_durations(value, here, above)
     return lines
+
+
+def _place(data: dict[Any, Any] | list[Any], path: str, key: object) -> str:
+    return f"{path}[{key}]" if isinstance(data, list) else f"{path}.{key}" if path else str(key)
 
 
 def load_layouts(spec: MonitorSpec, base: Path) -> Layouts:
@@ -140,7 +162,18 @@ def load_layouts(spec: MonitorSpec, base: Path) -> Layouts:
         )
         profiles[name] = {version: load_profile(resolve(base, path)) for version, path in paths.items()}
         for version, profile in profiles[name].items():
-            if profile.model != name:
-                place = paths[version]
-                raise UserError(f"{place}: a profile of model {profile.model!r}, and it is named as that of {name!r}")
+            _check_profile(profile, paths[version], name, model)
     return Layouts(dict(spec.models), profiles)
+
+
+def _check_profile(profile: ReferenceProfile, path: str, name: str, model: ModelSpec) -> None:
+    """Refuse a profile that does not belong to a model, or was made with other settings than it has now."""
+    if profile.model != name:
+        raise UserError(f"{path}: a profile of model {profile.model!r}, and it is named as that of {name!r}")
+    for setting, now in settings(model).items():
+        then = profile.made_with.get(setting, now)
+        if then != now:
+            raise UserError(
+                f"{path}: made with {setting}: {then}, and models.{name}.{setting} is {now} now; "
+                "build it again with: streamgauge reference"
+            )

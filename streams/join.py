@@ -18,6 +18,8 @@ from streams.accounting import Accounting
 from streams.event_clock import EventClock
 from streams.store import Store, StoredFeedback, StoredRow, id_key
 
+MOST_FEEDBACK = 100  # events on one id at a time; a producer that sends the same id for ever must not stall everybody
+
 
 class Accepted(NamedTuple):
     """A prediction that is no duplicate."""
@@ -86,11 +88,15 @@ class Join:
         if feedback.prediction is not None:
             return self._self_contained(feedback.prediction, stored)
         key = id_key(feedback.prediction_id)
+        waiting = self._store.feedback(key)
+        if len(waiting) >= MOST_FEEDBACK:
+            self._accounting.settle("feedback", "duplicate")
+            return []
         rows = self._store.rows(key)
         outcomes: list[Outcome] = [outcome for row in rows for outcome in self._offer(stored, row)]
         if outcomes:
             self._store.put_rows(key, rows)
-        self._store.put_feedback(key, [*self._store.feedback(key), stored])
+        self._store.put_feedback(key, [*waiting, stored])
         self._store.queue("feedback_queue", stored.label.time + self._spec.feedback_lateness, key)
         return outcomes
 
@@ -137,11 +143,13 @@ class Join:
         horizon = self._spec.models[row.model].label_horizon
         if not feedback.label.time - horizon <= row.row.time <= feedback.label.time + self._spec.feedback_lateness:
             return []
+        if not self._says(feedback.label, row) and feedback.label.rating is None:
+            return []
         fresh = Label(time=feedback.label.time)
         answered = self._spec.models[row.model].task == "text" and (row.label or row.rating) is not None
         if answered:
             pass  # a text has one loss: of the first rating or correction
-        elif feedback.label.label is not None or feedback.label.value is not None:
+        elif self._says(feedback.label, row):
             if row.label is None:
                 fresh.label, fresh.value = feedback.label.label, feedback.label.value
                 row.label = fresh
@@ -158,6 +166,11 @@ class Join:
             feedback.settled = True
             self._accounting.settle("feedback", "summarised" if used else "duplicate")
         return [Joined(row, fresh, feedback.offset)] if used else []
+
+    def _says(self, label: Label, row: StoredRow) -> bool:
+        """Say whether feedback has what the model's task asks for."""
+        regression = self._spec.models[row.model].task == "regression"
+        return (label.value if regression else label.label) is not None
 
     def _twin(self, rows: list[StoredRow], row: StoredRow) -> StoredRow | None:
         """Return the accepted row that `row` repeats: an id may be used again only after the horizon."""

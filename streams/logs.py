@@ -3,6 +3,8 @@
 import logging
 from time import monotonic
 
+from streams.errors import Stopped, UserError
+
 QUIET = ("faust", "mode", "aiokafka", "kafka", "asyncio", "streams.transport")
 """Libraries, and the classes of theirs that we extend, of which only warnings are logged unless all is to be seen."""
 
@@ -30,6 +32,8 @@ class Sparing(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether the record is to be written."""
+        if record.exc_info and isinstance(record.exc_info[1], UserError | Stopped):
+            return False  # the command line says it in a sentence
         if not record.name.startswith("aiokafka"):
             return True
         what, now = (record.name, str(record.msg)), monotonic()

@@ -200,4 +200,10 @@ class MonitorPartition:
         model.offset = offset + 1
         model.changed = True
         model.state, outputs = model.monitor.command(model.state, command)
+        if command.type == "trigger" and not outputs:
+            log.warning(
+                "command %s: no trigger: asked for before, or of a version of %s that was never seen",
+                command.id,
+                command.model,
+            )
         return outputs

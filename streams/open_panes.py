@@ -127,6 +127,8 @@ class OpenPanes:
     def _add_cohort_labels(self, key: PaneKey, joined: Sequence[Joined]) -> None:
         summary, layout = self._open(key), self._layouts.of(key.model, key.version)
         pairs, losses = self._losses(key, joined)
+        for one in joined:
+            summary.cover("feedback", one.offset)
         if losses:
             count_cohort_losses(layout, summary.counts, pairs, losses)
         if summary.sample is not None:

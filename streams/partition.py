@@ -20,7 +20,6 @@ from pathlib import Path
 import msgspec
 
 from detectors.layout import Layouts
-from detectors.row import task_problem
 from schemas.event_time import Micros, to_micros
 from schemas.feedback import Feedback
 from schemas.prediction import Prediction
@@ -31,20 +30,21 @@ from streams.dead_letters import dead_letter
 from streams.decode import Refusal, decode
 from streams.errors import Stopped
 from streams.event_clock import EventClock
+from streams.fit import Fit
 from streams.join import Join, Outcome
 from streams.messages import WatermarkMessage, summary_message, watermark_message
 from streams.open_panes import OpenPanes
 from streams.outbox import Outbox
 from streams.progress import Mark, Progress, needed, read_progress, worth_a_mark
 from streams.records import ROLES, Outgoing, Record, Role
-from streams.state_fingerprint import state_fingerprint
+from streams.state_fingerprint import Fingerprints, changed, state_fingerprints
 from streams.store import Store
 
 
 class _Meta(msgspec.Struct):
     """What the store keeps of the partition as a whole."""
 
-    fingerprint: str
+    fingerprints: Fingerprints
     position: dict[Role, int | None]
     clock: EventClock
     counts: dict[Role, dict[str, int]]
@@ -72,7 +72,7 @@ class SourcePartition:
         self._spec = spec
         self._store = store
         self._topics: dict[Role, str] = {role: getattr(spec.kafka.topics, role) for role in ROLES}
-        self._fingerprint = state_fingerprint(spec, layouts)
+        self._fingerprints = state_fingerprints(spec, layouts)
         self._target: Progress | None = None
         meta = self._load(progress)
         self.position: dict[Role, int | None] = meta.position
@@ -80,6 +80,7 @@ class SourcePartition:
         self._accounting = Accounting(meta.counts)
         self._marks = meta.marks
         self._boundaries = meta.boundaries
+        self._fit = Fit(spec, layouts)
         self._join = Join(spec, store, self._clock, self._accounting)
         self._panes = OpenPanes(spec, layouts, store)
         self._outbox = Outbox(store)
@@ -148,12 +149,12 @@ class SourcePartition:
         if self._changed:
             rebuild_from, self._marks = needed(self._marks, self._clock, self._spec)
             counts = self._accounting.counts
-            progress = Progress(self._fingerprint, self.position, counts, self._clock, rebuild_from)
+            progress = Progress(self._fingerprints, self.position, counts, self._clock, rebuild_from)
             self._outbox.put(progress.outgoing(self.partition))
             self._outbox.save()
             self._panes.save()
             bad = {role: bytes(window) for role, window in self._bad.items()}
-            meta = _Meta(self._fingerprint, self.position, self._clock, counts, self._marks, self._boundaries, bad)
+            meta = _Meta(self._fingerprints, self.position, self._clock, counts, self._marks, self._boundaries, bad)
             self._store.put_meta("partition", _encode(meta))
             self._store.commit()
             self._changed = False
@@ -187,13 +188,15 @@ class SourcePartition:
         packed = self._store.meta("partition")
         if packed is not None:
             meta = _meta(packed)
-            self._check(meta.fingerprint)
-            return meta
-        fresh = _Meta(self._fingerprint, dict.fromkeys(ROLES), EventClock(), {}, [], [], {})
+            self._check(meta.fingerprints)
+            if progress is None or not _ahead(read_progress(progress).position, meta.position):
+                return meta
+            self._store.clear()  # another worker has been further since: its word is worth more than an old disk
+        fresh = _Meta(self._fingerprints, dict.fromkeys(ROLES), EventClock(), {}, [], [], {})
         if progress is None:
             return fresh
         self._target = read_progress(progress)
-        self._check(self._target.fingerprint)
+        self._check(self._target.fingerprints)
         mark = self._target.rebuild_from
         if mark is not None:
             fresh.position, fresh.marks = dict(mark.position), [mark]
@@ -204,19 +207,19 @@ class SourcePartition:
                 self.rebuild[role] = (first, end)
         return fresh
 
-    def _check(self, fingerprint: str) -> None:
-        if fingerprint != self._fingerprint:
+    def _check(self, then: Fingerprints) -> None:
+        if different := changed(then, self._fingerprints):
             raise Stopped(
-                f"source partition {self.partition}: its state was made with another monitor file or reference "
-                "profile. Restore that one, or begin afresh: another kafka.group, and other names for the summaries, "
-                "progress and snapshots topics"
+                f"source partition {self.partition}: its state was made with another monitor file or profile: "
+                f"{', '.join(different)} differs. Restore that, or begin afresh: see docs/operations.md, "
+                "'Changing the monitor file'"
             )
 
     def _one(self, role: Role, record: Record) -> list[Outcome]:
         self._accounting.read(role)
         event = decode(role, record, self._spec)
         if isinstance(event, Prediction | Feedback):
-            event = self._fits(event)
+            event = self._fit.problem(event) or event
         self._bad[role].append(isinstance(event, Refusal))
         if isinstance(event, Refusal):
             self._guard(role, record, event)
@@ -239,19 +242,6 @@ class SourcePartition:
         if isinstance(event, Prediction):
             return self._join.prediction(event, record.offset)
         return self._join.feedback(event, record.offset)
-
-    def _fits(self, event: Prediction | Feedback) -> Prediction | Feedback | Refusal:
-        """Return the event if its model is monitored and its output fits the task."""
-        prediction = event if isinstance(event, Prediction) else event.prediction
-        named = event.model if prediction is None else prediction.model
-        if named is not None and named not in self._spec.models:
-            known = ", ".join(self._spec.models)
-            return Refusal("unknown_model", f"model: {named!r} is not in the monitor file; those are {known}")
-        if prediction is not None:
-            problem = task_problem(prediction, self._spec.models[prediction.model])
-            if problem is not None:
-                return Refusal("task", problem)
-        return event
 
     def _guard(self, role: Role, record: Record, refusal: Refusal) -> None:
         window, limits = self._bad[role], self._spec.limits
@@ -299,3 +289,7 @@ class SourcePartition:
             through=self._through(),
         )
         self._outbox.put(watermark_message(message))
+
+
+def _ahead(one: dict[Role, int | None], other: dict[Role, int | None]) -> bool:
+    return any((one[role] or 0) > (other[role] or 0) for role in ROLES)

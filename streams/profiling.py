@@ -9,7 +9,7 @@ from schemas.event_time import to_micros
 from schemas.feedback import Feedback
 from schemas.prediction import Prediction
 from schemas.profile import ReferenceProfile
-from schemas.spec import MonitorSpec
+from schemas.spec import ModelSpec, MonitorSpec
 from streams.decode import Refusal, decode
 from streams.errors import UserError
 from streams.records import Record
@@ -31,14 +31,21 @@ def build_profiles(spec: MonitorSpec, base: Path) -> dict[tuple[str, str | None]
         by_version = _rows(spec, base, name)
         if isinstance(model.reference, str):
             everything = sorted((pair for rows in by_version.values() for pair in rows), key=lambda pair: pair[0].time)
-            profiles[name, None] = build_profile(name, None, model, everything)
+            profiles[name, None] = _profile(name, None, model, everything)
             continue
         for version in model.reference:
             if version not in by_version:
                 seen = ", ".join(by_version)
                 raise UserError(f"files.reference: no rows of {name} version {version!r}; there are {seen}")
-            profiles[name, version] = build_profile(name, version, model, by_version[version])
+            profiles[name, version] = _profile(name, version, model, by_version[version])
     return profiles
+
+
+def _profile(name: str, version: str | None, model: ModelSpec, rows: LabelledRows) -> ReferenceProfile:
+    try:
+        return build_profile(name, version, model, rows)
+    except ValueError as error:
+        raise UserError(f"files.reference: {name}: {error}") from None
 
 
 def _rows(spec: MonitorSpec, base: Path, model: str) -> dict[str, LabelledRows]:

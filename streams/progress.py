@@ -6,6 +6,7 @@ from schemas.event_time import Micros
 from schemas.spec import MonitorSpec
 from streams.event_clock import EventClock
 from streams.records import Outgoing, Role
+from streams.state_fingerprint import Fingerprints
 
 MARKS = 64  # between the oldest event that may still matter and now
 
@@ -20,7 +21,7 @@ class Mark(msgspec.Struct, array_like=True):
 class Progress(msgspec.Struct):
     """Newest record of a source partition on the progress topic. All that came of what it has read was sent before."""
 
-    fingerprint: str
+    fingerprints: Fingerprints
     """Of the parts of the monitor file that the state depends on."""
     position: dict[Role, int | None]
     counts: dict[Role, dict[str, int]]

@@ -25,6 +25,7 @@ from streams.monitoring import MonitorPartition
 from streams.partition import SourcePartition
 from streams.records import ROLES, Destination, Outgoing, Record, Role
 from streams.report import write_report
+from streams.report_data import read_outputs
 from streams.store import Store
 from streams.tables import Tables
 from streams.terminal_report import print_report
@@ -83,8 +84,9 @@ def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False) 
         "outputs": reports.counts,
     }
     (out / "accounting.json").write_text(json.dumps(accounting, indent=2) + "\n")
-    write_report(out, spec)
-    print_report(Console(), out, spec)
+    outputs = read_outputs(out, spec)
+    write_report(out, spec, outputs)
+    print_report(Console(), out, spec, outputs)
 
 
 def _chunks(tables: Tables) -> Iterator[dict[Role, list[Record]]]:

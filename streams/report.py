@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from schemas.spec import MonitorSpec
 from streams.errors import UserError
-from streams.report_data import read_outputs
+from streams.report_data import Outputs, read_outputs
 from streams.report_text import clean, moment, plural, sentence
 from streams.report_view import view
 
@@ -26,8 +26,13 @@ FILES = (
 )
 
 
-def write_report(out: Path, spec: MonitorSpec) -> Path:
+def write_report(out: Path, spec: MonitorSpec, outputs: Outputs | None = None) -> Path:
     """Write `out/report.html` over the other files in `out`, and return its path.
+
+    Parameters
+    ----------
+    outputs
+        What stands in `out`, where somebody has read it already.
 
     Raises
     ------
@@ -35,7 +40,7 @@ def write_report(out: Path, spec: MonitorSpec) -> Path:
         When the page cannot be written.
     """
     page = _environment().get_template("report.html.j2")
-    text = page.render(view=view(read_outputs(out, spec), spec), files=FILES)
+    text = page.render(view=view(outputs or read_outputs(out, spec), spec), files=FILES)
     path = out / "report.html"
     try:
         path.write_bytes(text.encode("utf-8", "replace"))

@@ -7,8 +7,19 @@ from schemas.alert import Alert, Severity
 from schemas.event_time import Micros, to_micros
 from schemas.spec import ModelSpec, Task
 from schemas.trigger import Evidence, RetrainingTrigger
-from streams.report_data import Outputs
-from streams.report_text import alert_unit, clean, length, moment, number, plural, ratio_text, title_of, value_text
+from streams.report_data import Outputs, Version
+from streams.report_text import (
+    alert_unit,
+    clean,
+    length,
+    moment,
+    number,
+    plural,
+    ratio_text,
+    sentence,
+    title_of,
+    value_text,
+)
 
 HOW = {
     "full": "Train a new model on these rows.",
@@ -184,6 +195,16 @@ def _offsets(trigger: RetrainingTrigger) -> list[str]:
 def lag(episode: Episode) -> str:
     """Return how long after its start the change was told."""
     return length(max(episode.known - episode.since, 0))
+
+
+def held_back(versions: list[Version]) -> list[str]:
+    """Return for which versions a trigger is held back, and why."""
+    return [
+        f"A trigger is held back{f' (version {clean(each.version)})' if len(versions) > 1 else ''}: "
+        f"{sentence(each.held_back)}"
+        for each in versions
+        if each.held_back
+    ]
 
 
 def no_pane(spec: ModelSpec, outputs: Outputs) -> list[str]:

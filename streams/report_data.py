@@ -52,13 +52,7 @@ class _PaneReport(msgspec.Struct, gc=False):
     pane: _Pane
     n: int
     readings: list[_Reading]
-
-
-class _PaneHead(msgspec.Struct, gc=False):
-    model: str
-    version: str
-    pane: _Pane
-    n: int
+    held_back: str | None = None
 
 
 class _DeadLetter(msgspec.Struct, gc=False):
@@ -86,6 +80,8 @@ class Version:
     panes: dict[Family, int] = field(default_factory=dict)
     rows: dict[Family, int] = field(default_factory=dict)
     series: dict[Key, Series] = field(default_factory=dict)
+    held_back: str | None = None
+    """Why the trigger that a policy called for at the newest of its panes was not raised."""
 
 
 @dataclass
@@ -149,8 +145,8 @@ class Outputs:
         return sum(counts["read"] - counts.get("control", 0) for counts in self.topics.values())
 
 
-def read_outputs(out: Path, spec: MonitorSpec, *, series: bool = True) -> Outputs:
-    """Return what stands in the directory `out`; without `series` the readings are passed over."""
+def read_outputs(out: Path, spec: MonitorSpec) -> Outputs:
+    """Return what stands in the directory `out`."""
     outputs = Outputs()
     outputs.alerts = [Alert.model_validate_json(line) for line in _lines(out / "alerts.jsonl")]
     outputs.triggers = [RetrainingTrigger.model_validate_json(line) for line in _lines(out / "triggers.jsonl")]
@@ -159,12 +155,7 @@ def read_outputs(out: Path, spec: MonitorSpec, *, series: bool = True) -> Output
     if (out / "accounting.json").exists():
         accounting = json.loads((out / "accounting.json").read_bytes())
         outputs.accounting = accounting if isinstance(accounting, dict) else {}
-    if series:
-        _read_panes(outputs, out / "panes.jsonl")
-    else:
-        decoder = msgspec.json.Decoder(_PaneHead)
-        for line in _lines(out / "panes.jsonl"):
-            _version(outputs, decoder.decode(line))
+    _read_panes(outputs, out / "panes.jsonl")
     order = {name: place for place, name in enumerate(spec.models)}
     outputs.versions = dict(
         sorted(outputs.versions.items(), key=lambda item: (order.get(item[0][0], len(order)), item[1].start, item[0]))
@@ -178,6 +169,7 @@ def _read_panes(outputs: Outputs, path: Path) -> None:
         report = decoder.decode(line)
         start, end = to_micros(report.pane.start), to_micros(report.pane.end)
         version = _version(outputs, report)
+        version.held_back = report.held_back
         seen = set()
         for reading in report.readings:
             family = report.pane.family
@@ -206,7 +198,7 @@ def _read_panes(outputs: Outputs, path: Path) -> None:
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
-def _version(outputs: Outputs, report: _PaneReport | _PaneHead) -> Version:
+def _version(outputs: Outputs, report: _PaneReport) -> Version:
     start, end = to_micros(report.pane.start), to_micros(report.pane.end)
     version = outputs.versions.get((report.model, report.version))
     if version is None:

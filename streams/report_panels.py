@@ -18,6 +18,7 @@ from streams.report_charts import SMALL, Chart, Line, Mark, evidence_chart, line
 from streams.report_data import Version
 from streams.report_series import Key, Series
 from streams.report_text import clean, number, plural, sentence, title_of, unit_of
+from streams.report_unknown import judged_losses
 
 MULTIPLES = 24  # small charts side by side; more are in the table and in panes.jsonl
 ROWS = 40  # of the quality strip
@@ -97,14 +98,7 @@ class Panels:
     @property
     def main(self) -> list[Series]:
         """The judged losses over all rows: what alarms and triggers rest on."""
-        return [
-            series
-            for key, series in sorted(self._version.series.items())
-            if key.tier == "performance"
-            and key.family == "cohort"
-            and not key.part
-            and (series.judged or series.baseline is not None or (series.unknown and series.reference is not None))
-        ]
+        return judged_losses(self._version)
 
     def _main(self) -> list[Section]:
         section = Section("performance", TIERS["performance"])

@@ -14,6 +14,7 @@ from streams.report_cards import (
     Movement,
     certainty,
     episodes,
+    held_back,
     lag,
     movement,
     no_pane,
@@ -24,6 +25,7 @@ from streams.report_charts import Mark
 from streams.report_data import DeadLetters, LabelRequests, Outputs, Version
 from streams.report_panels import Panels, Section
 from streams.report_text import clean, moment, plural, ratio_text, sentence, title_of, unit_of, value_text
+from streams.report_unknown import Unknown, performance
 
 EPISODES = 60  # changes shown for a model
 NUMBERS = 200  # rows of the table of key numbers
@@ -78,6 +80,9 @@ class ModelView:
     verdict: str
     detail: str
     facts: list[str]
+    held_back: list[str] = field(default_factory=list)
+    not_known: list[str] = field(default_factory=list)
+    """What the verdict does not say of performance that nobody knows."""
     triggers: list[TriggerView] = field(default_factory=list)
     episodes: list[EpisodeView] = field(default_factory=list)
     more_episodes: int = 0
@@ -144,7 +149,9 @@ def _model(place: int, name: str, outputs: Outputs, spec: ModelSpec | None) -> M
         ]
         own = [alert for alert in alerts if alert.version == version.version]
         panels.append(Panels(version, task, axis, own, marks))
-    state, verdict, detail = _verdict(name, outputs, spec, panels, changes, triggers)
+    not_known = performance(versions, spec)
+    state, verdict, detail = _verdict(name, outputs, spec, panels, changes, triggers, not_known)
+    told = 1 if state == "unknown" else 0  # the verdict says the first
     return ModelView(
         name=clean(name),
         anchor=f"model-{place}",
@@ -152,6 +159,8 @@ def _model(place: int, name: str, outputs: Outputs, spec: ModelSpec | None) -> M
         verdict=verdict,
         detail=detail,
         facts=_about(spec),
+        held_back=held_back(versions),
+        not_known=[sentence(str(each)) for each in not_known[told:]],
         triggers=[TriggerView(t, _moved(t, spec), trigger_facts(t, spec)) for t in triggers],
         episodes=[_episode(change, axis, spec) for change in changes[:EPISODES]],
         more_episodes=max(len(changes) - EPISODES, 0),
@@ -171,6 +180,7 @@ def _verdict(
     panels: list[Panels],
     changes: list[Episode],
     triggers: list[RetrainingTrigger],
+    not_known: list[Unknown],
 ) -> tuple[State, str, str]:
     lasting = [change for change in changes if change.severity == "alarm" and change.recovered is None]
     notices = sum(change.severity == "notice" for change in changes)
@@ -182,14 +192,11 @@ def _verdict(
     if not panels:
         why = no_pane(spec, outputs) if spec else []
         return "unknown", f"{clean(name)}: no pane closed", " ".join(why)
-    main = [series for panel in panels for series in panel.main]
-    panes, unknown = sum(s.panes for s in main), sum(s.unknown for s in main)
-    if not main:
-        return "unknown", f"{clean(name)}: performance is not known", "No cohort was judged: labels have not matured."
-    if unknown > panes / 2:
-        reason = max((r for s in main for r in s.reasons.values()), key=lambda r: r.panes).example
-        return "unknown", f"{clean(name)}: performance is not known", f"{unknown} of {panes} cohorts: {clean(reason)}."
+    if not_known:
+        first = not_known[0]
+        return "unknown", f"{clean(name)}: {first.what} not known", f"{first.why[:1].upper()}{first.why[1:]}.{aside}"
     over = sum(change.severity == "alarm" for change in changes)
+    main = [series for panel in panels for series in panel.main]
     strongest = max((s.evidence or 0.0 for s in main), default=0.0)
     sure = f"The strongest evidence on performance was {ratio_text(strongest)}; an alarm needs 1."
     if over:

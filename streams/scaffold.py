@@ -3,46 +3,67 @@
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from textwrap import indent
 
 from schemas.event_time import Micros, format_duration, parse_duration, rfc3339
 from streams.errors import UserError
+from streams.files import PLACEHOLDER
 from streams.table_file import TableFile
 from streams.table_guess import Guess, guess
 
 _PANES = tuple(parse_duration(width) for width in ("1m", "5m", "15m", "1h", "6h", "1d", "7d"))
 _ENOUGH_PANES = 60  # the spread between the reference's panes is measured on at least 30; twice that leaves room
 _ENOUGH_ROWS = 100
+_FEW_ROWS = 20
 _NOTES = 40  # column of the comments beside keys
 _SEGMENTS = 3  # the segments share one part of the false-alarm budget
 
 
-def init(table: Path, out: Path) -> None:
+def init(table: Path, out: Path, given: Mapping[str, str] | None = None) -> None:
     """Write a monitor file for `table` to `out`, and say on stdout what to do with it.
+
+    Parameters
+    ----------
+    given
+        Columns that somebody named, by `timestamp`, `id`, `label` and `outcome`.
 
     Raises
     ------
     UserError
-        When `out` exists, or the table has no columns that a monitor file could be made of.
+        When the table cannot be read, has no rows, lacks a column that was named, or `out` exists.
     """
+    found = guess(TableFile(table, str(table)), given)
+    text = _draft(found, table, out.parent)
     if out.exists():
         raise UserError(f"{out}: is there already; give another name with --out, or remove it")
-    text = draft(table, out.parent)
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{out}: cannot be written: {error.strerror}") from None
-    print(f"wrote {out}: read the lines marked CHECK, then run: streamgauge reference {out}")  # noqa: T201
+    then = f"then run: streamgauge reference {out}"
+    if found.problems:
+        unsure = "".join(f"\n  {problem}" for problem in found.problems)
+        text = f"what could not be told is marked {PLACEHOLDER}:{unsure}\nChange these and read the lines marked CHECK"
+        print(f"wrote {out}, but {text}, {then}")  # noqa: T201
+    else:
+        print(f"wrote {out}: read the lines marked CHECK, {then}")  # noqa: T201
 
 
-def draft(table: Path, base: Path) -> str:
+def draft(table: Path, base: Path, given: Mapping[str, str] | None = None) -> str:
     """Return the text of a monitor file that stands in `base` and is about `table`."""
-    found = guess(TableFile(table, str(table)))
+    return _draft(guess(TableFile(table, str(table)), given), table, base)
+
+
+def _draft(found: Guess, table: Path, base: Path) -> str:
     path = Path(os.path.relpath(table, base)).as_posix()
+    times = ", its times not known"
+    if found.start is not None and found.end is not None:
+        times = f", {rfc3339(found.start)} to {rfc3339(found.end)}"
     lines = [
-        f"# Drafted from {path}: {found.rows:,} rows, {rfc3339(found.start)} to {rfc3339(found.end)}.",
+        f"# Drafted from {path}: {found.rows:,} rows{times}.",
+        *(f"# {PLACEHOLDER}: {problem}" for problem in found.problems),
         "# What a table cannot tell is marked CHECK. A length of time is written 30m, 1h, 7d or 1d 12h, in event time.",
         "",
         "kafka:",
@@ -58,9 +79,13 @@ def draft(table: Path, base: Path) -> str:
 
 
 def pane_width(rows: int, span: Micros) -> Micros:
-    """Return a round width that cuts `span` into at least 60 panes, of at least 100 rows where that is possible."""
+    """Return a round width that cuts `span` into at least 60 panes, of at least 100 rows where that is possible.
+
+    Of a table that is too short for either, panes have a row at least.
+    """
     fine = [width for width in _PANES if span // width >= _ENOUGH_PANES] or [_PANES[0]]
-    return next((width for width in fine if rows * width >= _ENOUGH_ROWS * span), fine[-1])
+    enough = next((width for width in fine if rows * width >= _ENOUGH_ROWS * span), fine[-1])
+    return next((width for width in _PANES if width >= enough and rows * width >= span), _PANES[-1])
 
 
 def scalar(text: str) -> str:
@@ -78,10 +103,12 @@ def _model_name(table: Path) -> str:
 
 
 def _model(found: Guess, name: str) -> Iterator[str]:
-    pane = pane_width(found.rows, found.end - found.start)
-    panes = max(1, (found.end - found.start) // pane)
+    pane = _pane(found)
     horizon, maturity = _label_times(pane)
-    yield _note(f"task: {found.task}", "CHECK: binary, multiclass, regression or text")
+    if found.task is None:
+        yield _note(f"task: {PLACEHOLDER}", "binary (needs positive_label, too), multiclass, regression or text")
+    else:
+        yield _note(f"task: {found.task}", "CHECK: binary, multiclass, regression or text")
     if found.positive_label is not None:
         yield _note(
             f"positive_label: {_quoted(found.positive_label)}", "CHECK: the class whose probability the score is"
@@ -94,14 +121,14 @@ def _model(found: Guess, name: str) -> Iterator[str]:
     yield "features:"
     for feature, kind in found.features.items():
         yield f"  {scalar(feature)}: {kind}"
+    if not found.features:
+        yield f"  {PLACEHOLDER}: numeric"
     for column, reason in found.left_out.items():
         yield f"  # {scalar(column)}: left out: {reason}"
     yield ""
     yield from _segments(found)
     yield ""
-    yield f"# {panes:,} panes in this table, of about {found.rows // panes:,} rows. Wider: smaller changes, seen later."
-    if panes < _ENOUGH_PANES:
-        yield f"# CHECK: {panes} panes are a short reference; below 30 the spread between panes is not known."
+    yield from _about_panes(found, pane)
     yield f"pane: {format_duration(pane)}"
     yield _note(
         f"lateness: {format_duration(min(pane, parse_duration('1h')))}", "CHECK: how far events are out of order"
@@ -127,6 +154,30 @@ def _model(found: Guess, name: str) -> Iterator[str]:
     yield "  cooldown: 7d"
 
 
+def _pane(found: Guess) -> Micros:
+    if found.start is None or found.end is None:
+        return parse_duration("1d")
+    return pane_width(found.rows, found.end - found.start)
+
+
+def _about_panes(found: Guess, pane: Micros) -> Iterator[str]:
+    if found.start is None or found.end is None:
+        yield f"# CHECK: a width of which the reference has {_ENOUGH_PANES} panes or more, each of {_ENOUGH_ROWS} rows."
+        return
+    panes = (found.end - found.start) // pane + 1
+    if found.rows < panes:
+        yield f"# CHECK: {found.rows:,} rows over {panes:,} panes: most have none, and nothing can be judged on so few."
+        return
+    each = f"{found.rows // panes:,} {'row' if found.rows // panes == 1 else 'rows'}"
+    counted = "1 pane" if panes == 1 else f"{panes:,} panes"
+    yield f"# {counted} in this table, of about {each}. Wider: smaller changes, seen later."
+    if panes < _ENOUGH_PANES:
+        verb = "is" if panes == 1 else "are"
+        yield f"# CHECK: {counted} {verb} a short reference; below 30 the spread between panes is not known."
+    if found.rows < _FEW_ROWS * panes:
+        yield f"# CHECK: about {each} a pane shows large changes only; with a longer table panes can be wider."
+
+
 def _segments(found: Guess) -> Iterator[str]:
     chosen, others = found.segments[:_SEGMENTS], found.segments[_SEGMENTS:]
     if not chosen:
@@ -145,18 +196,22 @@ def _label_times(pane: Micros) -> tuple[str, str]:
 
 
 def _files(found: Guess, path: str) -> Iterator[str]:
-    columns = {"prediction_id": found.prediction_id, "timestamp": found.timestamp, **found.outputs}
+    columns = {"prediction_id": found.prediction_id or PLACEHOLDER, "timestamp": found.timestamp or PLACEHOLDER}
+    columns |= found.outputs if found.task else {"label": PLACEHOLDER}
     extra = {"version": found.version, "latency_ms": found.latency_ms}
     columns |= {field: name for field, name in extra.items() if name is not None}
     pairs = [f"{field}: {scalar(name)}" for field, name in columns.items()]
     if found.probabilities:
         by_class = ", ".join(f"{scalar(label)}: {scalar(name)}" for label, name in found.probabilities.items())
         pairs.append(f"probabilities: {{{by_class}}}")
-    outcome = [f"outcome: {scalar(found.outcome)}"] if found.outcome else []
+    came_true = "rating" if found.task == "text" else "outcome"
+    outcome = [f"{came_true}: {scalar(found.outcome)}"] if found.outcome else []
     yield "# How tables become events, for replay, send and reference only. Features are found by name."
     yield "# CHECK: the reference is from a time that was good. Split your history by time: the good part is the"
     yield "# reference, what came after it goes under predictions and feedback. Until then all are the same table, and"
     yield "# replay shows how quiet the monitor is where nothing changes."
+    if found.problems:
+        yield f"# {PLACEHOLDER}: put a column's name there; instead of label a table may have score, value or text."
     yield "files:"
     yield "  reference:"
     yield f"    path: {scalar(path)}"
@@ -170,11 +225,12 @@ def _files(found: Guess, path: str) -> Iterator[str]:
 
 
 def _feedback(found: Guess, path: str) -> Iterator[str]:
-    outcome = f"{'value' if found.task == 'regression' else 'label'}: {scalar(found.outcome or 'outcome')}"
-    maturity = _label_times(pane_width(found.rows, found.end - found.start))[1]
+    name = {"regression": "value", "text": "rating"}.get(found.task or "", "label")
+    outcome = f"{name}: {scalar(found.outcome or 'outcome')}"
+    maturity = _label_times(_pane(found))[1]
     yield "  feedback:"
     yield f"    path: {scalar(path) if found.outcome else 'outcomes.csv'}"
-    yield f"    columns: {{prediction_id: {scalar(found.prediction_id)}, {outcome}}}"
+    yield f"    columns: {{prediction_id: {scalar(found.prediction_id or PLACEHOLDER)}, {outcome}}}"
     yield _note(f"    delay: {maturity}", "CHECK: or columns.timestamp, where the table says when")
 
 

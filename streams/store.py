@@ -83,6 +83,11 @@ class Store:
         self._transaction.abort()
         self._environment.close()
 
+    def clear(self) -> None:
+        """Forget everything, within the open transaction."""
+        for table in self._tables.values():
+            self._transaction.drop(table, delete=False)
+
     def rows(self, key: bytes) -> list[StoredRow]:
         """Return the rows of a prediction id, oldest first."""
         packed = self._get("rows", key)

@@ -11,6 +11,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ _ENDINGS: dict[str, Format] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+_CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1b\x7f]")
 _DAMAGED = (EOFError, OSError, zlib.error, csv.Error, pa.ArrowException)
 
 
@@ -80,12 +82,15 @@ class TableFile:
             with self._open() as file:
                 start = file.read(4_096)
         except FileNotFoundError:
-            raise UserError(f"{name}: no such file ({path})") from None
+            where = "" if str(path) == name else f" ({path})"
+            raise UserError(f"{name}: no such file{where}") from None
         except _DAMAGED as error:
             raise UserError(f"{name}: cannot be read: {_reason(error)}") from None
         if not start.strip():
             raise UserError(f"{name}: the file is empty")
         self.format = self._format(start)
+        if self.format != "parquet" and _is_binary(start):
+            raise UserError(f"{name}: no readable CSV, JSON Lines (both in UTF-8) or Parquet: its content is binary")
         self._delimiter = _delimiter(start)
         self.header = [] if self.format == "json lines" else self._header()
         """Names of the columns; JSON Lines has none, as each row names its own."""
@@ -230,6 +235,12 @@ def _delimiter(start: bytes) -> str:
     """Return what separates the cells of a CSV file: a comma, unless its header has none and another instead."""
     header = start.split(b"\n", 1)[0]
     return next((mark for mark in ",;\t|" if mark.encode() in header), ",")
+
+
+def _is_binary(start: bytes) -> bool:
+    """Say whether this is the start of no text: a stray control character is still somebody's cell."""
+    unreadable = start.decode("utf-8", "replace").count("\N{REPLACEMENT CHARACTER}")
+    return b"\0" in start or len(_CONTROL.findall(start)) > 0.05 * len(start) or unreadable > 0.3 * len(start)
 
 
 def _reason(error: Exception) -> str:

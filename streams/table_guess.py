@@ -4,19 +4,18 @@ Guesses are for a first monitor file that a person checks; nothing else may rest
 """
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from schemas.event_time import Micros
 from schemas.spec import FeatureType, Task
 from streams import cells
-from streams.cells import Cell
 from streams.errors import UserError
+from streams.spec_errors import did_you_mean, show
+from streams.table_column import MANY, Column
 from streams.table_file import TableFile
 
 SAMPLED = 20_000  # rows whose cells are looked at; times are read from all
-MANY = 50  # more values than this are no set of classes or categories that a person would list
-
 _ID = r"prediction_?id|(request|event|row|record|transaction|order)_?id|uuid|guid|id"
 _TIME = (
     r"timestamp|event_?time|prediction_?time|date_?time|time|ts|created_?at|predicted_?at|date|.*_at|.*_?time(stamp)?"
@@ -28,45 +27,10 @@ _OUTCOME = (
 )
 _AMBIGUOUS = r"label|class"  # the outcome where something else is the prediction
 _TEXT = r"response|answer|completion|generated(_text)?|output(_text)?|text"
-_VERSION = r"(model_)?version"
-_LATENCY = r"latency(_ms)?|duration_ms|response_time_ms"
+_RATING = r"(.+_)?rating"
+_VERSION = r"(model_?)?ver(sion)?"
+_LATENCY = r"(.+_)?latency(_ms)?|(duration|elapsed|inference|response(_time)?)_?ms|ms"
 _BY_CLASS = re.compile(r"^(?:y_)?(?:pred_)?(?:proba|prob|probability|p)_(.+)$", re.IGNORECASE)
-
-
-@dataclass
-class Column:
-    """A column as far as it was looked at."""
-
-    name: str
-    values: list[Cell] = field(default_factory=list)
-    """Cells that are not empty, of the first rows."""
-
-    @property
-    def distinct(self) -> list[str]:
-        """Return the different values, as labels, in order of their text."""
-        return sorted({str(_label(cell)) for cell in self.values})
-
-    def numbers(self) -> list[float]:
-        """Return the values if they are numbers, nearly all of them; else nothing."""
-        read = [cells.number(cell) for cell in self.values]
-        numbers = [float(cell) for cell in read if isinstance(cell, int | float) and not isinstance(cell, bool)]
-        return numbers if self._nearly_all(len(numbers)) else []
-
-    def moments(self) -> bool:
-        """Return whether the values are moments, nearly all of them."""
-        return self._nearly_all(sum(cells.moment(cell) is not None for cell in self.values))
-
-    def shares(self) -> bool:
-        """Return whether all values lie between 0 and 1."""
-        numbers = self.numbers()
-        return bool(numbers) and all(0 <= number <= 1 for number in numbers)
-
-    def unique(self) -> bool:
-        """Return whether no value comes twice."""
-        return len({str(cell) for cell in self.values}) == len(self.values) > 0
-
-    def _nearly_all(self, count: int) -> bool:
-        return count > 0 and count >= 0.95 * len(self.values)
 
 
 @dataclass
@@ -74,11 +38,11 @@ class Guess:
     """What the columns of a table mean, as far as one can tell."""
 
     rows: int
-    start: Micros
-    end: Micros
-    prediction_id: str
-    timestamp: str
-    task: Task
+    start: Micros | None
+    end: Micros | None
+    prediction_id: str | None
+    timestamp: str | None
+    task: Task | None
     outputs: dict[str, str]
     """Column of each part of the output: label, score, value, text."""
     probabilities: dict[str, str]
@@ -91,18 +55,30 @@ class Guess:
     segments: list[str]
     left_out: dict[str, str]
     """Columns that are no features, with the reason."""
+    problems: list[str]
+    """What could not be told, a sentence each."""
 
 
-def guess(file: TableFile) -> Guess:
-    """Return what the columns of `file` seem to mean.
+def guess(file: TableFile, given: Mapping[str, str] | None = None) -> Guess:
+    """Return what the columns of `file` seem to mean; what cannot be told is None, and stands in `problems`.
+
+    Parameters
+    ----------
+    given
+        What somebody said: column by `timestamp`, `id`, `label` and `outcome`.
 
     Raises
     ------
     UserError
-        When there is no column for the id, the time or the prediction, with what such a column may be called.
+        When the table has no rows, or no such column as was given.
     """
-    columns = _look(file)
-    free = dict(columns)
+    columns, looked_at = _look(file)
+    if looked_at == 0:
+        raise UserError(f"{file.name}: has no rows")
+    given = given or {}
+    _require(file, columns, given)
+    free = {name: column for name, column in columns.items() if name not in given.values()}
+    problems: list[str] = []
 
     def take(pattern: str, fits: Callable[[Column], bool]) -> str | None:
         for option in pattern.split("|") if "(" not in pattern else [pattern]:
@@ -112,40 +88,46 @@ def guess(file: TableFile) -> Guess:
                     return name
         return None
 
-    timestamp = take("timestamp|event_time|prediction_time", Column.moments) or take(_TIME, Column.moments)
+    timestamp = given.get("timestamp") or take("timestamp|event_time|prediction_time", Column.moments)
+    timestamp = timestamp or take(_TIME, Column.times) or _by_content(free, Column.dates, Column.times)
     if timestamp is None:
-        raise _no_column(file, columns, "the time of a prediction", "timestamp")
-    prediction_id = take("prediction_id", Column.unique) or take(_ID, Column.unique) or take(".+_id", Column.unique)
+        problems.append("timestamp: no column is surely the time of a prediction; name it with --timestamp COLUMN")
+    prediction_id = given.get("id") or take("prediction_id", Column.unique) or take(_ID, Column.unique)
+    prediction_id = prediction_id or take(".+_id", Column.unique)
+    prediction_id = prediction_id or take(".+", lambda column: column.identifies(looked_at))
     if prediction_id is None:
-        raise _no_column(file, columns, "an id of its own for each row", "prediction_id")
+        problems.append("prediction_id: no column has an id of its own for each row; name it with --id COLUMN")
     version = take(_VERSION, lambda column: len(column.distinct) <= MANY)
     latency = take(_LATENCY, lambda column: bool(column.numbers()))
     probabilities = _by_class(free)
     for name in probabilities.values():
         del free[name]
     score = None if probabilities else take(_SCORE, Column.shares)
-    predicted = take(_PREDICTED, lambda _: True)
+    predicted = given.get("label") or take(_PREDICTED, lambda _: True)
     sure = predicted is not None or score is not None or bool(probabilities)
-    outcome = take(_OUTCOME, lambda _: True) or (take(_AMBIGUOUS, lambda _: True) if sure else None)
+    outcome = given.get("outcome") or take(_OUTCOME, lambda _: True)
+    outcome = outcome or (take(_AMBIGUOUS, lambda _: True) if sure else None)
     if not sure:
-        predicted = take(_AMBIGUOUS, lambda column: len(column.distinct) <= MANY)
+        predicted = predicted or take(_AMBIGUOUS, Column.repeats) or take(_TEXT, Column.repeats)
     text = None if predicted or score or probabilities else take(_TEXT, lambda _: True)
     if outcome is None and predicted is not None:
         outcome = _same_values(columns[predicted], free)
         free.pop(outcome or "", None)
     main = predicted or score or text or next(iter(probabilities.values()), None)
+    task = None if main is None else _task(columns[main], predicted, score, text, probabilities)
     if main is None:
-        raise _no_column(
-            file, columns, "what the model answered", "y_pred, y_pred_proba, prediction, score or response"
-        )
-    task = _task(columns[main], predicted, score, text, probabilities)
+        problems.append("label: no column looks like what the model answered; name it with --label COLUMN")
+    if task == "text" and (outcome is None or not columns[outcome].shares()):
+        outcome = given.get("outcome") or take(_RATING, Column.shares)
     outputs = {"label": None, "score": score, "value": None, "text": text}
     outputs["value" if task == "regression" else "label"] = predicted
-    labels = [columns[name].distinct for name in (predicted, outcome) if name is not None]
-    classes = sorted({label for values in labels for label in values} | probabilities.keys())
+    probabilities = _named_like(probabilities, columns[predicted].distinct if predicted else [])
+    classes = _classes(columns, predicted, outcome, probabilities)
     features, left_out = _features(free.values())
+    if not features:
+        problems.append("features: no column is left that the model may have seen; name its features")
     return Guess(
-        *_times(file, timestamp),
+        *_times(file, timestamp, next(iter(columns))),
         prediction_id=prediction_id,
         timestamp=timestamp,
         task=task,
@@ -161,10 +143,11 @@ def guess(file: TableFile) -> Guess:
             name for name, kind in features.items() if kind == "categorical" and 2 <= len(columns[name].distinct) <= 12
         ],
         left_out=left_out,
+        problems=problems,
     )
 
 
-def _look(file: TableFile) -> dict[str, Column]:
+def _look(file: TableFile) -> tuple[dict[str, Column], int]:
     columns: dict[str, Column] = {}
     rows = 0
     for batch in file.batches():
@@ -173,17 +156,66 @@ def _look(file: TableFile) -> dict[str, Column]:
         rows += batch.rows
         if rows >= SAMPLED:
             break
-    return columns
+    return columns, rows if columns else 0
 
 
-def _times(file: TableFile, column: str) -> tuple[int, Micros, Micros]:
+def _require(file: TableFile, columns: dict[str, Column], given: Mapping[str, str]) -> None:
+    lines = [
+        f"--{option}: {file.name} has no column {name!r}{did_you_mean(name, columns)}; they are {', '.join(columns)}"
+        for option, name in given.items()
+        if name not in columns
+    ]
+    time = columns.get(given.get("timestamp", ""))
+    if time is not None and not time.moments():
+        cell = next((cell for cell in time.values if cells.moment(cell) is None), None)
+        lines.append(
+            f"--timestamp: column {time.name!r} holds {show(cell)}; a time is 2026-01-31T12:00:00Z, "
+            "2026-01-31 12:00:00 (UTC), or seconds or milliseconds since 1970"
+        )
+    if lines:
+        raise UserError("\n".join(lines))
+
+
+def _by_content(free: dict[str, Column], *kinds: Callable[[Column], bool]) -> str | None:
+    """Take the first column of times that increase, or the only one of dates; the surest kind first."""
+    for is_kind in kinds:
+        increasing = next((name for name, column in free.items() if is_kind(column) and column.increasing()), None)
+        if increasing is not None:
+            del free[increasing]
+            return increasing
+    dates = [name for name, column in free.items() if column.dates()]
+    if len(dates) == 1:
+        del free[dates[0]]
+        return dates[0]
+    return None
+
+
+def _times(file: TableFile, column: str | None, any_column: str) -> tuple[int, Micros | None, Micros | None]:
     rows = 0
     known: list[Micros] = []
-    for batch in file.batches({column}):
+    for batch in file.batches({column or any_column}):
         rows += batch.rows
         times = [time for time in map(cells.moment, batch.column(column)) if time is not None]
         known += [min(times), max(times)] if times else []
-    return rows, min(known), max(known)
+    return rows, min(known, default=None), max(known, default=None)
+
+
+def _named_like(probabilities: dict[str, str], labels: list[str]) -> dict[str, str]:
+    """Return the columns by the class as it is written in the labels: `prob_no_risk` is of `No risk`."""
+    written = {re.sub(r"\W+", "_", label).lower(): label for label in labels}
+    return {written.get(re.sub(r"\W+", "_", suffix).lower(), suffix): name for suffix, name in probabilities.items()}
+
+
+def _classes(
+    columns: dict[str, Column], predicted: str | None, outcome: str | None, probabilities: dict[str, str]
+) -> list[str]:
+    """Return the classes, each once; an outcome that is written in other words altogether says nothing about them."""
+    classes = set(columns[predicted].distinct if predicted else []) | probabilities.keys()
+    true = set(columns[outcome].distinct if outcome else [])
+    if classes and not classes & true:
+        return sorted(classes)
+    lower = {label.lower() for label in classes}
+    return sorted(classes | {label for label in true if label.lower() not in lower})
 
 
 def _by_class(columns: dict[str, Column]) -> dict[str, str]:
@@ -246,13 +278,3 @@ def _feature_type(column: Column) -> FeatureType:
     if len(distinct) <= MANY or len(distinct) < 0.05 * len(column.values):
         return "categorical"
     return "text"
-
-
-_label = cells.label(())
-
-
-def _no_column(file: TableFile, columns: dict[str, Column], meaning: str, called: str) -> UserError:
-    return UserError(
-        f"{file.name}: no column looks like {meaning}; call it {called}, or write the monitor file by hand. "
-        f"The columns are {', '.join(columns)}"
-    )

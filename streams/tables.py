@@ -183,6 +183,8 @@ class _Source:
                 if times_by_id is not None and times_by_id.wanted:
                     times_by_id.add(names, reader.ids(batch), times)
             self._account(times, reader.kept(batch) if isinstance(reader, FeedbackRows) else None)
+        if self.rows == 0 and self.role == "predictions":
+            raise UserError(f"{file.name}: has no rows")
         self._require(_required(reader, models), seen)
         self._check_times()
 

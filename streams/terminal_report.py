@@ -11,9 +11,10 @@ from rich.text import Text
 
 from schemas.event_time import to_micros
 from schemas.spec import MonitorSpec
-from streams.report_cards import Episode, certainty, episodes, lag, no_pane, trigger_facts
+from streams.report_cards import Episode, certainty, episodes, held_back, lag, no_pane, trigger_facts
 from streams.report_data import Outputs, read_outputs
-from streams.report_text import clean, length, moment, plural, sentence
+from streams.report_text import clean, moment, plural, sentence
+from streams.report_unknown import LINES, Unknown, others, performance
 
 SHOWN = 20  # changes, and kinds of dead letters; the rest stands in the files
 WIDTH = 100  # longer lines are hard to read, however wide the terminal is
@@ -21,9 +22,22 @@ _WHOLE = "\N{NO-BREAK SPACE}%"  # a number and its sign stay on one line
 _STYLES = {"alarm": "bold red", "notice": "yellow", "recovered": "green", "retrain": "bold magenta", "unknown": "dim"}
 
 
-def print_report(console: Console, out: Path, spec: MonitorSpec) -> None:
-    """Print what stands in the directory `out`."""
-    outputs = read_outputs(out, spec, series=False)
+_BINS = {
+    "dead_lettered": "{} refused (see the dead letters)",
+    "duplicate": "{} duplicate (said again what was known)",
+    "late": "{} late (older than lateness allows, left out)",
+    "expired": "{} expired (feedback after label_horizon)",
+    "orphaned": "{} orphaned (feedback without its prediction)",
+    "waiting": "{} waiting (their prediction may still come)",
+    "corrected": "{} corrected (a second label from somebody who may correct; the first counts)",
+    "conflicting": "{} conflicting (a second label that says something else; the first counts)",
+}
+"""What became of events that were not simply counted; how many of them there are goes in the braces."""
+
+
+def print_report(console: Console, out: Path, spec: MonitorSpec, outputs: Outputs | None = None) -> None:
+    """Print what stands in the directory `out`; `outputs` is what was read there already."""
+    outputs = outputs or read_outputs(out, spec)
     page = _Page(console)
     _seen(page, outputs)
     names = list(dict.fromkeys([*spec.models, *(model for model, _ in outputs.versions)]))
@@ -72,6 +86,10 @@ def _seen(page: _Page, outputs: Outputs) -> None:
     when = f", {moment(span[0])} to {moment(span[1])} (event time, UTC)" if span else ""
     page.line(f"Read {plural(outputs.events, 'event')} ({topics})" if topics else "Read no accounting.json")
     page.line(f"Closed {plural(outputs.panes, 'pane')}{when}")
+    for topic, counts in outputs.topics.items():
+        told = [words.format(f"{counts[name]:,}") for name, words in _BINS.items() if counts.get(name)]
+        if told:
+            page.line(f"of {clean(topic)}: {'; '.join(told)}", indent=2)
     if outputs.accounting.get("adds_up") is False:
         page.line("The events do not add up; see accounting.json.", label="error", style="bold red")
 
@@ -83,18 +101,19 @@ def _model(page: _Page, name: str, outputs: Outputs, spec: MonitorSpec) -> None:
     triggers = [trigger for trigger in outputs.triggers if trigger.model == name]
     changes = episodes(alerts)
     page.line()
-    page.line(f"{name}: {_summary(changes, len(triggers), bool(versions))}")
+    unknown = performance(versions, model)
+    page.line(f"{name}: {_summary(changes, len(triggers), unknown, bool(versions))}")
     if not versions and model is not None:
         for text in no_pane(model, outputs):
             page.line(text, indent=2)
-    elif model is not None and not any("cohort" in version.panes for version in versions):
-        page.line(
-            f"no cohort was judged: labels mature {length(model.maturity)} after a pane's end, and the events do not "
-            "reach so far. Performance is unknown.",
-            indent=2,
-            label="unknown",
-            style=_STYLES["unknown"],
-        )
+    else:
+        missing = [*unknown, *others(versions)]
+        for line in missing[: len(unknown) + LINES]:
+            page.line(sentence(str(line)), indent=2, label="unknown", style=_STYLES["unknown"])
+        if len(missing) > len(unknown) + LINES:
+            page.line("and more; see What is not known in report.html", indent=11)
+    for text in held_back(versions):
+        page.line(text, indent=2)
     for trigger in triggers:
         page.line()
         page.line(sentence(trigger.reason), indent=2, label="retrain", style=_STYLES["retrain"])
@@ -116,14 +135,18 @@ def _model(page: _Page, name: str, outputs: Outputs, spec: MonitorSpec) -> None:
             )
 
 
-def _summary(changes: list[Episode], triggers: int, seen: bool) -> str:
+def _summary(changes: list[Episode], triggers: int, unknown: list[Unknown], seen: bool) -> str:
     if not seen:
         return "no pane closed, so nothing is known"
     alarms = sum(change.severity == "alarm" for change in changes)
     notices = sum(change.severity == "notice" for change in changes)
+    aside = [f"{each.what} not known" for each in unknown]
+    if len(unknown) > 2:
+        aside = [f"performance of {len(unknown)} versions is not known"]
     if not changes and not triggers:
-        return "quiet, neither alarm nor notice"
-    return ", ".join([plural(alarms, "alarm"), plural(notices, "notice"), plural(triggers, "retraining trigger")])
+        return ", ".join(aside) or "quiet, neither alarm nor notice"
+    raised = [plural(alarms, "alarm"), plural(notices, "notice"), plural(triggers, "retraining trigger")]
+    return ", ".join([*raised, *aside])
 
 
 def _change(page: _Page, change: Episode, *, alone: bool) -> None:

@@ -18,6 +18,7 @@ SOURCES = ("predictions", "feedback")
 COMPACTED = ("progress", "snapshots")
 MILLISECOND = 1_000  # microseconds
 DAY = 86_400_000  # milliseconds
+LARGEST_OUTPUT = 8 << 20  # bytes
 ENVELOPE = 65_536
 """What a dead letter adds to the event it carries: its headers."""
 COMPACTION_LAG = 3_600_000
@@ -184,9 +185,10 @@ def _configs(spec: MonitorSpec, role: str, found: Mapping[str, Topic]) -> dict[s
     configs = {"cleanup.policy": "delete"}
     horizon = max(model.label_horizon + model.lateness for model in spec.models.values()) // MILLISECOND
     if role in (*SOURCES, "summaries"):
-        configs["retention.ms"] = str(max(7 * DAY, horizon * 3 // 2))
+        configs["retention.ms"] = str(max(7 * DAY, 3 * horizon + horizon // 2))
     if role in ("alerts", "triggers", "pane_reports", "label_requests"):
         configs["retention.ms"] = str(max(90 * DAY, horizon))
+        configs["max.message.bytes"] = str(LARGEST_OUTPUT)  # a pane report has a reading for each feature
     if role == "dead_letters":
         largest = max((found[one].max_message for one in SOURCES if one in found), default=1_048_588)
         configs["max.message.bytes"] = str(largest + ENVELOPE)

@@ -1,6 +1,7 @@
 """`streamgauge watch`: shows alerts and triggers as they come, each once by its id."""
 
 import json
+import re
 import sys
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -12,10 +13,12 @@ from kafka import KafkaConsumer, TopicPartition
 from schemas.spec import MonitorSpec
 from streams.client import consumer, partitions, reaching
 from streams.errors import UserError
+from streams.report_text import clean
 
 SEEN = 100_000  # ids kept, oldest out first: what comes again after so many others is shown again
 POLL_MS = 500
 
+_FRACTION = re.compile(r"(T\d\d:\d\d:\d\d)\.\d+", re.ASCII)
 _STYLES = {"alarm": "bold red", "notice": "yellow", "recovered": "green", "trigger": "bold magenta"}
 
 
@@ -106,13 +109,13 @@ class _Screen:
         head = Text.assemble(
             f"{_short(event.get('time'))}  ",
             (f"{'RETRAIN' if kind == 'trigger' else severity.upper():<9}", _STYLES.get(severity, "")),
-            f"  {event.get('model')} {event.get('version')}",
+            _said(f"  {event.get('model')} {event.get('version')}"),
         )
         self._console.print(head)
         lines = _trigger_lines(event) if kind == "trigger" else (event.get("summary"), event.get("action"))
         for line, style in zip(lines, ("", "dim"), strict=True):
             if line:
-                self._console.print(Padding(Text(str(line), style=style), (0, 0, 0, 2)))
+                self._console.print(Padding(Text(_said(line), style=style), (0, 0, 0, 2)))
 
 
 def _trigger_lines(event: dict[str, Any]) -> tuple[str, str]:
@@ -125,7 +128,12 @@ def _trigger_lines(event: dict[str, Any]) -> tuple[str, str]:
     )
 
 
+def _said(text: object) -> str:
+    """Return a text for a terminal: on one line, its times without fractions of a second."""
+    return clean(_FRACTION.sub(r"\1", str(text)))
+
+
 def _short(time: object) -> str:
     """Return an RFC 3339 time without its `T`, seconds of zero and zone: all of ours are in UTC."""
-    text = str(time).removesuffix("Z").replace("T", " ")
+    text = _said(time).removesuffix("Z").replace("T", " ")
     return text.removesuffix(":00") if text.count(":") == 2 else text

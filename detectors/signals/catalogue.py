@@ -1,5 +1,8 @@
 """Which signals a model version has. New signals are entered here."""
 
+import hashlib
+import json
+
 from detectors.layout import Layout
 from detectors.signals.adwin import adwins
 from detectors.signals.challenger import ChallengerLoss
@@ -24,3 +27,12 @@ def signals_of(layout: Layout) -> list[Signal]:
         signals.append(ChallengerLoss(layout))
     signals += [*qualities(layout), *drifts(layout), Volume(), Latency(layout)]
     return signals
+
+
+def settings_of(layout: Layout) -> str:
+    """Return a fingerprint of what `signals_of` depends on: settings, reference profile, and the signals there are."""
+    spec = layout.spec.model_dump(mode="json", exclude={"retraining", "costs", "label_requests", "reference"})
+    profile = None if layout.profile is None else layout.profile.model_dump(mode="json")
+    names = [type(signal).__qualname__ for signal in signals_of(layout)]
+    text = json.dumps([spec, profile, names], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

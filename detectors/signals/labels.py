@@ -71,7 +71,7 @@ class Rating:
     def __init__(self, layout: Layout) -> None:
         self._weight = layout.spec.weights.outcomes
         grounds = Grounds(layout)
-        self._problem = grounds.problem
+        self._problem = grounds.problem_of("rating")
         self._reference: float | None = None
         self._bet: Bet | None = None
         shortfall = rating_shortfall(layout, vector(layout, "label"))

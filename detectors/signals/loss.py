@@ -43,7 +43,7 @@ class Loss:
         self._cell = cell
         self._weight = weight
         grounds = Grounds(layout)
-        self._problem = grounds.problem
+        self._problem = grounds.problem_of(loss_name(segment, cell))
         self._reference: float | None = None
         self._bet: Bet | None = None
         scale = layout.loss_scale
@@ -62,7 +62,7 @@ class Loss:
         else:
             bound = upper_bound_of_mean(total, squares, n, dispersion=phi)
         if self._problem is None and weight == 0:
-            self._problem = "weights.performance is 0: nothing is staked on it"
+            self._problem = "its weight is 0: nothing is staked on it"
         if self._problem is None:
             baseline = np.array([bound + minimum_effect(layout) / scale])
             self._bet = Bet(baseline, weight, layout.spec.false_alarms.length, np.array([phi]))

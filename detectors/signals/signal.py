@@ -74,6 +74,15 @@ class Grounds:
             problem = f"the reference has {profile.panes} panes; {MINIMUM_PANES} are needed to know how much they vary"
         object.__setattr__(self, "problem", problem)
 
+    def problem_of(self, name: str) -> str | None:
+        """Return why an indicator cannot be judged, or None."""
+        few = self.layout.profile.few_panes.get(name) if self.layout.profile else None
+        if self.problem is None and few is not None:
+            return (
+                f"the reference has {few} panes with rows of it; {MINIMUM_PANES} are needed to know how much they vary"
+            )
+        return self.problem
+
     def dispersion(self, name: str) -> float:
         """Return φ of an indicator."""
         return self.layout.profile.dispersion.get(name, 1.0) if self.layout.profile else 1.0

@@ -41,7 +41,7 @@ class Latency:
     def __init__(self, layout: Layout) -> None:
         self._weight = layout.spec.weights.system
         grounds = Grounds(layout)
-        self._problem = grounds.problem
+        self._problem = grounds.problem_of("slow")
         self._reference: float | None = None
         self._bet: Bet | None = None
         reference = slow_share(layout, vector(layout, "traffic"))

@@ -41,7 +41,7 @@ def test_a_change_is_told_once_however_often_it_fires() -> None:
     changes = [told.take(finding(day=2), day) for day in range(3, 9)]
     assert changes[0] is not None
     assert changes[1:] == [None] * 5
-    assert told.episodes[KEY].firings == 6
+    assert told.episodes[KEY].fired == blank_pane(LAYOUT, "cohort", 8).end
 
 
 def test_a_pane_that_neither_fires_nor_recovers_leaves_it_open() -> None:
@@ -49,7 +49,7 @@ def test_a_pane_that_neither_fires_nor_recovers_leaves_it_open() -> None:
     told.take(finding(day=0), 1)
     assert told.take(finding(), 2) is None
     assert told.take(finding(day=0), 3) is None
-    assert told.episodes[KEY].firings == 2
+    assert told.episodes[KEY].fired == blank_pane(LAYOUT, "cohort", 3).end
 
 
 def test_its_end_is_told_once_and_only_if_it_began() -> None:

@@ -330,10 +330,17 @@ def test_a_failed_retraining_fires_again_after_the_cooldown() -> None:
 
 
 def test_promotion_says_which_version_serves() -> None:
-    watched = Watched.of(SPEC, None)
+    profile = profile_of(SPEC)
+    watched = Watched.of(SPEC, profile)
+    for name, size in (("2", 9), ("3", 2)):
+        watched.close(panes_of(layout_of(SPEC, profile, name), days(SPEC, size)))
+    watched.state, said = watched.monitor.command(watched.state, command("trigger", START, id="first"))
+    assert said[0].version == "2"  # more predictions
     watched.state, _ = watched.monitor.command(watched.state, command("promote", START, version="3"))
-    watched.state, said = watched.monitor.command(watched.state, command("trigger", START))
+    watched.state, said = watched.monitor.command(watched.state, command("trigger", START, id="second"))
     assert said[0].version == "3"
+    watched.state, said = watched.monitor.command(watched.state, command("trigger", START, id="third", version="9"))
+    assert said == []  # nobody has seen it
     watched.state, _ = watched.monitor.command(watched.state, command("roll_back", START, version="2"))
     assert watched.state.serving == "2"
 

@@ -100,6 +100,7 @@ def trigger(day: int = 20, **fields: Any) -> RetrainingTrigger:
         "reason": "Error rate rose from 5.00 % to 9.00 % over 200 rows since 2026-01-20T00:00:00Z.",
         "evidence": [
             Evidence(
+                severity="alarm",
                 tier="performance",
                 signal="error_rate",
                 detector="e_detector",

@@ -243,3 +243,33 @@ def test_watch_fits_on_a_narrow_terminal(capsys, monkeypatch):
     for part in (EXAMPLES["alert"]["summary"], EXAMPLES["alert"]["action"], EXAMPLES["retraining_trigger"]["reason"]):
         assert part in text
     assert "Train on 2026-02-10 00:00 to 2026-02-12 00:00, 1200 labelled rows" in text
+
+
+def test_watch_shows_no_fractions_of_seconds_and_no_control_characters(capsys, monkeypatch):
+    from schemas.examples import EXAMPLES
+
+    monkeypatch.setenv("COLUMNS", "200")
+    summary = "Error rate rose since 2026-02-10T13:30:00.848000Z\x1b[2J."
+    change = {"time": "2026-02-19T12:30:07.123456Z", "summary": summary, "model": "m\x1b[2J"}
+    _Screen()("alert", {**EXAMPLES["alert"], **change}, b"")
+    text = capsys.readouterr().out
+    assert text.startswith("2026-02-19 12:30:07  ALARM")
+    assert "since 2026-02-10T13:30:00Z" in text
+    assert "\x1b" not in text
+
+
+def test_what_is_in_a_file_does_not_drive_the_terminal(tmp_path: Path):
+    path = tmp_path / "p.csv"
+    path.write_text("\x1b[2Jid,x\x9b31m\nnope,5\n")
+    code, _, err = run("init", path, "--out", tmp_path / "m.yaml", "--id", "id")
+    assert code == 2
+    assert "has no column 'id'" in err
+    assert not [each for each in err if (ord(each) < 32 and each != "\n") or each == "\x9b"]
+
+
+def test_the_help_of_schema_check_says_why_a_new_optional_property_may_break_readers():
+    code, out, _ = run("schema", "check", "--help")
+    assert code == 0
+    text = " ".join(out.replace("│", " ").split())
+    assert "Adding an optional property to an open object is not BACKWARD compatible" in text
+    assert "additionalProperties" in text

@@ -245,7 +245,7 @@ def test_a_profile_comes_back_as_it_was_and_has_the_same_bytes_each_time(tmp_pat
 
 
 def test_a_missing_profile_says_what_builds_it(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no such file; build it with: streamgauge reference monitor\.yaml"):
+    with pytest.raises(UserError, match=r"no such file; build it with: streamgauge reference MONITOR"):
         load_profile(tmp_path / "credit.profile.json")
 
 

@@ -298,7 +298,9 @@ def test_another_monitor_file_stops_it_and_says_what_to_do(tmp_path: Path) -> No
     _, told, source = half_way(tmp_path / "store", hours=2)
     source.close()
     other = spec_of(m={**MODEL, "pane": "2h"}, r=OTHER)
-    said = "source partition 0: its state was made with another monitor file or reference profile. Restore that one, or"
+    said = (
+        r"partition 0: its state was made with another monitor file or profile: models.m, .*differs. Restore that, or"
+    )
     with pytest.raises(Stopped, match=said):
         open_source(other, layouts_of(other), tmp_path / "store")
     with pytest.raises(Stopped, match=said):
@@ -597,3 +599,20 @@ def test_each_role_reads_on_from_its_own_position(tmp_path: Path) -> None:
     role: Role = "feedback"
     source.process(role, log_of([feedback("a", T0)] * 3))
     assert source.position == {"predictions": None, "feedback": 3}
+
+
+def test_a_new_model_leaves_the_state_of_the_others_alone(tmp_path: Path) -> None:
+    _, told, source = half_way(tmp_path, hours=2)
+    source.close()
+    other = spec_of(m=MODEL, r=OTHER, new={**MODEL, "pane": "2h"})
+    again = open_source(other, Layouts(dict(other.models), LAYOUTS._profiles), tmp_path)
+    assert again.position == read_progress(told.progress() or b"").position
+
+
+def test_an_old_disk_gives_way_to_a_newer_progress_record(tmp_path: Path) -> None:
+    _, _, source = half_way(tmp_path / "old", hours=2)
+    source.close()
+    _, told, source = half_way(tmp_path / "new", hours=6)
+    source.close()
+    again = open_source(SPEC, LAYOUTS, tmp_path / "old", told.progress())
+    assert {role: end for role, (_, end) in again.rebuild.items()} == read_progress(told.progress() or b"").position

@@ -20,7 +20,7 @@ def mark(time: Micros, offset: int) -> Mark:
 
 def test_a_record_says_the_same_when_read_and_stands_in_its_partition() -> None:
     progress = Progress(
-        "f", {"predictions": 5, "feedback": None}, {"predictions": {"read": 5}}, clock(1, 2), mark(1, 2)
+        {"models.m": "f"}, {"predictions": 5, "feedback": None}, {"predictions": {"read": 5}}, clock(1, 2), mark(1, 2)
     )
     outgoing = progress.outgoing(3)
     assert (outgoing.destination, outgoing.key, outgoing.partition) == ("progress", b"3", 3)

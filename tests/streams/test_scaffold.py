@@ -118,10 +118,17 @@ def test_without_an_outcome_the_feedback_is_left_for_its_reader_to_fill_in(tmp_p
 
 
 def test_generated_text_is_a_task_of_its_own(tmp_path: Path) -> None:
-    spec, model = drafted(tmp_path, table(tokens=numbers(), response=[f"Dear customer {row}" for row in range(ROWS)]))
+    response = [f"Dear customer {row}" for row in range(ROWS)]
+    spec, model = drafted(tmp_path, table(tokens=numbers(), response=response, rating=shares()))
     assert model.task == "text"
     assert spec.files is not None
     assert spec.files.predictions[0].columns.text == "response"
+    assert spec.files.reference[0].columns.rating == spec.files.feedback[0].columns.rating == "rating"
+
+
+def test_answers_that_come_again_and_again_are_classes(tmp_path: Path) -> None:
+    _, model = drafted(tmp_path, table(tokens=numbers(), answer=cycle("yes", "no")))
+    assert (model.task, model.positive_label) == ("binary", "yes")
 
 
 def test_names_that_yaml_would_misread_are_quoted(tmp_path: Path) -> None:
@@ -141,6 +148,7 @@ def test_names_that_yaml_would_misread_are_quoted(tmp_path: Path) -> None:
         (100_000, 90.0, "6h"),
         (500, 90.0, "1d"),  # 100 rows are out of reach; the widest pane of which there are 60
         (10_000, 1.0, "15m"),
+        (40, 11.4, "1d"),  # 1h would have 60 panes, and most of them no row
         (10_000, 0.01, "1m"),  # 60 panes are out of reach
     ],
 )
@@ -158,24 +166,146 @@ def test_the_draft_says_when_the_reference_is_short(tmp_path: Path) -> None:
     assert "panes are a short reference" in draft(path, tmp_path)
 
 
+def csv(path: Path, header: str, *rows: str) -> Path:
+    path.write_text("\n".join((header, *rows)) + "\n")
+    return path
+
+
 def test_a_file_that_is_there_is_never_written_over(tmp_path: Path) -> None:
     (tmp_path / "monitor.yaml").write_text("mine")
+    with pytest.raises(UserError, match=r"p\.csv: no such file"):
+        init(tmp_path / "p.csv", tmp_path / "monitor.yaml")  # what is wrong with the table is said first
+    csv(tmp_path / "p.csv", "id,timestamp,x,score", "a,2026-01-01,5,0.5")
     with pytest.raises(UserError, match="is there already"):
         init(tmp_path / "p.csv", tmp_path / "monitor.yaml")
     assert (tmp_path / "monitor.yaml").read_text() == "mine"
 
 
+def test_a_table_without_rows_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"p\.csv: has no rows$"):
+        init(csv(tmp_path / "p.csv", "id,timestamp,score"), tmp_path / "monitor.yaml")
+    assert not (tmp_path / "monitor.yaml").exists()
+
+
+def test_what_cannot_be_told_is_left_to_be_changed_and_all_of_it_is_said_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init(csv(tmp_path / "p.csv", "who,when,x", "a,monday,5", "a,tuesday,6"), tmp_path / "monitor.yaml")
+    said = capsys.readouterr().out
+    for option in ("--timestamp", "--id", "--label"):
+        assert f"name it with {option} COLUMN" in said
+    with pytest.raises(UserError) as raised:
+        load_spec(tmp_path / "monitor.yaml")
+    lines = str(raised.value).splitlines()
+    assert all("still says CHANGE_ME" in line for line in lines)
+    changed = {line.split(": ")[1] for line in lines}
+    assert changed == {
+        "models.p.task",
+        *(f"files.{table}.columns.{part}" for table in ("reference", "predictions") for part in PARTS),
+    }
+
+
+PARTS = ("prediction_id", "timestamp", "label")
+
+
+def test_a_table_of_nothing_but_what_it_needs_has_its_features_to_be_named(tmp_path: Path) -> None:
+    init(csv(tmp_path / "p.csv", "id,timestamp,score", "a,2026-01-01,0.5"), tmp_path / "monitor.yaml")
+    with pytest.raises(UserError, match=r"models\.p\.features\.CHANGE_ME: still says CHANGE_ME"):
+        load_spec(tmp_path / "monitor.yaml")
+
+
+def test_columns_whose_names_say_nothing_are_known_by_what_they_hold(tmp_path: Path) -> None:
+    rows = [
+        {"born": f"19{50 + number % 50}-01-01", "wann": row["timestamp"], "beleg": f"R-{number:04d}", **row}
+        for number, row in enumerate(table(x=numbers(), score=shares(), prep_time=numbers(3)))
+    ]
+    for row in rows:
+        del row["timestamp"], row["id"]
+    spec, model = drafted(tmp_path, rows)
+    assert spec.files is not None
+    columns = spec.files.reference[0].columns
+    assert (columns.timestamp, columns.prediction_id) == ("wann", "beleg")
+    types = {name: feature.type for name, feature in model.features.items()}
+    assert types == {"born": "datetime", "x": "numeric", "prep_time": "numeric"}
+
+
+def test_numbers_that_count_up_are_an_id_and_epochs_are_times(tmp_path: Path) -> None:
+    rows = [
+        {"a": 1_767_225_600 + 60 * number, "b": number, "x": row["x"], "score": row["score"]}
+        for number, row in enumerate(table(x=numbers(), score=shares()))
+    ]
+    spec, _ = drafted(tmp_path, rows)
+    assert spec.files is not None
+    columns = spec.files.reference[0].columns
+    assert (columns.timestamp, columns.prediction_id) == ("a", "b")
+
+
+def test_what_somebody_says_goes_before_any_guess(tmp_path: Path) -> None:
+    path = csv(
+        tmp_path / "p.csv",
+        "id,other,timestamp,settled,x,y_pred,was,y",
+        "1,k1,2026-01-01,2026-02-01,5,a,b,a",
+        "2,k2,2026-01-02,2026-02-01,6,b,a,b",
+    )
+    given = {"timestamp": "settled", "id": "other", "label": "was", "outcome": "y_pred"}
+    init(path, tmp_path / "monitor.yaml", given)
+    files = load_spec(tmp_path / "monitor.yaml").files
+    assert files is not None
+    columns = files.reference[0].columns
+    assert [columns.timestamp, columns.prediction_id, columns.label, columns.outcome] == list(given.values())
+
+
 @pytest.mark.parametrize(
-    ("content", "expected"),
+    ("given", "expected"),
     [
-        ("id,score\na,0.5\nb,0.5\n", "no column looks like the time of a prediction; call it timestamp"),
-        ("timestamp,score\n2026-01-01,0.5\n", "no column looks like an id of its own for each row"),
-        ("id,timestamp,x\na,2026-01-01,5\nb,2026-01-02,6\n", "no column looks like what the model answered"),
-        ("id,timestamp,score\n", "no column looks like"),
+        (
+            {"timestamp": "tim"},
+            r"--timestamp: .*p\.csv has no column 'tim' \(did you mean 'time'\?\); they are time, id, x",
+        ),
+        ({"timestamp": "x", "id": "nope"}, r"--id: .*has no column 'nope'(.|\n)*--timestamp: column 'x' holds 'five'"),
     ],
 )
-def test_a_table_that_lacks_what_is_needed_is_told_so(tmp_path: Path, content: str, expected: str) -> None:
-    (tmp_path / "p.csv").write_text(content)
+def test_a_column_that_was_given_has_to_be_there_and_fit(tmp_path: Path, given: dict[str, str], expected: str) -> None:
     with pytest.raises(UserError, match=expected):
-        init(tmp_path / "p.csv", tmp_path / "monitor.yaml")
-    assert not (tmp_path / "monitor.yaml").exists()
+        init(csv(tmp_path / "p.csv", "time,id,x", "2026-01-01,a,five"), tmp_path / "monitor.yaml", given)
+
+
+@pytest.mark.parametrize(
+    ("version", "latency"), [("ver", "ms"), ("modelVersion", "model_latency_ms"), ("version", "duration_ms")]
+)
+def test_versions_and_latencies_have_many_names(tmp_path: Path, version: str, latency: str) -> None:
+    rows = table(x=numbers(), score=shares(), **{version: cycle("1", "2"), latency: numbers(5)})
+    spec, model = drafted(tmp_path, rows)
+    assert spec.files is not None
+    columns = spec.files.predictions[0].columns
+    assert (columns.version, columns.latency_ms) == (version, latency)
+    assert list(model.features) == ["x"]
+
+
+def test_no_class_is_there_twice_however_columns_write_it(tmp_path: Path) -> None:
+    share = [1 / 3] * ROWS
+    rows = table(
+        size=numbers(),
+        proba_low_risk=share,
+        proba_high=share,
+        proba_no=share,
+        prediction=cycle("Low risk", "High", "No"),
+        outcome=cycle("low risk", "High", "No"),
+    )
+    spec, model = drafted(tmp_path, rows)
+    assert model.classes == ["High", "Low risk", "No"]
+    assert spec.files is not None
+    assert set(spec.files.reference[0].columns.probabilities or {}) == {"High", "Low risk", "No"}
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 40, 150])
+def test_no_pane_is_said_to_have_no_rows(tmp_path: Path, rows: int) -> None:
+    text = draft(
+        csv(
+            tmp_path / "p.csv",
+            "id,timestamp,x,score",
+            *(f"{row},2026-{1 + row % 12:02d}-{1 + row % 28:02d},5,0.5" for row in range(rows)),
+        ),
+        tmp_path,
+    )
+    assert " 0 rows" not in text

@@ -22,6 +22,7 @@ from schemas.prediction import Prediction
 from schemas.spec import MonitorSpec
 from streams import cells, table_file
 from streams.errors import UserError
+from streams.table_file import TableFile
 from streams.tables import TableEvent, Tables, end_of_stream, reference, rows, stream
 
 MODEL: dict[str, Any] = {
@@ -521,6 +522,10 @@ def test_a_table_without_a_single_readable_time_is_refused_with_an_example(tmp_p
     [
         ("none.csv", None, "none.csv: no such file"),
         ("p.csv", b"", "p.csv: the file is empty"),
+        ("p.csv", HEADER.encode() + b"\n", "p.csv: has no rows"),
+        ("p.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "p.csv: no readable CSV, JSON Lines (both in UTF-8) or Parquet"),
+        ("p.jsonl", bytes(range(128, 256)) * 9, "p.jsonl: no readable CSV"),
+        ("p.csv", "id,time,pred\n".encode("utf-16"), "p.csv: no readable CSV"),
         ("p.json", b'[{"id": 1}]', "p.json: looks like one JSON array; write one object per line"),
         ("p.parquet", b"id,time\n", "p.parquet: ends like Parquet"),
         ("p", b"PAR1 and no more", "p: cannot be read"),
@@ -534,6 +539,19 @@ def test_a_file_that_is_no_table_is_said_to_be_none(
     if content is not None:
         (tmp_path / name).write_bytes(content)
     assert refused(tmp_path, spec({"path": name, "columns": COLUMNS})).startswith(expected)
+
+
+def test_a_file_that_is_missing_is_named_once_and_where_it_was_looked_for(tmp_path: Path) -> None:
+    for name, expected in (("nope.csv", "nope.csv: no such file"), ("p", "p: no such file (nope.csv)")):
+        with pytest.raises(UserError) as raised:
+            TableFile(Path("nope.csv"), name)
+        assert str(raised.value) == expected
+
+
+def test_a_stray_control_character_is_a_cell_and_no_reason_to_refuse_a_table(tmp_path: Path) -> None:
+    name = write_csv(tmp_path / "p.csv", HEADER, "a,2026-01-01,1,.5,1,no\x1brth,1,x")
+    (event,) = predictions_of(tmp_path, name)
+    assert event["features"]["region"] == "no\x1brth"
 
 
 def test_whose_predictions_a_table_holds_must_be_clear(tmp_path: Path) -> None:

@@ -1,11 +1,15 @@
 """What `replay` says at its end: what it saw, what it raised, where it stands; at 80 columns and in a pipe."""
 
 import io
+import json
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
+from schemas.pane_report import PaneReport
 from schemas.spec import MonitorSpec
+from streams.report import write_report
 from streams.terminal_report import print_report
 
 from .report_fixture import (
@@ -103,7 +107,68 @@ def test_a_model_that_no_event_names_is_told_apart_from_one_with_too_little_data
 def test_without_a_cohort_it_says_that_performance_is_unknown(tmp_path: Path) -> None:
     traffic = pane(0, [reading("volume", 100.0, tier="system")], "traffic")
     text = said(write(tmp_path, panes=[traffic]))
-    assert "unknown no cohort was judged: labels mature 7 d after a pane's end" in text
+    assert "credit: performance is not known" in text
+    assert "performance is not known: no cohort was judged: labels mature 7 d after a pane's end" in text
+    assert "quiet" not in text
+
+
+def unjudged(day: int, **fields: Any) -> PaneReport:
+    """Return a cohort of which nothing could be judged."""
+    unknown: dict[str, Any] = {"value": None, "n": 0, "status": "unknown", "reason": f"only {day} panes"}
+    losses = [reading(signal, **unknown) for signal in ("error_rate", "recall")]
+    return pane(day, [*losses, reading(segment="region=north", **unknown)], **fields)
+
+
+def test_a_model_that_was_never_judged_is_not_quiet(tmp_path: Path) -> None:
+    out = write(tmp_path, panes=[unjudged(day) for day in range(236)])
+    text, page = said(out), write_report(out, spec()).read_text()
+    assert "credit: performance is not known" in text
+    assert "unknown performance is not known: 236 of 236 cohorts: only 0 panes" in text
+    assert "unknown recall is not known: 236 of 236 cohorts: only 0 panes" in text
+    assert "region=north" not in text, "where the whole is not known, neither are its parts"
+    assert "236 of 236 cohorts: only 0 panes." in page, "the page has the same words"
+    assert "quiet" not in text
+    assert "all quiet" not in page
+
+
+def test_features_that_could_mostly_not_be_judged_are_named_with_the_reason(tmp_path: Path) -> None:
+    fields: dict[str, Any] = {"tier": "drift", "value": None, "status": "unknown", "reason": "12 panes are too few"}
+    drift = [reading("feature_drift", feature=name, **fields) for name in "abcdef"]
+    known = reading("feature_drift", feature="known", tier="drift")
+    text = said(write(tmp_path, panes=[judged(0, 0.05), pane(0, [*drift, known], "traffic")]))
+    assert "credit: quiet, neither alarm nor notice" in text
+    assert "unknown drift (PSI) of a, b, c, d and 2 more are not known: 1 of 1 panes: 12 panes are too few" in text
+
+
+def test_each_version_whose_performance_is_not_known_is_named(tmp_path: Path) -> None:
+    out = write(tmp_path, panes=[judged(0, 0.05), unjudged(0, version="2")], alerts=[alert()])
+    text = said(out)
+    assert "1 alarm, 0 notices, 0 retraining triggers, performance of version 2 is not known" in text
+    assert "performance of version 2 is not known: 1 of 1 cohorts: only 0 panes" in text
+    page = write_report(out, spec()).read_text()
+    assert "performance of version 2 is not known: 1 of 1 cohorts: only 0 panes" in page
+
+
+def test_a_trigger_that_is_held_back_is_told_with_the_reason(tmp_path: Path) -> None:
+    held = [json.loads(judged(day, 0.09).model_dump_json()) for day in range(3)]
+    held[0]["held_back"], held[2]["held_back"] = "the cooldown", "120 of 500 labelled rows"
+    write(tmp_path)
+    (tmp_path / "panes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in held))
+    assert "A trigger is held back: 120 of 500 labelled rows" in said(tmp_path)
+    assert "A trigger is held back: 120 of 500 labelled rows" in write_report(tmp_path, spec()).read_text()
+    held[2]["held_back"] = None
+    (tmp_path / "panes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in held))
+    assert "held back" not in said(tmp_path)
+
+
+def test_what_became_of_events_that_were_not_counted_is_said_in_words(tmp_path: Path) -> None:
+    bins = {"dead_lettered": 1, "duplicate": 2, "late": 3, "expired": 4, "orphaned": 5, "waiting": 6}
+    text = said(write(tmp_path, panes=[judged(0, 0.05)], counts=accounting(1000, **bins, corrected=1200)))
+    for words in ("1 refused", "2 duplicate", "3 late", "4 expired", "5 orphaned", "6 waiting", "1,200 corrected"):
+        assert words in text
+    assert "of predictions: 1 refused (see the dead letters); 2 duplicate" in text
+    assert "conflicting" not in text
+    assert "of feedback" not in said(write(tmp_path, panes=[judged(0, 0.05)], counts=accounting()))
 
 
 def test_events_that_do_not_add_up_are_an_error(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_values_that_begin_to_miss_are_drift() -> None:
         f for day in range(10) for f in signal.read(histogram_pane(layout, rng.normal(0, 1, 450), day, missing=50))
     ]
     first = next(finding.firing for finding in found if finding.firing)
-    assert first.what == "share of income missing"
+    assert first.what == "share of income missing or invalid"
     assert first.reference == 0.0
     assert first.value == pytest.approx(0.1)
 

@@ -145,7 +145,7 @@ def test_the_minimum_effect_is_put_up_with() -> None:
         ("no label", "label coverage: 0 of 50"),
         ("mismatched", "1 source partitions count by another reference profile"),
         ("hopeless", "near 1"),
-        ("no weight", "weights.performance is 0"),
+        ("no weight", "its weight is 0"),
     ],
 )
 def test_what_cannot_be_judged_is_unknown_with_the_reason(case: str, reason: str) -> None:

@@ -1,0 +1,110 @@
+"""What is not known about a model, in words: performance first, then every signal that was mostly `unknown`.
+
+The page and the terminal both take it from here: neither may call a model quiet that was never judged.
+"""
+
+from dataclasses import dataclass
+
+from schemas.reading import Family
+from schemas.spec import ModelSpec
+from streams.report_data import Version
+from streams.report_series import Key, Reason, Series
+from streams.report_text import clean, length, title_of
+
+LINES = 8  # beside performance; every one stands in report.html and panes.jsonl
+PARTS = 4  # features or segments that a line names
+_LOSSES = frozenset({"error_rate", "absolute_error", "rating_loss"})
+_PANES: dict[Family, str] = {"traffic": "panes", "label": "label panes", "cohort": "cohorts"}
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Something that nobody can say."""
+
+    what: str
+    """What it is, with its verb: `performance is`, `accuracy, recall are`."""
+    why: str
+    """In how many panes, and the reason."""
+
+    def __str__(self) -> str:
+        return f"{self.what} not known: {self.why}"
+
+
+def judged_losses(version: Version) -> list[Series]:
+    """Return the losses over all rows that are there to be judged: what alarms and triggers rest on."""
+    return [series for key, series in sorted(version.series.items()) if _is_loss(key) and _is_judged(series)]
+
+
+def performance(versions: list[Version], spec: ModelSpec | None) -> list[Unknown]:
+    """Return a line for each of a model's versions whose performance is not known, or mostly not."""
+    found = []
+    for version in versions:
+        why = _performance(version, spec)
+        if why is not None:
+            of = f" of version {clean(version.version)}" if len(versions) > 1 else ""
+            found.append(Unknown(f"performance{of} is", why))
+    return found
+
+
+def others(versions: list[Version]) -> list[Unknown]:
+    """Return a line for every reason for which other signals are mostly not known."""
+    lines = []
+    for version in versions:
+        unknown = _performance(version, None) is not None
+        together: dict[tuple[Family, str], list[tuple[Series, Reason]]] = {}
+        for key, series in sorted(version.series.items()):
+            follows = key.tier == "performance" and key.family == "cohort" and key.signal in _LOSSES
+            if _mostly(series.unknown, series.panes) and not (follows and (unknown or not key.part)):
+                kind, reason = max(series.reasons.items(), key=lambda item: item[1].panes)
+                together.setdefault((key.family, kind), []).append((series, reason))
+        of = f" (version {clean(version.version)})" if len(versions) > 1 else ""
+        ranked = sorted(together.items(), key=lambda item: -max(series.unknown for series, _ in item[1]))
+        for (family, _), group in ranked:
+            most = max((series for series, _ in group), key=lambda series: series.unknown)
+            alike = len({(series.unknown, series.panes) for series, _ in group}) == 1
+            count = f"{'' if alike else 'up to '}{most.unknown:,} of {most.panes:,} {_PANES[family]}"
+            names = _names([series.key for series, _ in group])
+            verb = "is" if len(group) == 1 else "are"
+            lines.append(Unknown(f"{names}{of} {verb}", f"{count}: {clean(group[0][1].example)}"))
+    return lines
+
+
+def _performance(version: Version, spec: ModelSpec | None) -> str | None:
+    losses = judged_losses(version)
+    if "cohort" not in version.panes:
+        matured = "labels have not matured" if spec is None else f"labels mature {length(spec.maturity)} after a pane's"
+        return f"no cohort was judged: {matured}" + ("" if spec is None else " end, and the events do not reach so far")
+    panes, unknown = sum(s.panes for s in losses), sum(s.unknown for s in losses)
+    if not losses:
+        return "no cohort was judged"
+    if not _mostly(unknown, panes):
+        return None
+    reason = max((r for s in losses for r in s.reasons.values()), key=lambda r: r.panes).example
+    return f"{unknown:,} of {panes:,} cohorts: {clean(reason)}"
+
+
+def _is_loss(key: Key) -> bool:
+    return key.tier == "performance" and key.family == "cohort" and not key.part
+
+
+def _is_judged(series: Series) -> bool:
+    named = series.reference is not None or series.key.signal in _LOSSES
+    return series.judged or series.baseline is not None or bool(series.unknown and named)
+
+
+def _mostly(unknown: int, panes: int) -> bool:
+    return unknown > panes / 2
+
+
+def _names(keys: list[Key]) -> str:
+    parts: dict[str, list[str]] = {}
+    for key in keys:
+        parts.setdefault(title_of(key.signal), []).append(clean(key.part))
+    separator = "; " if any(key.part for key in keys) else ", "
+    return separator.join(title + _of([part for part in named if part]) for title, named in parts.items())
+
+
+def _of(parts: list[str]) -> str:
+    more = len(parts) - PARTS
+    named = ", ".join(parts[:PARTS]) + (f" and {more} more" if more > 0 else "")
+    return f" of {named}" if parts else ""
