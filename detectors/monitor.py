@@ -9,10 +9,11 @@ from detectors.history import History
 from detectors.labelling import label_requests
 from detectors.layout import Layout, Layouts
 from detectors.pane import ClosedPane
-from detectors.policy import Broken, Decision, HeldBack, PolicyState, Situation, ad_hoc, decide, failed, note
+from detectors.policy import Decision, HeldBack, PolicyState, ad_hoc, decide, failed, note
 from detectors.signals.catalogue import settings_of, signals_of
 from detectors.signals.challenger import ChallengerLoss
 from detectors.signals.signal import Finding, Signal
+from detectors.situation import Broken, Situation
 from detectors.state import register
 from schemas import command as commands
 from schemas.alert import Alert

@@ -4,34 +4,19 @@ from dataclasses import dataclass, field
 
 from cronsim import CronSim
 
-from detectors.alerting import risen_segments
 from detectors.episodes import Episode, EpisodeKey
-from detectors.history import Cohort, History, offset_ranges, segment_means
-from detectors.indicators import of_losses
-from detectors.layout import Layout
-from detectors.reference import vector
-from detectors.signals.loss import NAMES
+from detectors.history import Cohort, segment_means
+from detectors.situation import Situation
 from detectors.state import register
-from detectors.wording import moved, value_text
+from detectors.triggering import trigger_of
+from detectors.wording import moved
 from schemas.contract import deterministic_id
 from schemas.event_time import Micros, from_micros, rfc3339, to_micros
-from schemas.reading import Tier
 from schemas.retraining_spec import DriftPolicy, PerformancePolicy, SchedulePolicy
-from schemas.trigger import Evidence, PolicyName, RetrainingTrigger, Slice, TrainingData, WaitingCost, Window
+from schemas.trigger import PolicyName, RetrainingTrigger
 
-DAY = 86_400_000_000
 DRIFT_SIGNALS = ("feature_drift", "prediction_drift")
 REMEMBERED = 1_000  # triggers
-WARM_START_BELOW = 5  # times minimum_labels: with fewer rows than that, a full training has too little to go by
-
-
-@register
-@dataclass
-class Broken:
-    """Event time during which data was broken: an alarm of data quality was open."""
-
-    since: Micros
-    until: Micros | None = None
 
 
 @register
@@ -47,21 +32,6 @@ class PolicyState:
     """Up to here the calendar has been carried out; a tick that is held back waits."""
     times: dict[str, Micros] = field(default_factory=dict)
     """Event time of the newest triggers, by id."""
-
-
-@dataclass(frozen=True)
-class Situation:
-    """All that a decision may rest on: one model version, at one moment of event time."""
-
-    layout: Layout
-    now: Micros
-    episodes: dict[EpisodeKey, Episode]
-    history: History
-    broken: list[Broken]
-    comparison: dict[str, float] | None
-    """Recent losses of challenger and champion."""
-    primary: bool = True
-    """Whether this is the version that calendars are about: the serving one, else the one with most predictions."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +72,9 @@ def note(state: PolicyState, trigger: RetrainingTrigger, now: Micros) -> None:
 
 def ad_hoc(situation: Situation, command: str, reason: str) -> RetrainingTrigger:
     """Return the trigger that somebody asked for; nothing holds it back."""
-    since = min((e.evidence_since for e in situation.episodes.values()), default=_beginning(situation))
+    since = min((e.evidence_since for e in situation.episodes.values()), default=situation.beginning)
     text = f"Asked for: {reason}" if reason else "Asked for by a command"
-    return _trigger(
+    return trigger_of(
         situation, "ad_hoc", since, text, [], deterministic_id("trigger", "ad_hoc", situation.layout.model, command)
     )
 
@@ -144,11 +114,11 @@ def _for_episodes(
     fresh = {key: episode for key, episode in causes.items() if episode.trigger is None}
     if not fresh:
         return None
-    sound = {key: e for key, e in fresh.items() if e.evidence_from == _whole_since(situation, e.evidence_from)}
+    sound = {key: e for key, e in fresh.items() if e.evidence_from == situation.whole_since(e.evidence_from)}
     if not sound:  # they may have fired for the broken data; if the loss stays bad without it, they fire again
         return HeldBack("the alarm rests on broken data; it has to fire again on whole data")
     key, main = min(sound.items(), key=lambda item: (item[0][2] is not None, item[1].evidence_since, str(item[0])))
-    since = _whole_since(situation, main.evidence_since)
+    since = situation.whole_since(main.evidence_since)
     cohorts = situation.history.since(since)
     held = _held_back(state, situation, sum(cohort.labelled for cohort in cohorts))
     if held is not None:
@@ -162,7 +132,7 @@ def _for_episodes(
         reason = moved(key[0], what, value, main.reference, n, since)
     reason = reason[0].upper() + reason[1:] + "."
     id_ = deterministic_id("trigger", name, situation.layout.model, situation.layout.version, main.id, situation.now)
-    trigger = _trigger(situation, name, since, reason, list(causes.items()), id_, main.tier, key[0])
+    trigger = trigger_of(situation, name, since, reason, list(causes.items()), id_, main.tier, key[0])
     for episode in fresh.values():
         episode.trigger = id_
     return trigger
@@ -176,15 +146,15 @@ def _schedule(state: PolicyState, situation: Situation, policy: SchedulePolicy) 
     tick = to_micros(next(CronSim(policy.cron, from_micros(state.ticked))))
     if tick > situation.now:
         return None
-    since = _beginning(situation) if state.covered is None else state.covered
-    labelled = sum(cohort.labelled for cohort in _whole(situation, situation.history.since(since)))
+    since = situation.beginning if state.covered is None else state.covered
+    labelled = sum(cohort.labelled for cohort in situation.whole(situation.history.since(since)))
     held = _held_back(state, situation, labelled)
     if held is not None:
         return held
     state.ticked = situation.now
     id_ = deterministic_id("trigger", "schedule", situation.layout.model, situation.layout.version, policy.cron, tick)
     reason = f"Scheduled by {policy.cron!r} for {rfc3339(tick)}."
-    return _trigger(situation, "schedule", since, reason, [], id_)
+    return trigger_of(situation, "schedule", since, reason, [], id_)
 
 
 def _held_back(state: PolicyState, situation: Situation, labelled: int) -> HeldBack | None:
@@ -198,20 +168,6 @@ def _held_back(state: PolicyState, situation: Situation, labelled: int) -> HeldB
     return None
 
 
-def _whole(situation: Situation, cohorts: list[Cohort]) -> list[Cohort]:
-    """Return the cohorts in which no data was broken."""
-    return [
-        cohort
-        for cohort in cohorts
-        if not any(b.since < cohort.end and (b.until is None or b.until > cohort.start) for b in situation.broken)
-    ]
-
-
-def _whole_since(situation: Situation, since: Micros) -> Micros:
-    """Return from when on, `since` at the earliest, no data was broken any more: nobody should train on the rest."""
-    return max([since, *(broken.until for broken in situation.broken if broken.until is not None)])
-
-
 def _mean_since(episode: Episode, key: EpisodeKey, cohorts: list[Cohort]) -> tuple[int, float]:
     """Return rows and mean loss of the episode's cell over some cohorts; where they do not tell, the episode's own."""
     if episode.tier != "performance":
@@ -220,128 +176,3 @@ def _mean_since(episode: Episode, key: EpisodeKey, cohorts: list[Cohort]) -> tup
         return segment_means(cohorts).get(key[2], (episode.n, episode.value))
     n = sum(cohort.labelled for cohort in cohorts)
     return (n, sum(cohort.loss for cohort in cohorts) / n) if n else (episode.n, episode.value)
-
-
-def _minimum_labels(situation: Situation) -> int:
-    return situation.layout.spec.retraining.minimum_labels
-
-
-def _beginning(situation: Situation) -> Micros:
-    cohorts = situation.history.cohorts
-    return cohorts[0].start if cohorts else situation.now
-
-
-def _trigger(
-    situation: Situation,
-    policy: PolicyName,
-    since: Micros,
-    reason: str,
-    causes: list[tuple[EpisodeKey, Episode]],
-    id_: str,
-    tier: Tier | None = None,
-    signal: str | None = None,
-) -> RetrainingTrigger:
-    layout = situation.layout
-    span = situation.history.since(since)
-    cohorts = _whole(situation, span)
-    start = span[0].start if span else since  # whole panes; what is forgotten is not promised
-    end = max(start, span[-1].end if span else situation.now)
-    labelled = sum(cohort.labelled for cohort in cohorts)
-    few = labelled < WARM_START_BELOW * _minimum_labels(situation)
-    return RetrainingTrigger(
-        id=id_,
-        model=layout.model,
-        version=layout.version,
-        policy=policy,
-        tier=tier,
-        signal=signal,
-        time=from_micros(situation.now),
-        since=from_micros(since),
-        reason=reason,
-        evidence=[_evidence(key, episode) for key, episode in causes],
-        waiting=_waiting(layout, cohorts),
-        train_on=TrainingData(
-            window=Window(start=from_micros(start), end=from_micros(end)),
-            exclude=_gaps(span, cohorts),
-            labelled_rows=labelled,
-            slices=_slices(layout, cohorts),
-        ),
-        how="warm_start" if few else "full",
-        challenger=situation.comparison,
-        provenance={"offsets": offset_ranges(cohorts)},
-    )
-
-
-def _evidence(key: EpisodeKey, episode: Episode) -> Evidence:
-    signal, feature, segment, detector = key
-    return Evidence(
-        alert=episode.alert,
-        severity=episode.severity,
-        tier=episode.tier,
-        signal=signal,
-        feature=feature,
-        segment=segment,
-        detector=detector or "none",
-        value=episode.value,
-        reference=episode.reference,
-        baseline=episode.baseline,
-        n=episode.n,
-        evidence=episode.evidence,
-        since=from_micros(episode.evidence_since),
-    )
-
-
-def _waiting(layout: Layout, cohorts: list[Cohort]) -> WaitingCost | None:
-    """Return what a day of waiting costs: the excess of the loss over the reference, at the present volume."""
-    labelled = sum(cohort.labelled for cohort in cohorts)
-    reference = reference_mean(layout)
-    if labelled == 0 or reference is None:
-        return None
-    excess = max(0.0, sum(cohort.loss for cohort in cohorts) / labelled - reference)
-    days = (cohorts[-1].end - cohorts[0].start) / DAY
-    volume = sum(cohort.n for cohort in cohorts) / days
-    price = layout.spec.costs.loss
-    return WaitingCost(
-        excess_loss_per_day=excess * volume,
-        cost_per_day=None if price is None else excess * volume * price,
-        predictions_per_day=volume,
-    )
-
-
-def reference_mean(layout: Layout) -> float | None:
-    """Return the mean loss in the reference; None where it has no labels."""
-    if layout.profile is None or layout.loss_scale is None:
-        return None
-    totals, n = of_losses(layout, vector(layout, "cohort"), "cohort")
-    return float(totals[0]) / n * layout.loss_scale if n else None
-
-
-def _gaps(span: list[Cohort], whole: list[Cohort]) -> list[Window]:
-    """Return the stretches of a window in which data was broken."""
-    gaps: list[tuple[Micros, Micros]] = []
-    for cohort in span:
-        if cohort in whole:
-            continue
-        if gaps and gaps[-1][1] == cohort.start:
-            gaps[-1] = (gaps[-1][0], cohort.end)
-        else:
-            gaps.append((cohort.start, cohort.end))
-    return [Window(start=from_micros(start), end=from_micros(end)) for start, end in gaps]
-
-
-def _slices(layout: Layout, cohorts: list[Cohort]) -> list[Slice]:
-    """Return the segments whose loss rose clearly, and by more than that of all rows: they must be trained on."""
-    overall, labelled = reference_mean(layout), sum(cohort.labelled for cohort in cohorts)
-    if overall is None or labelled == 0:
-        return []
-    rise = sum(cohort.loss for cohort in cohorts) / labelled - overall
-    name = NAMES[layout.spec.task]
-    return [
-        Slice(
-            segment=risen.segment,
-            reason=f"loss {value_text(name, risen.before)} → {value_text(name, risen.mean)}",
-            rows=risen.n,
-        )
-        for risen in risen_segments(layout, cohorts)
-        if risen.mean - risen.before >= rise
-    ]

@@ -1,6 +1,6 @@
 """`Command`: what people and the retraining side tell the monitor."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, TypeAdapter
 
@@ -77,4 +77,4 @@ Command = Annotated[
     Trigger | Acknowledge | Snooze | RetrainingStarted | RetrainingFinished | RetrainingFailed | Promote | RollBack,
     Field(discriminator="type"),
 ]
-CommandAdapter: TypeAdapter[Any] = TypeAdapter(Command)  # type: ignore[arg-type]  # a union is a type to pydantic
+CommandAdapter: TypeAdapter[Any] = TypeAdapter(cast(Any, Command))  # a union is a type to pydantic

@@ -8,7 +8,8 @@ import pytest
 
 from detectors.episodes import Episode, EpisodeKey
 from detectors.history import Cohort, History
-from detectors.policy import REMEMBERED, Broken, HeldBack, PolicyState, Situation, ad_hoc, decide, failed
+from detectors.policy import REMEMBERED, HeldBack, PolicyState, ad_hoc, decide, failed
+from detectors.situation import Broken, Situation
 from schemas.event_time import from_micros
 from schemas.spec import ModelSpec
 from schemas.trigger import RetrainingTrigger
