@@ -15,7 +15,7 @@ from time import monotonic, sleep
 from typing import TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, NodeNotReadyError
 
 T = TypeVar("T")
 JARS = Path(__file__).parent / "broker" / "target" / "jars"
@@ -170,7 +170,7 @@ class Kafka:
 
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap
-        self.admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+        self.admin = KafkaAdminClient(bootstrap_servers=bootstrap, reconnect_backoff_max_ms=500)
 
     def close(self) -> None:
         self.admin.close()
@@ -182,7 +182,15 @@ class Kafka:
             "replication_factor": 1,
             "configs": {key.replace("_", "."): value for key, value in configs.items()},
         }
-        self.admin.create_topics({name: topic})
+
+        def created() -> bool:
+            try:
+                self.admin.create_topics({name: topic})
+            except NodeNotReadyError:  # the broker was started anew, and the client has not found it again
+                return False
+            return True
+
+        until(created, f"topic {name} to be made", pause=0.2)
         until(lambda: self.partitions(name) == partitions, f"topic {name} with {partitions} partitions")
         return name
 
