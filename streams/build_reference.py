@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from detectors.bounds import MINIMUM_PANES
 from detectors.layout import INVALID, MISSING, OUT_OF_RANGE
 from schemas.event_time import format_duration, rfc3339, to_micros
 from schemas.profile import ReferenceProfile
@@ -11,8 +12,6 @@ from streams.errors import UserError
 from streams.files import resolve, save_profile
 from streams.profiling import build_profiles
 from streams.report_text import clean
-
-ENOUGH_PANES = 30  # with fewer, how much pane counts vary is not known, and what rests on it is `unknown`
 
 MUCH = 0.01  # of a feature's values: more of them that are no good are rather a mistake in the monitor file
 _INVALID: dict[FeatureType, str] = {
@@ -61,9 +60,9 @@ def _describe(profile: ReferenceProfile, name: str) -> str:
         f"{name}, {profile.rows:,} rows ({profile.labelled:,} with an outcome) in {profile.panes} panes of "
         f"{format_duration(profile.pane)}, {start} to {end}"
     )
-    if profile.panes < ENOUGH_PANES:
+    if profile.panes < MINIMUM_PANES:
         text += (
-            f"\n  {profile.panes} panes are fewer than {ENOUGH_PANES}: signals that need to know how much panes "
+            f"\n  {profile.panes} panes are fewer than {MINIMUM_PANES}: signals that need to know how much panes "
             "vary stay unknown. Give a longer reference, or narrower panes"
         )
     if profile.labelled == 0:

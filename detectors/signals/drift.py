@@ -15,7 +15,8 @@ from detectors.bounds import CONFIDENCE, upper_bound
 from detectors.layout import UNSEEN_BUCKETS, Counts, Layout
 from detectors.pane import ClosedPane
 from detectors.reference import vector
-from detectors.signals.signal import HOPELESS, Finding, Firing, Grounds
+from detectors.signals.judged import judged
+from detectors.signals.signal import HOPELESS, Finding, Grounds
 from detectors.state import register
 from schemas.reading import Family, Reading
 
@@ -76,34 +77,25 @@ class Drift:
         now = _histogram(layout, pane.counts, self._feature)
         psi = population_stability_index(before, now)
         verdict = self._bet.counts(current.totals, current.n, pane.start, pane.end)
-        judgement = verdict.judgement
-        firing = None
-        if judgement.fired:
-            firing = Firing(
-                severity="notice",
-                since=judgement.since,
-                what=f"share of {indicators.describe(layout, self._feature, judgement.bet)}",
-                value=verdict.mean,
-                n=int(judgement.n),
-                reference=float(self._shares[judgement.bet]),
-                baseline=verdict.baseline,
-                minimum_effect=layout.spec.minimum_effect.drift,
-                weight=self._weight,
-            )
-        yield Finding(
-            Reading(
-                signal=name,
-                tier="drift",
-                feature=self._feature,
-                detector="cdf_bets",
-                value=psi,
-                n=int(current.n),
-                status="alarm" if judgement.fired else "ok",
-                effect=None if psi is None else psi - psi_by_chance(before, now),
-                evidence=judgement.evidence,
-            ),
-            firing,
-            verdict.recovered,
+        bet = verdict.judgement.bet
+        reading = Reading(
+            signal=name,
+            tier="drift",
+            feature=self._feature,
+            detector="cdf_bets",
+            value=psi,
+            n=int(current.n),
+            status="ok",
+            effect=None if psi is None else psi - psi_by_chance(before, now),
+        )
+        yield judged(
+            reading,
+            verdict,
+            f"share of {indicators.describe(layout, self._feature, bet)}",
+            minimum_effect=layout.spec.minimum_effect.drift,
+            weight=self._weight,
+            severity="notice",
+            reference=float(self._shares[bet]),
         )
 
 

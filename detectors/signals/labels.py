@@ -9,7 +9,8 @@ from detectors.bounds import upper_bound_of_mean
 from detectors.layout import Layout
 from detectors.pane import ClosedPane
 from detectors.reference import rating_shortfall, vector
-from detectors.signals.signal import HOPELESS, Finding, Firing, Grounds
+from detectors.signals.judged import judged
+from detectors.signals.signal import HOPELESS, Finding, Grounds
 from detectors.sketch import quantile
 from detectors.state import register
 from schemas.reading import Family, Reading, Status
@@ -102,32 +103,17 @@ class Rating:
             )
             return
         verdict = self._bet.counts(totals, n, pane.start, pane.end)
-        judgement = verdict.judgement
-        firing = None
-        if judgement.fired:
-            firing = Firing(
-                severity="alarm",
-                since=judgement.since,
-                what="mean rating",
-                value=1 - verdict.mean,
-                n=int(judgement.n),
-                reference=self._reference,
-                baseline=1 - verdict.baseline,
-                minimum_effect=pane.layout.spec.minimum_effect.rating,
-                weight=self._weight,
-            )
-        yield Finding(
-            Reading(
-                signal="rating",
-                tier="outcomes",
-                detector="e_detector",
-                value=value,
-                n=int(n),
-                status="alarm" if judgement.fired else "ok",
-                reference=self._reference,
-                baseline=1 - verdict.baseline,
-                evidence=judgement.evidence,
-            ),
-            firing,
-            verdict.recovered,
+        reading = Reading(
+            signal="rating",
+            tier="outcomes",
+            detector="e_detector",
+            value=value,
+            n=int(n),
+            status="ok",
+            reference=self._reference,
+            baseline=1 - verdict.baseline,
+        )
+        effect = pane.layout.spec.minimum_effect.rating
+        yield judged(
+            reading, verdict, "mean rating", minimum_effect=effect, weight=self._weight, unit=lambda loss: 1 - loss
         )

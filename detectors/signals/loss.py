@@ -13,7 +13,8 @@ from detectors.bounds import upper_bound, upper_bound_of_mean
 from detectors.layout import Layout
 from detectors.pane import ClosedPane
 from detectors.reference import loss_name, moments, vector
-from detectors.signals.signal import HOPELESS, Finding, Firing, Grounds
+from detectors.signals.judged import judged
+from detectors.signals.signal import HOPELESS, Finding, Grounds
 from detectors.state import register
 from schemas.reading import Family, Reading
 
@@ -102,7 +103,6 @@ class Loss:
             if layout.loss_bins == 1
             else self._bet.histogram(counts, sums, pane.start, pane.end)
         )
-        judgement = verdict.judgement
         reading = Reading(
             signal=name,
             tier="performance",
@@ -110,26 +110,14 @@ class Loss:
             detector="e_detector",
             value=value,
             n=n,
-            status="alarm" if judgement.fired else "ok",
+            status="ok",
             reference=self._reference,
             baseline=verdict.baseline * scale,
             effect=None if value is None or self._reference is None else value - self._reference,
-            evidence=judgement.evidence,
         )
-        firing = None
-        if judgement.fired:
-            firing = Firing(
-                severity="alarm",
-                since=judgement.since,
-                what=name.replace("_", " ") + (f" of {segment}" if segment else ""),
-                value=verdict.mean * scale,
-                n=int(judgement.n),
-                reference=self._reference,
-                baseline=verdict.baseline * scale,
-                minimum_effect=minimum_effect(layout),
-                weight=self._weight,
-            )
-        yield Finding(reading, firing, verdict.recovered)
+        what = name.replace("_", " ") + (f" of {segment}" if segment else "")
+        effect = minimum_effect(layout)
+        yield judged(reading, verdict, what, minimum_effect=effect, weight=self._weight, unit=lambda loss: loss * scale)
 
     def _rows(self, pane: ClosedPane) -> int:
         if self._segment is None:

@@ -13,7 +13,8 @@ from detectors.bounds import upper_bound
 from detectors.layout import MISSING, QUALITY, Layout
 from detectors.pane import ClosedPane
 from detectors.reference import vector
-from detectors.signals.signal import HOPELESS, Finding, Firing, Grounds
+from detectors.signals.judged import judged
+from detectors.signals.signal import HOPELESS, Finding, Grounds
 from detectors.state import register
 from schemas.reading import Family, Reading
 
@@ -74,37 +75,21 @@ class Quality:
             )
             return
         verdict = self._bet.counts(totals, n, pane.start, pane.end)
-        judgement = verdict.judgement
-        firing = None
-        if judgement.fired:
-            firing = Firing(
-                severity="alarm",
-                since=judgement.since,
-                what="share of " + WORDS[name].format(self._feature),
-                value=verdict.mean,
-                n=int(judgement.n),
-                reference=self._reference,
-                baseline=verdict.baseline,
-                minimum_effect=pane.layout.spec.minimum_effect.quality,
-                weight=self._weight,
-            )
-        yield Finding(
-            Reading(
-                signal=name,
-                tier="quality",
-                feature=self._feature,
-                detector="e_detector",
-                value=share,
-                n=int(n),
-                status="alarm" if judgement.fired else "ok",
-                reference=self._reference,
-                baseline=verdict.baseline,
-                effect=None if self._reference is None else share - self._reference,
-                evidence=judgement.evidence,
-            ),
-            firing,
-            verdict.recovered,
+        reading = Reading(
+            signal=name,
+            tier="quality",
+            feature=self._feature,
+            detector="e_detector",
+            value=share,
+            n=int(n),
+            status="ok",
+            reference=self._reference,
+            baseline=verdict.baseline,
+            effect=None if self._reference is None else share - self._reference,
         )
+        what = "share of " + WORDS[name].format(self._feature)
+        effect = pane.layout.spec.minimum_effect.quality
+        yield judged(reading, verdict, what, minimum_effect=effect, weight=self._weight)
 
 
 def qualities(layout: Layout) -> list[Quality]:

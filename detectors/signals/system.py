@@ -9,7 +9,8 @@ from detectors.bounds import upper_bound
 from detectors.layout import Layout
 from detectors.pane import ClosedPane
 from detectors.reference import slow_share, vector
-from detectors.signals.signal import HOPELESS, Finding, Firing, Grounds
+from detectors.signals.judged import judged
+from detectors.signals.signal import HOPELESS, Finding, Grounds
 from detectors.sketch import quantile
 from detectors.state import register
 from schemas.reading import Family, Reading, Status
@@ -82,34 +83,18 @@ class Latency:
             )
             return
         verdict = self._bet.counts(totals, n, pane.start, pane.end)
-        judgement = verdict.judgement
         profile = pane.layout.profile
-        firing = None
-        if judgement.fired:
-            threshold = profile.slow_ms if profile and profile.slow_ms else 0.0
-            firing = Firing(
-                severity="alarm",
-                since=judgement.since,
-                what=f"share of predictions slower than {threshold:.4g} ms",
-                value=verdict.mean,
-                n=int(judgement.n),
-                reference=self._reference,
-                baseline=verdict.baseline,
-                minimum_effect=pane.layout.spec.minimum_effect.latency,
-                weight=self._weight,
-            )
-        yield Finding(
-            Reading(
-                signal="latency",
-                tier="system",
-                detector="e_detector",
-                value=float(totals[0] / n),
-                n=int(n),
-                status="alarm" if judgement.fired else "ok",
-                reference=self._reference,
-                baseline=verdict.baseline,
-                evidence=judgement.evidence,
-            ),
-            firing,
-            verdict.recovered,
+        threshold = profile.slow_ms if profile and profile.slow_ms else 0.0
+        reading = Reading(
+            signal="latency",
+            tier="system",
+            detector="e_detector",
+            value=float(totals[0] / n),
+            n=int(n),
+            status="ok",
+            reference=self._reference,
+            baseline=verdict.baseline,
         )
+        what = f"share of predictions slower than {threshold:.4g} ms"
+        effect = pane.layout.spec.minimum_effect.latency
+        yield judged(reading, verdict, what, minimum_effect=effect, weight=self._weight)
