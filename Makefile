@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 JARS   := tests/kafka/broker/target/jars
+PEERS  := bench/.venv-peers
 
 .DEFAULT_GOAL := help
 .PHONY: help setup broker demo example test test-fast lint format schemas lock clean
+.PHONY: bench-throughput chaos
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,6 +36,17 @@ test: lint ## every test; those of Kafka on a real Apache Kafka
 
 test-fast: setup ## the tests that need no broker
 	$(BIN)/pytest -m "not kafka"
+
+bench-throughput: setup broker $(PEERS)/.installed ## events/s beside the peers, and docs/performance.md (ONLY=floor,worker EVENTS=100000 for less)
+	$(BIN)/python -m bench.throughput $(if $(ONLY),--only $(ONLY)) $(if $(EVENTS),--events $(EVENTS))
+
+$(PEERS)/.installed: bench/requirements-peers.txt
+	$(BIN)/python -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r bench/requirements-peers.txt
+	@touch $@
+
+chaos: setup broker ## kill brokers and workers while events come, and compare (SEEDS=20 FIRST_SEED=1 WRITE=docs/reliability.md)
+	$(BIN)/python -m tests.chaos.run $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST_SEED),--first-seed $(FIRST_SEED)) $(if $(WRITE),--write $(WRITE))
 
 lint: setup ## ruff and mypy
 	$(BIN)/ruff check .

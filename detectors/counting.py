@@ -1,209 +1,177 @@
-"""Counting: rows into the vector of a pane summary, a chunk at a time."""
+"""Counting: rows into the vector of a pane summary, a chunk of one pane at a time.
 
-import math
-import zlib
+The vector is changed in place. Counts and fixed-point sums are integers, so neither the order of rows nor how they are
+cut into chunks makes a difference.
+"""
+
 from collections.abc import Sequence
+from itertools import repeat
+from operator import eq
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors import sketch
-from detectors.layout import (
-    DELAY_BUCKETS,
-    FIXED,
-    INVALID,
-    LATENCY_BUCKETS,
-    LENGTH_BUCKETS,
-    MISSING,
-    OUT_OF_RANGE,
-    UNSEEN,
-    UNSEEN_BUCKETS,
-    Counts,
-    Layout,
-    category,
-    delay_seconds,
-    segment_code,
-)
-from detectors.row import Label, Row
-from schemas.prediction import FeatureValue
+from detectors.counting_plan import CountingPlan, plan_of
+from detectors.layout import DELAY_BUCKETS, FIXED, LATENCY_BUCKETS, LENGTH_BUCKETS, Counts, Layout
+from detectors.numeric_bins import histogram
+from detectors.row_shape import LATENCY, OUTPUT, Columns
+from schemas.event_time import SECOND
 
-Numbers = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float64]
+Micros = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
 
 
-def count_traffic(layout: Layout, counts: Counts, rows: Sequence[Row]) -> None:
-    """Add predictions to the vector of a traffic pane (shape (size,), changed in place)."""
-    view = layout.families["traffic"].view
-    view(counts, "n")[0] += len(rows)
-    view(counts, "unexpected")[0] += sum(row.unexpected for row in rows)
-    _count_latency(layout, counts, rows)
-    for position, (name, feature) in enumerate(layout.spec.features.items()):
-        column = [row.features[position] for row in rows]
-        if feature.type == "numeric":
-            _count_numeric(layout, counts, name, column)
-        elif feature.type in ("categorical", "boolean"):
-            _count_categorical(layout, counts, name, column)
-        else:
-            quality = view(counts, f"quality:{name}")
-            missing = sum(value is None for value in column)
-            quality[MISSING] += missing
-            quality[INVALID] += len(column) - missing - sum(isinstance(value, str) for value in column)
-    _count_output(layout, counts, rows)
+def count_traffic(layout: Layout, counts: Counts, columns: Columns) -> None:
+    """Add predictions to the vector of a traffic pane (shape (size,))."""
+    plan, view = plan_of(layout), layout.families["traffic"].view
+    view(counts, "n")[0] += len(columns)
+    view(counts, "unexpected")[0] += np.count_nonzero(columns.unexpected)
+    plan.numeric.count(counts, columns.numbers[:, :OUTPUT])
+    plan.count_others(counts, columns)
+    _count_latency(plan, layout, counts, columns.numbers[:, LATENCY])
+    _count_output(plan, layout, counts, columns.said, columns.numbers[:, OUTPUT].copy())
 
 
-def count_cohort(layout: Layout, counts: Counts, rows: Sequence[Row]) -> None:
-    """Add predictions, labelled or not yet, to the vector of a cohort pane."""
-    view = layout.families["cohort"].view
-    view(counts, "n")[0] += len(rows)
-    for segment, position in _segments(layout):
-        cells = [segment_code(layout, segment, row.features[position]) for row in rows]
-        _add(view(counts, f"segment_n:{segment}"), np.asarray(cells, dtype=np.int64))
+def count_cohort(layout: Layout, counts: Counts, cells: Codes) -> None:
+    """Add predictions, labelled or not yet, to the vector of a cohort pane.
+
+    `cells` is `segment_cells` of the rows, shape (rows, segments).
+    """
+    plan = plan_of(layout)
+    layout.families["cohort"].view(counts, "n")[0] += len(cells)
+    if plan.segments:
+        shifted = (cells + plan.segment_starts).ravel()
+        counts[plan.segment_n] += np.bincount(shifted, minlength=len(plan.segment_n))
 
 
 def count_cohort_losses(
-    layout: Layout, counts: Counts, joined: Sequence[tuple[Row, Label]], losses: Sequence[float]
+    layout: Layout, counts: Counts, losses: Floats, said: Codes, truth: Codes, cells: Codes
 ) -> None:
-    """Add the losses of labelled rows to the vector of a cohort pane that has counted the rows already."""
-    view = layout.families["cohort"].view
-    fixed_point = _losses(layout, losses)
+    """Add the losses of labelled rows to the vector of a cohort pane that has counted the rows already.
+
+    Parameters
+    ----------
+    losses
+        Shape (rows,), none of them NaN.
+    said, truth
+        `said_codes` of the predicted and of the true classes, shape (rows,). Not looked at where there are no classes.
+    cells
+        `segment_cells` of the rows, shape (rows, segments).
+    """
+    fixed_point = _fixed_losses(layout, losses)
     if fixed_point is None:
         return
     fixed, bins = fixed_point
-    np.add.at(view(counts, "losses"), bins, 1)
-    np.add.at(view(counts, "loss_sums"), bins, fixed)
+    plan, view = plan_of(layout), layout.families["cohort"].view
+    _count_losses(view(counts, "losses"), view(counts, "loss_sums"), bins, fixed)
     if layout.classes:
+        confusion = view(counts, "confusion")
         size = len(layout.classes) + 1
-        cells = [class_code(layout, row.label) * size + class_code(layout, label.label) for row, label in joined]
-        _add(view(counts, "confusion"), np.asarray(cells, dtype=np.int64))
-    for segment, position in _segments(layout):
-        cell = np.asarray([segment_code(layout, segment, row.features[position]) for row, _ in joined], dtype=np.int64)
-        np.add.at(view(counts, f"segment_losses:{segment}"), cell * layout.loss_bins + bins, 1)
-        np.add.at(view(counts, f"segment_loss_sums:{segment}"), cell * layout.loss_bins + bins, fixed)
+        confusion += np.bincount(said.astype(np.intp) * size + truth, minlength=len(confusion))
+    if plan.segments:
+        in_segments = (cells + plan.segment_starts) * layout.loss_bins + bins[:, np.newaxis]
+        found = np.zeros((2, len(plan.segment_losses)), dtype=np.int64)
+        _count_losses(found[0], found[1], in_segments.ravel(), np.repeat(fixed, len(plan.segments)))
+        counts[plan.segment_losses] += found[0]
+        counts[plan.segment_loss_sums] += found[1]
 
 
-def count_labels(layout: Layout, counts: Counts, joined: Sequence[tuple[Row, Label]]) -> None:
-    """Add feedback on rows to the vector of a label pane: how many, how late, which ratings."""
+def count_labels(layout: Layout, counts: Counts, row_times: Micros, label_times: Micros, ratings: Floats) -> None:
+    """Add feedback on rows to the vector of a label pane: how many, how late, which ratings (NaN: none)."""
     view = layout.families["label"].view
-    view(counts, "n")[0] += len(joined)
-    ratings = [label.rating for _, label in joined if label.rating is not None]
-    view(counts, "ratings")[0] += len(ratings)
-    view(counts, "rating_sum")[0] += sum(round(rating * FIXED) for rating in ratings)
-    delays = np.asarray([delay_seconds(label.time - row.time) for row, label in joined])
-    _add(view(counts, "delay"), sketch.buckets(delays, DELAY_BUCKETS))
+    view(counts, "n")[0] += len(row_times)
+    rated = ratings[~np.isnan(ratings)]
+    view(counts, "ratings")[0] += len(rated)
+    view(counts, "rating_sum")[0] += np.rint(rated * FIXED).astype(np.int64).sum()
+    delays = np.maximum((label_times - row_times) / SECOND, 1.0)  # one second: the smallest bucket
+    view(counts, "delay")[:] += np.bincount(sketch.buckets(delays, DELAY_BUCKETS), minlength=DELAY_BUCKETS)
 
 
-def count_label_losses(layout: Layout, counts: Counts, losses: Sequence[float]) -> None:
-    """Add losses to the vector of a label pane."""
+def count_label_losses(layout: Layout, counts: Counts, losses: Floats) -> None:
+    """Add losses (shape (rows,), none of them NaN) to the vector of a label pane."""
     view = layout.families["label"].view
     view(counts, "labelled")[0] += len(losses)
-    fixed_point = _losses(layout, losses)
+    fixed_point = _fixed_losses(layout, losses)
     if fixed_point is not None:
         fixed, bins = fixed_point
-        np.add.at(view(counts, "losses"), bins, 1)
-        np.add.at(view(counts, "loss_sums"), bins, fixed)
+        _count_losses(view(counts, "losses"), view(counts, "loss_sums"), bins, fixed)
 
 
-def class_code(layout: Layout, label: str | None) -> int:
-    """Return the code of a class; the last one is for classes that nobody named."""
+def segment_cells(layout: Layout, columns: Columns) -> Codes:
+    """Return the cell of each row in each segment, shape (rows, segments): that of its value, or the last one."""
+    segments = plan_of(layout).segments
+    cells = np.empty((len(columns), len(segments)), dtype=np.int32)
+    for segment, (column, coding) in enumerate(segments):
+        cells[:, segment] = coding.cells(columns.values[column])
+    return cells
+
+
+def said_codes(layout: Layout, said: Sequence[str | None]) -> Codes:
+    """Return the code of each class; the last code is for classes that nobody named. Zeros where there are no classes.
+
+    Binary: 1 for the positive label, 0 for whatever the other class is called.
+    """
     if layout.spec.task == "binary":
-        return int(label == layout.spec.positive_label)
-    return layout.class_codes.get(label or "", len(layout.class_codes))
+        positive = map(eq, said, repeat(layout.spec.positive_label))
+        return np.fromiter(positive, dtype=np.bool_, count=len(said)).astype(np.int32)
+    if layout.spec.task == "multiclass":
+        codes = plan_of(layout).class_codes
+        named = map(codes.get, said, repeat(len(codes)))
+        return np.fromiter(named, dtype=np.int32, count=len(said))
+    return np.zeros(len(said), dtype=np.int32)
 
 
-def _count_latency(layout: Layout, counts: Counts, rows: Sequence[Row]) -> None:
-    latency = np.asarray([row.latency_ms for row in rows if row.latency_ms is not None], dtype=np.float64)
+def _count_latency(plan: CountingPlan, layout: Layout, counts: Counts, latency: Floats) -> None:
+    latency = latency[~np.isnan(latency)]
     if not len(latency):
         return
     view = layout.families["traffic"].view
     with np.errstate(over="ignore"):  # what is beyond all numbers is in the last bucket too
-        _add(view(counts, "latency"), sketch.buckets(latency * 1_000, LATENCY_BUCKETS))
-    threshold = layout.profile.slow_ms if layout.profile else None
-    if threshold is not None:
-        view(counts, "slow")[:] += (int((latency > threshold).sum()), len(latency))
+        buckets = sketch.buckets(latency * 1_000, LATENCY_BUCKETS)
+    view(counts, "latency")[:] += np.bincount(buckets, minlength=LATENCY_BUCKETS)
+    if plan.slow_ms is not None:
+        slow = view(counts, "slow")
+        slow[0] += np.count_nonzero(latency > plan.slow_ms)
+        slow[1] += len(latency)
 
 
-def _count_numeric(layout: Layout, counts: Counts, name: str, column: list[FeatureValue]) -> None:
-    view = layout.families["traffic"].view
-    quality = view(counts, f"quality:{name}")
-    numbers = [value for value in column if type(value) is float or type(value) is int]
-    missing = sum(value is None for value in column)
-    values = np.asarray(numbers, dtype=np.float64)
-    finite = values[np.isfinite(values)]
-    quality[MISSING] += missing
-    quality[INVALID] += len(column) - missing - len(finite)
-    low, high = layout.range_of(name)
-    quality[OUT_OF_RANGE] += int(((finite < low) | (finite > high)).sum())
-    _add(view(counts, f"histogram:{name}"), np.searchsorted(layout.edges[name], finite, side="left"))
-    scale = sum_scale(layout, name)
-    if scale is not None:
-        with np.errstate(over="ignore"):
-            scaled = np.clip(finite / scale, -1, 1)
-        view(counts, f"sum:{name}")[0] += int(np.rint(scaled * FIXED).astype(np.int64).sum())
-
-
-def sum_scale(layout: Layout, feature: str) -> float | None:
-    """Return what a numeric feature is divided by to be clipped to [-1, 1] and summed; None: it is not summed."""
-    bounds = layout.profile.ranges.get(feature) if layout.profile else None
-    if bounds is None:
-        return None
-    return 4 * max(abs(bounds[0]), abs(bounds[1]), 1e-300)  # four times the reference's reach, so that drift is seen
-
-
-def _count_categorical(layout: Layout, counts: Counts, name: str, column: list[FeatureValue]) -> None:
-    view = layout.families["traffic"].view
-    quality = view(counts, f"quality:{name}")
-    codes, allowed = layout.codes[name], layout.allowed(name)
-    boolean = layout.spec.features[name].type == "boolean"
-    cells = []
-    for value in column:
-        if value is None:
-            quality[MISSING] += 1
-        elif (boolean and not isinstance(value, bool)) or (isinstance(value, float) and not math.isfinite(value)):
-            quality[INVALID] += 1
-        else:
-            text = category(value)
-            code = codes.get(text)
-            if code is None:
-                code = len(codes) + zlib.crc32(text.encode(errors="surrogatepass")) % UNSEEN_BUCKETS
-                quality[UNSEEN] += allowed is None and bool(codes)
-            if allowed is not None:
-                quality[UNSEEN] += text not in allowed
-            cells.append(code)
-    _add(view(counts, f"histogram:{name}"), np.asarray(cells, dtype=np.int64))
-
-
-def _count_output(layout: Layout, counts: Counts, rows: Sequence[Row]) -> None:
+def _count_output(
+    plan: CountingPlan, layout: Layout, counts: Counts, said: Sequence[str | None], output: Floats
+) -> None:
     view, task = layout.families["traffic"].view, layout.spec.task
     if task in ("binary", "multiclass"):
-        codes = np.asarray([class_code(layout, row.label) for row in rows], dtype=np.int64)
-        _add(view(counts, "classes"), codes)
-        scored = np.asarray([row.score is not None for row in rows], dtype=bool)
-        view(counts, "no_score")[0] += int((~scored).sum())
-        scores = np.asarray([row.score for row in rows if row.score is not None], dtype=np.float64)
-        bins = np.searchsorted(layout.score_edges, scores, side="left")
+        codes = said_codes(layout, said)
+        classes = view(counts, "classes")
+        classes += np.bincount(codes, minlength=len(classes))
+        scored = ~np.isnan(output)
+        view(counts, "no_score")[0] += len(output) - np.count_nonzero(scored)
+        scores = view(counts, "scores")
         if task == "binary":
-            bins = bins + codes[scored] * (len(layout.score_edges) + 1)
-        _add(view(counts, "scores"), bins)
+            bins = len(plan.score_edges) + 1
+            positive = codes.astype(np.bool_)
+            scores[:bins] += histogram(output[scored & ~positive], plan.score_edges)
+            scores[bins:] += histogram(output[scored & positive], plan.score_edges)
+        else:
+            scores += histogram(output[scored], plan.score_edges)
     elif task == "regression":
-        values = np.asarray([row.value for row in rows], dtype=np.float64)
-        _add(view(counts, "values"), np.searchsorted(layout.value_edges, values, side="left"))
+        view(counts, "values")[:] += histogram(output, plan.value_edges)
     else:
-        lengths = [min(row.text_length.bit_length(), LENGTH_BUCKETS - 1) for row in rows]
-        _add(view(counts, "lengths"), np.asarray(lengths, dtype=np.int64))
+        _, bits = np.frexp(np.fmax(output, 0.0))
+        lengths = np.minimum(bits, LENGTH_BUCKETS - 1)
+        view(counts, "lengths")[:] += np.bincount(lengths, minlength=LENGTH_BUCKETS)
 
 
-def _losses(layout: Layout, losses: Sequence[float]) -> tuple[Counts, Counts] | None:
+def _fixed_losses(layout: Layout, losses: Floats) -> tuple[Counts, Counts] | None:
     """Return losses in fixed point of [0, 1] and their bins; None where there is no scale."""
     if layout.loss_scale is None:
         return None
-    scaled = np.clip(np.asarray(losses, dtype=np.float64) / layout.loss_scale, 0, 1)
+    scaled = np.clip(losses / layout.loss_scale, 0, 1)
     bins = np.minimum((scaled * layout.loss_bins).astype(np.int64), layout.loss_bins - 1)
     return np.rint(scaled * FIXED).astype(np.int64), bins
 
 
-def _segments(layout: Layout) -> list[tuple[str, int]]:
-    order = list(layout.spec.features)
-    return [(segment, order.index(segment)) for segment in layout.spec.segments]
-
-
-def _add(section: Counts, cells: npt.NDArray[np.int64]) -> None:
-    section += np.bincount(cells, minlength=len(section))[: len(section)]
+def _count_losses(number: Counts, total: Counts, bins: Counts, fixed: Counts) -> None:
+    number += np.bincount(bins, minlength=len(number))
+    np.add.at(total, bins, fixed)

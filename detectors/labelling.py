@@ -1,7 +1,10 @@
 """Label requests: when too few labels came to judge a cohort, ask for those of a uniform sample of its rows."""
 
+import numpy as np
+
+from detectors.id_hash import id_hashes
 from detectors.pane import ClosedPane
-from detectors.sample import SampledRow, hash_of
+from detectors.sample import SampledRow
 from schemas.contract import deterministic_id
 from schemas.event_time import from_micros
 from schemas.label_request import LabelRequest
@@ -17,7 +20,9 @@ def label_requests(pane: ClosedPane) -> list[LabelRequest]:
         return []
     unlabelled = [sampled for sampled in pane.sample if sampled.label is None]
     waiting = [sampled for sampled in unlabelled if sampled.row.time + spec.label_horizon > pane.due]
-    chosen = sorted(waiting, key=lambda sampled: hash_of(sampled.row.id))[: spec.label_requests.per_pane]
+    hashes = id_hashes([sampled.row.id for sampled in waiting])[:, 0]
+    order = np.argsort(hashes, kind="stable")[: spec.label_requests.per_pane]
+    chosen = [waiting[position] for position in order.tolist()]
     if not chosen:
         return []
     # of all unlabelled rows, as many can still be asked for as of those in the sample

@@ -35,8 +35,10 @@ class MergeState(msgspec.Struct):
     mark: Micros | None = None
     """Panes due up to here are closed."""
     late: int = 0
-    """Summaries that came for a pane that was closed."""
+    """Summaries that came for a pane that was closed without them."""
     evicted: int = 0
+    unheard: dict[int, Micros] = msgspec.field(default_factory=dict)
+    """By source partition: panes due up to here were closed without waiting for its word. It has not caught up yet."""
 
 
 class _Entry(msgspec.Struct):
@@ -62,10 +64,13 @@ class Panes:
     def add(self, partition: int, through: tuple[int, ...], summary: PaneSummary, offset: int, fresh: bool) -> None:
         """Take a summary that stood at `offset` of the summaries topic.
 
-        A summary of a closed pane is counted, unless it is read again after a restart (`fresh` is false).
+        A summary of a closed pane is counted, unless it is read again after a restart (`fresh` is false), or comes from
+        a partition that had said that it was through with the pane: a worker that was killed sends again what it sent.
         """
-        if self.state.mark is not None and summary.key.due(self._spec) <= self.state.mark:
-            self.state.late += fresh
+        due = summary.key.due(self._spec)
+        if self.state.mark is not None and due <= self.state.mark:
+            unheard = self.state.unheard.get(partition) if partition in self.state.watermarks else self.state.mark
+            self.state.late += fresh and unheard is not None and due <= unheard
             return
         parts = self._open.setdefault(summary.key, {})
         known = parts.get(partition)
@@ -77,15 +82,21 @@ class Panes:
             self.state.evicted += 1
             # what still comes for it is late: half a pane is never judged
             self.state.mark = max(self.state.mark or oldest.due(self._spec), oldest.due(self._spec))
+            self._note_unheard(self.state.mark)
 
     def advance(self, partition: int, partitions: int, watermark: Watermark) -> None:
         """Note how far a source partition is; it never goes back."""
         self.state.partitions = max(self.state.partitions, partitions)
         known = self.state.watermarks.get(partition)
+        if known is None and self.state.mark is not None:
+            self.state.unheard[partition] = self.state.mark
         if known is not None and known.complete is not None:
             earlier = known.complete if watermark.complete is None else max(known.complete, watermark.complete)
             watermark = Watermark(earlier, watermark.idle)
         self.state.watermarks[partition] = watermark
+        unheard = self.state.unheard.get(partition)
+        if unheard is not None and watermark.complete is not None and unheard <= watermark.complete:
+            del self.state.unheard[partition]  # all that it had to say of those panes came before this
 
     def close(self) -> Iterator[ClosedPane]:
         """Yield the panes that every source partition has finished, in the order (due, family, version)."""
@@ -96,6 +107,12 @@ class Panes:
         for key in ready:
             yield self._merge(key, self._open.pop(key))
         self.state.mark = mark
+        self._note_unheard(mark)
+
+    def _note_unheard(self, mark: Micros) -> None:
+        for partition, watermark in self.state.watermarks.items():
+            if watermark.complete is None or watermark.complete < mark:
+                self.state.unheard[partition] = mark
 
     def _minimum(self) -> Micros | None:
         known = self.state.watermarks
@@ -111,18 +128,19 @@ class Panes:
         layout = self._layouts.of(key.model, key.version)
         counts = np.zeros(layout.families[key.family].size, dtype=np.int64)
         merged = PaneSummary(key, layout.fingerprint, counts, Sample(self._spec.sample))
-        mismatched = 0
+        mismatched = incomplete = 0
         offsets = {}
         for partition, entry in sorted(parts.items()):
             if entry.summary.fingerprint != layout.fingerprint:
                 mismatched += 1
                 continue
+            incomplete += entry.summary.incomplete
             merged.merge(entry.summary)
             offsets[partition] = entry.summary.offsets
         sample = merged.sample.rows() if merged.sample is not None else []
         rows = layout.families[key.family].view(counts, "labelled" if key.family == "label" else "n")
         complete = int(rows[0]) <= len(sample)
-        return ClosedPane(key, layout, merged.counts, sample, complete, mismatched, offsets)
+        return ClosedPane(key, layout, merged.counts, sample, complete, mismatched, offsets, incomplete)
 
     def _order(self, key: PaneKey) -> tuple[Micros, str, str, Micros]:
         return (key.due(self._spec), key.family, key.version, key.start)

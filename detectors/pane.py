@@ -23,6 +23,8 @@ class ClosedPane:
     """Source partitions whose summaries were made by another layout and are left out."""
     offsets: dict[int, Offsets] = field(default_factory=dict)
     """By source partition; provenance, of which nothing that is decided may depend."""
+    incomplete: int = 0
+    """Source partitions that lost something of the pane: it was evicted, or deleted before it was read."""
 
     @property
     def start(self) -> Micros:
@@ -42,9 +44,11 @@ class ClosedPane:
     @property
     def problem(self) -> str | None:
         """Why its counts are not those of all its rows, or None."""
-        if not self.mismatched:
-            return None
-        return f"{self.mismatched} source partitions count by another reference profile"
+        if self.mismatched:
+            return f"{self.mismatched} source partitions count by another reference profile"
+        if self.incomplete:
+            return f"{self.incomplete} source partitions miss events: evicted, or deleted before they were read"
+        return None
 
     def view(self, section: str) -> Counts:
         """Return the counts of a section of the pane's family."""

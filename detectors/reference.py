@@ -1,6 +1,5 @@
 """Building the reference profile: bin edges from the rows, then the very summaries that the stream will have."""
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -10,9 +9,19 @@ from scipy.optimize import isotonic_regression
 
 from detectors import indicators
 from detectors.bounds import MINIMUM_PANES, dispersion_of
-from detectors.counting import count_cohort, count_cohort_losses, count_label_losses, count_labels, count_traffic
+from detectors.counting import (
+    count_cohort,
+    count_cohort_losses,
+    count_label_losses,
+    count_labels,
+    count_traffic,
+    said_codes,
+    segment_cells,
+)
 from detectors.layout import FIXED, Counts, Layout, category
-from detectors.row import Label, Row, loss_of
+from detectors.losses import losses_of
+from detectors.row import Label, Row
+from detectors.row_shape import LATENCY, OUTPUT, RowShape
 from detectors.summary import pane_start
 from schemas.event_time import Micros, format_duration, from_micros
 from schemas.profile import ReferenceProfile
@@ -114,34 +123,37 @@ def _zeros(layout: Layout, family: Family) -> Counts:
 
 
 def _edges(spec: ModelSpec, rows: LabelledRows) -> dict[str, object]:
+    shape = RowShape(spec)
+    columns = shape.columns_of([row for row, _ in rows])
+    names = list(spec.features)
     numeric, ranges, categories = {}, {}, {}
-    for position, (name, feature) in enumerate(spec.features.items()):
-        column = [row.features[position] for row, _ in rows]
-        if feature.type == "numeric":
-            values = np.asarray(
-                [v for v in column if isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v)],
-                dtype=np.float64,
-            )
-            if len(values):
-                numeric[name] = _quantile_edges(values, NUMERIC_BINS)
-                ranges[name] = (float(values.min()), float(values.max()))
-        elif feature.type == "categorical":
-            seen = Counter(category(value) for value in column if category(value))
-            categories[name] = [value for value, _ in sorted(seen.items(), key=lambda i: (-i[1], i[0]))[:CATEGORIES]]
-    latency = [row.latency_ms for row, _ in rows if row.latency_ms is not None]
-    losses = [loss for row, label in rows if label and (loss := loss_of(row, label, spec)) is not None]
-    scores = np.asarray([row.score for row, _ in rows if row.score is not None], dtype=np.float64)
-    values = np.asarray([row.value for row, _ in rows if row.value is not None], dtype=np.float64)
+    for column, position in enumerate(shape.numeric):
+        values = columns.numbers[:, column]
+        values = values[np.isfinite(values)]
+        if len(values):
+            numeric[names[position]] = _quantile_edges(values, NUMERIC_BINS)
+            ranges[names[position]] = (float(values.min()), float(values.max()))
+    for column, position in enumerate(shape.other):
+        if spec.features[names[position]].type == "categorical":
+            seen = Counter(map(category, columns.values[column]))
+            del seen[""]  # missing or broken
+            ranked = sorted(seen.items(), key=lambda item: (-item[1], item[0]))
+            categories[names[position]] = [value for value, _ in ranked[:CATEGORIES]]
+    output, latency = columns.numbers[:, OUTPUT], columns.numbers[:, LATENCY]
+    output, latency = output[~np.isnan(output)], latency[~np.isnan(latency)]
+    losses = losses_of(spec, [(row, label) for row, label in rows if label is not None])
+    losses = losses[~np.isnan(losses)]
+    scored, valued = spec.task in ("binary", "multiclass"), spec.task == "regression"
     return {
         "numeric_edges": numeric,
         "ranges": ranges,
         "categories": categories,
         "classes": _classes(spec, rows),
-        "score_edges": _quantile_edges(scores, SCORE_BINS) if len(scores) else [],
-        "value_edges": _quantile_edges(values, NUMERIC_BINS) if spec.task == "regression" and len(values) else [],
+        "score_edges": _quantile_edges(output, SCORE_BINS) if scored and len(output) else [],
+        "value_edges": _quantile_edges(output, NUMERIC_BINS) if valued and len(output) else [],
         # room for four times the reference's large errors; what is beyond counts as that much
-        "loss_max": (4 * float(np.quantile(losses, 0.99)) or 1.0) if spec.task == "regression" and losses else None,
-        "slow_ms": float(np.quantile(latency, 0.95)) if latency else None,
+        "loss_max": (4 * float(np.quantile(losses, 0.99)) or 1.0) if valued and len(losses) else None,
+        "slow_ms": float(np.quantile(latency, 0.95)) if len(latency) else None,
     }
 
 
@@ -169,22 +181,31 @@ def _count(layout: Layout, rows: LabelledRows) -> dict[Family, dict[Micros, Coun
         by_pane[pane_start(row.time, layout.spec)].append((row, label))
     panes: dict[Family, dict[Micros, Counts]] = {family: {} for family in FAMILIES}
     for start, members in sorted(by_pane.items()):
-        plain = [row for row, _ in members]
-        joined = [(row, label) for row, label in members if label is not None]
         vectors = {family: _zeros(layout, family) for family in FAMILIES}
-        count_traffic(layout, vectors["traffic"], plain)
-        count_cohort(layout, vectors["cohort"], plain)
-        pairs = [(row, label, loss_of(row, label, layout.spec)) for row, label in joined]
-        losses = [loss for _, _, loss in pairs if loss is not None]
-        if losses:
-            known = [(row, label) for row, label, loss in pairs if loss is not None]
-            count_cohort_losses(layout, vectors["cohort"], known, losses)
-            count_label_losses(layout, vectors["label"], losses)
-        if joined:
-            count_labels(layout, vectors["label"], joined)
+        _count_pane(layout, vectors, members)
         for family in FAMILIES:
             panes[family][start] = vectors[family]
     return panes
+
+
+def _count_pane(layout: Layout, vectors: dict[Family, Counts], members: LabelledRows) -> None:
+    columns = RowShape(layout.spec).columns_of([row for row, _ in members])
+    cells = segment_cells(layout, columns)
+    count_traffic(layout, vectors["traffic"], columns)
+    count_cohort(layout, vectors["cohort"], cells)
+    joined = [(row, label) for row, label in members if label is not None]
+    if not joined:
+        return
+    times = np.array([(row.time, label.time) for row, label in joined], dtype=np.int64)
+    ratings = np.array([label.rating for _, label in joined], dtype=np.float64)  # None is NaN
+    count_labels(layout, vectors["label"], times[:, 0], times[:, 1], ratings)
+    losses = losses_of(layout.spec, joined)
+    known = ~np.isnan(losses)
+    said = said_codes(layout, [row.label for row, _ in joined])
+    truth = said_codes(layout, [label.label for _, label in joined])
+    cells = cells[[label is not None for _, label in members]]
+    count_label_losses(layout, vectors["label"], losses[known])
+    count_cohort_losses(layout, vectors["cohort"], losses[known], said[known], truth[known], cells[known])
 
 
 def _dispersion(layout: Layout, panes: dict[Family, dict[Micros, Counts]]) -> tuple[dict[str, float], dict[str, int]]:

@@ -53,27 +53,45 @@ def task_problem(prediction: Prediction, spec: ModelSpec) -> str | None:
 
 
 def row_of(prediction: Prediction, spec: ModelSpec) -> Row:
-    """Return the row of a prediction whose output fits the task (`task_problem`)."""
+    """Return the row of a prediction whose output fits the task (`task_problem`), normalised: see `RowShape`."""
     output, features = prediction.output, prediction.features
-    label, score = output.label, output.score
-    if spec.task == "binary" and label is None and score is not None:
-        label = spec.positive_label if score >= spec.threshold else f"not {spec.positive_label}"
-    elif spec.task == "multiclass" and output.probabilities:
-        if label is None:
-            label = max(sorted(output.probabilities), key=output.probabilities.__getitem__)
-        score = output.probabilities.get(label)
-    return Row(
+    row = Row(
         time=to_micros(prediction.timestamp),
         id=prediction.prediction_id,
-        features=[_packable(features.get(name)) for name in spec.features],
-        label=label,
-        score=score,
-        value=output.value,
-        text=None if output.text is None else output.text[:TEXT_KEPT],
-        text_length=0 if output.text is None else len(output.text),
-        latency_ms=prediction.latency_ms,
+        features=[
+            as_number(features.get(name)) if feature.type == "numeric" else _packable(features.get(name))
+            for name, feature in spec.features.items()
+        ],
+        latency_ms=as_number(prediction.latency_ms),
         unexpected=any(name not in spec.features for name in features),
     )
+    if spec.task == "regression":
+        row.value = as_number(output.value)
+    elif spec.task == "text":
+        row.text, row.text_length = (output.text or "")[:TEXT_KEPT], len(output.text or "")
+    else:
+        row.label, score = output.label, output.score
+        if spec.task == "multiclass" and output.probabilities:
+            if row.label is None:
+                row.label = max(sorted(output.probabilities), key=output.probabilities.__getitem__)
+            score = output.probabilities.get(row.label)
+        elif spec.task == "binary" and row.label is None and score is not None:
+            row.label = spec.positive_label if score >= spec.threshold else f"not {spec.positive_label}"
+        row.score = as_number(score)
+    return row
+
+
+def as_number(value: FeatureValue) -> float | None:
+    """Return a value as a finite float with one zero, or infinity for what is none; None is missing."""
+    if value is None:
+        return None
+    if type(value) not in (int, float):
+        return math.inf
+    try:
+        number = float(value)
+    except OverflowError:
+        return math.inf
+    return number + 0.0 if math.isfinite(number) else math.inf
 
 
 def loss_of(row: Row, label: Label, spec: ModelSpec) -> float | None:

@@ -1,10 +1,11 @@
 """`Sample`: the rows of a pane with the k smallest hashes of their id: uniform, mergeable, the same in any order."""
 
-import hashlib
 from collections.abc import Iterable
 
 import msgspec
+import numpy as np
 
+from detectors.id_hash import id_hashes
 from detectors.row import Label, Row
 from schemas.event_time import Micros
 
@@ -19,11 +20,6 @@ class SampledRow(msgspec.Struct, array_like=True, gc=False):
     loss: float | None = None
 
 
-def hash_of(prediction_id: str) -> int:
-    """Return the 64-bit hash that decides whether a row is in a sample."""
-    return int.from_bytes(hashlib.blake2b(prediction_id.encode(errors="surrogatepass"), digest_size=8).digest(), "big")
-
-
 class Sample:
     """Bottom-k sample of whole rows.
 
@@ -31,53 +27,49 @@ class Sample:
     ----------
     size
         k: rows that are kept at most.
+    rows
+        Any number of rows. The same row again (id and time) replaces itself.
 
     Notes
     -----
     Up to `size` rows, the sample is all rows. Which rows are kept depends on their ids alone, so merging samples of
-    parts gives the sample of the whole (Cohen and Kaplan, "Summarizing data using bottom-k sketches", PODC 2007).
+    parts gives the sample of the whole (Cohen and Kaplan, "Summarizing data using bottom-k sketches", PODC 2007). Where
+    hashes are equal, the ids themselves and then the times of the rows decide.
     """
 
-    __slots__ = ("_bound", "_rows", "size")
+    __slots__ = ("_hashes", "_rows", "size")
 
     def __init__(self, size: int, rows: Iterable[SampledRow] = ()) -> None:
         self.size = size
-        self._rows: dict[tuple[int, str, Micros], SampledRow] = {}
-        self._bound: tuple[int, str, Micros] | None = None  # nothing above it can be among the k smallest
-        for row in rows:
-            self.add(row)
+        self._rows = list(rows)
+        self._hashes = id_hashes([sampled.row.id for sampled in self._rows])[:, 0]
 
-    def add(self, sampled: SampledRow) -> None:
-        """Offer a row; the same row again replaces itself."""
-        key = (hash_of(sampled.row.id), sampled.row.id, sampled.row.time)
-        if self._bound is not None and key > self._bound:
-            return
-        self._rows[key] = sampled
-        if len(self._rows) > 2 * self.size:  # pruned now and then, so that adding costs little
+    def merge(self, other: "Sample") -> None:
+        """Take in the rows of another sample of the same pane; of the same row, the other's is kept."""
+        self._rows = self._rows + other._rows
+        self._hashes = np.concatenate((self._hashes, other._hashes))
+        if len(self._rows) > 2 * self.size:
             self._prune()
-
-    def label(self, row: Row, label: Label, loss: float | None) -> None:
-        """Give a row of the sample its label; no-op for a row that is not in it."""
-        key = (hash_of(row.id), row.id, row.time)
-        found = self._rows.get(key)
-        if found is not None:
-            self._rows[key] = SampledRow(found.time, found.row, label, loss)
 
     def rows(self) -> list[SampledRow]:
         """Return the rows in the order of (the family's time, id): the order in which detectors see them."""
         self._prune()
-        return sorted(self._rows.values(), key=lambda sampled: (sampled.time, sampled.row.id, sampled.row.time))
-
-    def merge(self, other: "Sample") -> None:
-        """Take in the rows of another sample of the same pane."""
-        for sampled in other._rows.values():
-            self.add(sampled)
+        return sorted(self._rows, key=lambda sampled: (sampled.time, sampled.row.id, sampled.row.time))
 
     def __len__(self) -> int:
-        return min(len(self._rows), self.size)
+        self._prune()
+        return len(self._rows)
 
     def _prune(self) -> None:
-        if len(self._rows) > self.size:
-            kept = sorted(self._rows)[: self.size]
-            self._bound = kept[-1]
-            self._rows = {key: self._rows[key] for key in kept}
+        """Keep the k smallest, each once."""
+        order = np.argsort(self._hashes, kind="stable")
+        ascending = self._hashes[order]
+        if (ascending[1:] == ascending[:-1]).any():
+            keys = zip(ascending.tolist(), (self._rows[i].row for i in order.tolist()), strict=True)
+            last = {(hash_, row.id, row.time): i for (hash_, row), i in zip(keys, order.tolist(), strict=True)}
+            order = np.array([last[key] for key in sorted(last)], dtype=np.intp)
+        elif len(order) <= self.size:
+            return
+        order = order[: self.size]
+        self._rows = [self._rows[i] for i in order.tolist()]
+        self._hashes = self._hashes[order]

@@ -48,6 +48,8 @@ class PaneSummary:
     counts: Counts
     sample: Sample | None
     offsets: Offsets = field(default_factory=dict)
+    incomplete: bool = False
+    """Something that belongs here was evicted, or deleted before it was read."""
 
     @classmethod
     def empty(cls, key: PaneKey, layout: Layout) -> "PaneSummary":
@@ -72,5 +74,6 @@ class PaneSummary:
         if self.key != other.key or self.fingerprint != other.fingerprint:
             raise ValueError(f"summaries of {self.key} and {other.key} do not merge: different pane or layout")
         self.counts += other.counts
+        self.incomplete |= other.incomplete
         if self.sample is not None and other.sample is not None:
             self.sample.merge(other.sample)

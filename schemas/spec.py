@@ -221,6 +221,11 @@ class Limits(Record):
     )
     max_bad_window: PositiveInt = Field(1_000, description="Newest records of a partition that max_bad_share looks at")
     max_event_bytes: PositiveInt = Field(1_000_000, description="Larger events are dead-lettered")
+    max_pending: PositiveInt = Field(
+        2_000_000,
+        description="Predictions of a source partition that are kept for their feedback, and feedback that waits for "
+        "its prediction; about 100 bytes of memory each. Beyond, the oldest are evicted",
+    )
     idle_after: Duration = Field(
         parse_duration("1m"), description="Wall time without records after which a partition is idle"
     )

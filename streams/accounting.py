@@ -4,12 +4,12 @@ from typing import Literal, get_args
 
 from streams.records import ROLES, Role
 
-Bin = Literal["summarised", "dead_lettered", "duplicate", "late", "expired", "orphaned", "control"]
-"""Summarised: counted in panes. Expired: feedback after the horizon. Orphaned: feedback without a prediction. Control:
-a watermark event."""
+Bin = Literal["summarised", "dead_lettered", "duplicate", "late", "expired", "orphaned", "evicted", "control"]
+"""Summarised: counted in panes. Expired: feedback after the horizon. Orphaned: feedback without a prediction.
+Evicted: there was no room for it. Control: a watermark event."""
 
-Detail = Literal["corrected", "conflicting"]
-"""Feedback in the bin `duplicate` that says something else than the label before it: a correction by somebody who may
+Detail = Literal["corrected", "conflicting", "forgotten"]
+"""Forgotten: predictions that were evicted while their label could still come. The others are feedback in the bin `duplicate` that says something else than the label before it: a correction by somebody who may
 correct (an annotator, or the field `correction`), or a conflict."""
 
 BINS: tuple[Bin, ...] = get_args(Bin)
@@ -28,19 +28,19 @@ class Accounting:
         empty = dict.fromkeys(("read", *BINS, "waiting", *DETAILS), 0)
         self.counts = {role: empty | counts.get(role, {}) for role in ROLES}
 
-    def read(self, role: Role) -> None:
-        """Count an event that was read; it waits until it stands in a bin."""
-        self.counts[role]["read"] += 1
-        self.counts[role]["waiting"] += 1
+    def read(self, role: Role, count: int) -> None:
+        """Count events that were read; they wait until they stand in a bin."""
+        self.counts[role]["read"] += count
+        self.counts[role]["waiting"] += count
 
-    def settle(self, role: Role, bin_: Bin) -> None:
-        """Put an event that was read in its bin."""
-        self.counts[role][bin_] += 1
-        self.counts[role]["waiting"] -= 1
+    def settle(self, role: Role, bin_: Bin, count: int) -> None:
+        """Put events that were read in their bin."""
+        self.counts[role][bin_] += count
+        self.counts[role]["waiting"] -= count
 
-    def note(self, detail: Detail) -> None:
-        """Count what kind of duplicate a feedback event was."""
-        self.counts["feedback"][detail] += 1
+    def note(self, role: Role, detail: Detail, count: int) -> None:
+        """Count something more about events that stand in a bin."""
+        self.counts[role][detail] += count
 
 
 def adds_up(counts: dict[str, int]) -> bool:

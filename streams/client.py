@@ -1,9 +1,10 @@
 """Clients of kafka-python for the tools round the worker: made one way, and failing with a message for a person."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from time import monotonic, sleep
+from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import (
@@ -12,14 +13,20 @@ from kafka.errors import (
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
+    NodeNotReadyError,
+    RequestTimedOutError,
     SaslAuthenticationFailedError,
 )
 
 from schemas.kafka_spec import KafkaSpec
 from streams.errors import UserError
-from streams.security import kafka_python_settings
+from streams.security import bootstrap_servers, kafka_python_settings
+
+T = TypeVar("T")
 
 BOOTSTRAP_MS = 10_000  # a broker that is there answers within a second or two
+ANSWER_MS = 10_000  # milliseconds that one broker may take; one that hangs keeps others from being asked
+BROKER_AWAY = 30.0  # seconds; within them a cluster notices that it has lost a broker
 
 
 @contextmanager
@@ -86,12 +93,30 @@ def consumer(kafka: KafkaSpec, base: Path) -> Iterator[KafkaConsumer]:
 
 def partitions(kafka: KafkaSpec, base: Path, topics: Sequence[str]) -> dict[str, int | None]:
     """Return how many partitions each topic has; None where there is no such topic."""
-    client = KafkaAdminClient(**_settings(kafka, base))
-    try:
-        found = {topic["name"]: len(topic["partitions"]) or None for topic in client.describe_topics(list(topics))}
-    finally:
-        client.close()
+    described = administer(kafka, base, lambda client: client.describe_topics(list(topics)))
+    found = {topic["name"]: len(topic["partitions"]) or None for topic in described}
     return {name: found.get(name) for name in topics}
+
+
+def administer(kafka: KafkaSpec, base: Path, question: Callable[[KafkaAdminClient], T]) -> T:
+    """Put a question to the cluster and return the answer; while one broker is away, put it again to another.
+
+    The client asks one broker of all that the cluster lists, and gives up when that one does not answer: a cluster
+    lists a broker that has died, or hangs, until its session ends. `question` must bear being asked twice.
+    """
+    end = monotonic() + BROKER_AWAY
+    unasked = len(bootstrap_servers(kafka))
+    while True:
+        reached = False
+        try:
+            with closing(KafkaAdminClient(**_settings(kafka, base), request_timeout_ms=ANSWER_MS)) as client:
+                reached = True
+                return question(client)
+        except (KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError):
+            unasked -= not reached  # one server that hangs takes all the time there is to reach any of them
+            if monotonic() > end or unasked <= 0:
+                raise
+        sleep(0.2)
 
 
 def _settings(kafka: KafkaSpec, base: Path) -> dict[str, Any]:

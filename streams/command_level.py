@@ -1,7 +1,7 @@
 """Commands: forwarded to the summaries topic, so that they stand in one order with the panes of their model."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from faust.types import TP
 from pydantic import ValidationError
@@ -12,7 +12,7 @@ from streams import metrics
 from streams.cloudevents import unwrap
 from streams.messages import command_message
 from streams.publisher import Publisher
-from streams.records import Outgoing, Record
+from streams.records import Outgoing, RecordBatch
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +30,14 @@ class CommandLevel:
         self._committed = committed
         self._publisher = publisher
         self._outgoing: list[Outgoing] = []
+        self._sending: list[Outgoing] = []
 
     async def open(self, owned: frozenset[TP], kept: frozenset[TP]) -> Mapping[TP, int | None]:  # noqa: ARG002
         """Read on from the committed offsets."""
         self._outgoing.clear()
         return await self._committed(owned)
 
-    def process(self, tp: TP, records: Sequence[Record]) -> None:
+    def process(self, tp: TP, records: RecordBatch) -> None:
         """Check commands against their contract; a command that nobody can carry out is logged and left."""
         for record in records:
             try:
@@ -51,6 +52,9 @@ class CommandLevel:
             metrics.COMMANDS.labels("forwarded").inc()
             self._outgoing.append(command_message(model, value))
 
+    def lost(self, tp: TP) -> None:
+        """Do nothing: a command that is gone was never carried out, and its sender sees that."""
+
     def idle(self, tp: TP) -> None:
         """Do nothing: commands come when they come."""
 
@@ -59,10 +63,13 @@ class CommandLevel:
         """Whether somebody waits for a command to be carried out."""
         return bool(self._outgoing)
 
-    async def checkpoint(self) -> None:
-        """Send what was forwarded."""
-        await self._publisher.send(self._outgoing)
-        self._outgoing.clear()
+    def prepare(self) -> None:
+        """Gather what is forwarded."""
+        self._sending, self._outgoing = self._outgoing, []
+
+    async def flush(self) -> None:
+        """Send what was gathered."""
+        await self._publisher.send(self._sending)
 
     def publish_metrics(self) -> None:
         """Nothing but what is counted as it comes."""

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,6 +18,7 @@ from faust.types import TP
 
 from schemas.kafka_spec import KafkaSpec
 from streams import metrics
+from streams.broker_watch import BrokerWatch
 from streams.errors import Stopped
 from streams.health import HealthServer
 from streams.lane import Lane
@@ -26,19 +27,21 @@ from streams.transport import App, BytesSchema
 
 log = logging.getLogger(__name__)
 
-SESSION_TIMEOUT = 10.0
+SESSION_TIMEOUT = 7.0
+"""Seconds after which the group takes a silent worker for dead; brokers allow 6 or more. Heartbeats have a thread."""
 TICK = 0.1
 STOP_DEADLINE = 9.0
 """Seconds a worker may take to stop: one less than Docker grants before it kills."""
 
 
 class FaustWorker:
-    """One app, its lanes and the health server."""
+    """One app, its lanes, the health server and the watch over the broker."""
 
-    def __init__(self, app: App, lanes: Sequence[Lane], health: HealthServer) -> None:
+    def __init__(self, app: App, lanes: Sequence[Lane], health: HealthServer, watch: BrokerWatch) -> None:
         self.app = app
         self.lanes = lanes
         self.health = health
+        self.watch = watch
         for lane in lanes:
             _consume(app, lane)
         app.positions = self._positions
@@ -57,7 +60,7 @@ class FaustWorker:
             When it ended otherwise than by a signal.
         """
         self.health.bind()
-        process = _Process(self.app, self.health)
+        process = _Process(self.app, self.health, self._watch)
         try:
             process.execute_from_commandline()
         except SystemExit as end:
@@ -99,19 +102,28 @@ class FaustWorker:
         # Each at its own pace: one that waits for the broker holds up no other.
         await asyncio.gather(*map(ticking, self.lanes))
 
+    async def _watch(self) -> None:
+        async for away in self.watch.looks():
+            for lane in self.lanes if away else ():
+                lane.excuse()
+
 
 class _Process(faust.Worker):  # type: ignore[misc]
     """Faust's worker process without its terminal manners, and with an end to its shutdown."""
 
-    def __init__(self, app: App, health: HealthServer) -> None:
+    def __init__(self, app: App, health: HealthServer, watch: Callable[[], Awaitable[None]]) -> None:
         super().__init__(app, quiet=True, redirect_stdouts=False, override_logging=False)
         self.spinner = None
         self.health = health
+        self._watch = watch
+        # A crash is told by the command line, with its reason.
+        logging.getLogger("faust.worker").addFilter(lambda record: record.levelno < logging.CRITICAL)
 
     async def on_first_start(self) -> None:
         """Serve `/readyz` before there is anything to be ready."""
         await super().on_first_start()
         await self.health.start()
+        self.add_future(self._watch())
 
     async def on_shutdown(self) -> None:
         """Stop serving."""
@@ -154,7 +166,7 @@ def new_app(kafka: KafkaSpec, base: Path, data_dir: Path, instance_id: str | Non
         broker_heartbeat_interval=SESSION_TIMEOUT / 4,
         consumer_auto_offset_reset="earliest",  # never used for our own reads: positions are always set
         consumer_group_instance_id=instance_id,
-        consumer_max_fetch_size=4 * 1024 * 1024,
+        consumer_max_fetch_size=1024 * 1024,  # of each partition: level 2 waits while a fetch is handed to level 1
         stream_buffer_maxsize=16,  # chunks
         stream_wait_empty=False,
         stream_recovery_delay=0.0,
@@ -162,7 +174,7 @@ def new_app(kafka: KafkaSpec, base: Path, data_dir: Path, instance_id: str | Non
         producer_linger=0.005,
         producer_max_batch_size=256 * 1024,
         producer_max_request_size=64 * 1024 * 1024,  # the topics' own limits hold; `topics check` compares them
-        producer_request_timeout=300.0,  # less than framing.FORGET_AFTER
+        producer_request_timeout=300.0,  # how long a send is tried; less than framing.FORGET_AFTER
         topic_allow_declare=False,
         topic_disable_leader=True,
         table_standby_replicas=1,  # 0 would drop Faust's assignor, which keeps both source topics together

@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Protocol, cast
 
@@ -18,20 +18,34 @@ log = logging.getLogger(__name__)
 
 STALLED_AFTER = 60.0
 """Seconds without progress, while there is something to do, after which a worker should be started again."""
+HUNG_AFTER = 330.0
+"""The same, whatever there is to do: a lane that is well looks for work all the time. A send is given up after less."""
 
 
 class Observed(Protocol):
     """What health is judged by."""
 
     ready: bool
+    loading: bool
     advanced_at: float
     lag: dict[TP, int | None]
 
 
 class HealthServer:
-    """Serves the three pages. A worker that has no partition, because others have them all, is alive and ready."""
+    """Serves the three pages. A worker that has no partition, because others have them all, is alive and ready.
 
-    def __init__(self, lanes: Sequence[Observed], host: str, port: int, stalled_after: float = STALLED_AFTER) -> None:
+    One that waits for a broker (`away`) is alive: to start it anew would not bring the broker back.
+    """
+
+    def __init__(
+        self,
+        lanes: Sequence[Observed],
+        host: str,
+        port: int,
+        stalled_after: float = STALLED_AFTER,
+        away: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._away = away
         self._lanes = lanes
         self._host = host
         self._port = port
@@ -75,14 +89,32 @@ class HealthServer:
     def stalled(self) -> str | None:
         """Return what is behind and does not move, or None."""
         for lane in self._lanes:
+            if lane.loading:
+                continue
             silent = monotonic() - lane.advanced_at
-            behind = {tp: lag for tp, lag in lane.lag.items() if lag}
-            if behind and silent > self._stalled_after:
+            behind = {tp: lag for tp, lag in lane.lag.items() if lag} if lane.ready else {}
+            # Where another lane moves, this one may only wait for its turn: both are fed by the same fetches.
+            if behind and silent > self._stalled_after and self._all_silent():
                 worst = max(behind, key=lambda tp: behind[tp])
                 return (
                     f"{sum(behind.values())} records behind on {len(behind)} partitions and nothing processed for "
                     f"{silent:.0f}s; furthest behind: {worst.topic}[{worst.partition}], by {behind[worst]}"
                 )
+            if silent > HUNG_AFTER:
+                waiting = "work to be done" if lane.ready else "partitions to be assigned"
+                return f"waiting for {silent:.0f}s for {waiting}"
+        return None
+
+    def _all_silent(self) -> bool:
+        now = monotonic()
+        return not any(any(lane.lag.values()) and now - lane.advanced_at <= self._stalled_after for lane in self._lanes)
+
+    def unready(self) -> str | None:
+        """Return what is waited for, or None."""
+        if self._away():
+            return "not ready: no broker answers"
+        if not all(lane.ready for lane in self._lanes):
+            return "not ready: partitions are not assigned yet, or their state is being loaded"
         return None
 
     async def _metrics(self, _: web.Request) -> web.Response:
@@ -93,6 +125,5 @@ class HealthServer:
         return web.Response(text=f"{problem or 'ok'}\n", status=200 if problem is None else 503)
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        ready = all(lane.ready for lane in self._lanes)
-        text = "ok" if ready else "not ready: partitions are not assigned yet, or their state is being loaded"
-        return web.Response(text=f"{text}\n", status=200 if ready else 503)
+        problem = self.unready()
+        return web.Response(text=f"{problem or 'ok'}\n", status=200 if problem is None else 503)

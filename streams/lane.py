@@ -4,14 +4,16 @@ The order of a checkpoint is the whole of the delivery guarantee:
 
 1. the level writes its state (level 1: one transaction of the local store, with an outbox of what it has to send);
 2. what it has to send is sent and acknowledged by all replicas;
-3. the offsets are committed, which only shows lag: where to read on is in the state.
+3. the offsets are committed, which only shows lag: where to read on is in the state. What did not stand is committed
+   again with the next checkpoint, and so is everything after an assignment: a crash between 2 and 3 left it behind.
 
 A crash before 2 repeats outputs with the ids they had; a crash before 1 repeats the work.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Protocol
 
@@ -19,14 +21,16 @@ from faust.types import TP
 
 from streams import metrics
 from streams.errors import Stopped
-from streams.records import Record
+from streams.records import RecordBatch
 from streams.transport import Chunk, Consumer, Guard
 
 log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 1.0
-CHECKPOINT_RECORDS = 20_000
+CHECKPOINT_RECORDS = 100_000
 METRICS_SECONDS = 1.0
+STALLED_AFTER = 60.0
+"""Seconds for which a partition with lag may bring nothing before it is fetched anew from where the state stands."""
 
 
 class Level(Protocol):
@@ -49,8 +53,12 @@ class Level(Protocol):
         """
         ...
 
-    def process(self, tp: TP, records: Sequence[Record]) -> None:
+    def process(self, tp: TP, records: RecordBatch) -> None:
         """Take a chunk, in log order."""
+        ...
+
+    def lost(self, tp: TP) -> None:
+        """Note that records of `tp` were deleted before they were read."""
         ...
 
     def idle(self, tp: TP) -> None:
@@ -62,8 +70,12 @@ class Level(Protocol):
         """Whether something waits to be sent that others wait for."""
         ...
 
-    async def checkpoint(self) -> None:
-        """Write state and send output; return once both are durable. Cheap when nothing has happened."""
+    def prepare(self) -> None:
+        """Gather what a checkpoint writes and sends. Cheap when nothing has happened."""
+        ...
+
+    async def flush(self) -> None:
+        """Write and send what was gathered; return once it is durable. Chunks are processed meanwhile."""
         ...
 
     def publish_metrics(self) -> None:
@@ -83,19 +95,24 @@ class Lane:
         self.guard = Guard()
         self.ready = False
         """Whether partitions have been assigned and their state loaded."""
+        self.loading = False
+        """Whether state is being loaded, which takes as long as it takes."""
         self.advanced_at = monotonic()
-        """When a chunk was last processed, or there was none to process."""
+        """When a chunk was last processed, or there was none to process, or partitions were given up."""
         self.lag: dict[TP, int | None] = {}
         self._idle_after = idle_after
         self._lock = asyncio.Lock()
         self._failed = False
+        self._flushing: asyncio.Task[None] | None = None
         self._generation = -2
         self._arrived: dict[TP, float] = {}
         self._told_idle: set[TP] = set()
         self._begins: dict[TP, int] = {}
         self._pending = 0
+        self._committed: dict[TP, int] = {}
         self._checkpointed_at = monotonic()
         self._measured_at = 0.0
+        self._excused_at = 0.0
 
     async def run(self, app: Any, stream: AsyncIterator[Any]) -> None:
         """Process chunks for ever: the body of a Faust agent. An error ends the worker."""
@@ -117,8 +134,11 @@ class Lane:
                 await self._look_for_idle(consumer)
                 if self.level.urgent or monotonic() - self._checkpointed_at >= CHECKPOINT_SECONDS:
                     await self._checkpoint(consumer)
+                elif self._flushing is not None and self._flushing.done():
+                    await self._flushed()
                 if monotonic() - self._measured_at >= METRICS_SECONDS:
-                    self._measure(consumer)
+                    await self._measure(consumer)
+                    await self._look_for_stalls(consumer)
                     self._measured_at = monotonic()
 
     async def assign(self, consumer: Consumer, owned: frozenset[TP], generation: int) -> None:
@@ -132,7 +152,7 @@ class Lane:
             When the state has read further than the log goes: the topic is not the one it was.
         """
         async with self._lock:
-            with self._failing():
+            with self._failing(), self._loading():
                 consecutive = generation == self._generation + 1
                 kept = frozenset(self.guard.expected) & owned if consecutive else frozenset()
                 wanted = await self.level.open(owned, kept)
@@ -147,6 +167,7 @@ class Lane:
                 self._arrived = {tp: self._arrived.get(tp, now) if tp in kept else now for tp in owned}
                 self._told_idle &= kept
                 self._generation = generation
+                self._committed = {}
                 self.ready = True
                 for topic in self.level.topics:
                     metrics.ASSIGNED.labels(topic).set(sum(tp.topic == topic for tp in owned))
@@ -160,7 +181,13 @@ class Lane:
             if self.ready and not self._failed:
                 with self._failing():
                     await self._checkpoint(consumer)
+                    await self._flushed()
             self.ready = False
+            self.advanced_at = monotonic()
+
+    def excuse(self) -> None:
+        """Note that there is a reason for silence: nothing can come while no broker answers."""
+        self.advanced_at = self._excused_at = monotonic()
 
     def close(self) -> None:
         """Put the state down."""
@@ -181,14 +208,27 @@ class Lane:
         self._pending += len(records)
 
     async def _checkpoint(self, consumer: Consumer) -> None:
-        began = monotonic()
-        await self.level.checkpoint()
-        if self._pending:
-            await consumer.commit_offsets(self.guard.expected)
-            metrics.CHECKPOINTS.labels(self.level.name).inc()
-            metrics.CHECKPOINT_SECONDS.labels(self.level.name).observe(monotonic() - began)
+        """Begin a checkpoint of everything processed so far, once the one before is through."""
+        await self._flushed()
+        self.level.prepare()
+        self._flushing = asyncio.create_task(self._flush(consumer, dict(self.guard.expected), self._pending > 0))
         self._pending = 0
         self._checkpointed_at = monotonic()
+
+    async def _flushed(self) -> None:
+        """Wait until the checkpoint that was begun is through; an error of it is raised here."""
+        if self._flushing is not None:
+            flushing, self._flushing = self._flushing, None
+            await flushing
+
+    async def _flush(self, consumer: Consumer, positions: dict[TP, int], counted: bool) -> None:
+        began = monotonic()
+        await self.level.flush()
+        if positions != self._committed and await consumer.commit_offsets(positions):
+            self._committed = positions
+        if counted:
+            metrics.CHECKPOINTS.labels(self.level.name).inc()
+            metrics.CHECKPOINT_SECONDS.labels(self.level.name).observe(monotonic() - began)
 
     async def _look_for_idle(self, consumer: Consumer) -> None:
         now = monotonic()
@@ -198,10 +238,37 @@ class Lane:
                 self.level.idle(tp)
                 self._told_idle.add(tp)
 
-    def _measure(self, consumer: Consumer) -> None:
+    async def _look_for_stalls(self, consumer: Consumer) -> None:
+        """Fetch anew what should come and does not. Reading twice is harmless, a partition that is stuck is not."""
+        now = monotonic()
+        stalled = {
+            tp: expected
+            for tp, expected in self.guard.expected.items()
+            if self.lag.get(tp) != 0
+            and now - max(self._arrived[tp], self._excused_at) >= STALLED_AFTER
+            and consumer.fetched_in_vain(tp)
+        }
+        if not stalled:
+            return
+        for tp, expected in stalled.items():
+            metrics.STALLS.labels(*tp).inc()
+            log.warning(
+                "%s[%d]: %s records behind, and nothing came for %.0fs: fetching anew from offset %d",
+                *tp,
+                self.lag.get(tp, "unknown how many"),
+                now - self._arrived[tp],
+                expected,
+            )
+        await consumer.read_again(stalled)
+        self._excused_at = monotonic()
+
+    async def _measure(self, consumer: Consumer) -> None:
         for tp, expected in self.guard.expected.items():
             end = consumer.end_of_log(tp)
-            lag = self.lag[tp] = None if end is None else max(0, end - max(expected, self._begins[tp]))
+            lag = None if end is None else max(0, end - max(expected, self._begins[tp]))
+            if lag and await consumer.read_to_end(tp, expected):
+                lag = 0  # the log ends in a transaction's marker, which is no record
+            self.lag[tp] = lag
             metrics.POSITION.labels(*tp).set(expected)
             if lag is not None:
                 metrics.LAG.labels(*tp).set(lag)
@@ -228,8 +295,17 @@ class Lane:
                 begin - 1,
             )
             metrics.OFFSET_GAPS.labels(tp.topic, tp.partition).inc(begin - wanted)
+            self.level.lost(tp)
             return begin
         return wanted
+
+    @contextmanager
+    def _loading(self) -> Iterator[None]:
+        self.loading = True
+        try:
+            yield
+        finally:
+            self.loading = False
 
     def _failing(self) -> "_Failing":
         return _Failing(self)

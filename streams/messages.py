@@ -25,6 +25,7 @@ class SummaryMessage(msgspec.Struct, tag="summary", frozen=True):
     sample_size: int
     sample: list[SampledRow] | None
     offsets: dict[str, tuple[int, int]]
+    incomplete: bool = False
 
 
 class WatermarkMessage(msgspec.Struct, tag="watermark", frozen=True):
@@ -66,6 +67,7 @@ def summary_message(summary: PaneSummary, partition: int, through: dict[Role, in
         sample_size=summary.sample.size if summary.sample is not None else 0,
         sample=summary.sample.rows() if summary.sample is not None else None,
         offsets=summary.offsets,
+        incomplete=summary.incomplete,
     )
     return Outgoing("summaries", key.model.encode(), _encode(message))
 
@@ -78,6 +80,7 @@ def summary_of(message: SummaryMessage) -> PaneSummary:
         counts=np.frombuffer(message.counts, dtype="<i8").astype(np.int64),
         sample=None if message.sample is None else Sample(message.sample_size, message.sample),
         offsets=dict(message.offsets),
+        incomplete=message.incomplete,
     )
 
 

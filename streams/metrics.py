@@ -70,6 +70,10 @@ PANES_CLOSED = _counter("panes_closed", "Panes that level 2 has closed.", "model
 LATE_SUMMARIES = _gauge(
     "late_summaries", "Summaries that came for a pane already closed; their events are in no reading.", "model"
 )
+STALLS = _counter(
+    "stalls", "Times a partition with lag brought nothing for a minute and was fetched anew.", "topic", "partition"
+)
+BROKER_AWAY = _gauge("broker_away_seconds", "For how long no broker has answered; 0 while one does.")
 COMMANDS = _counter("commands", "Records of the commands topic: forwarded, or refused by the contract.", "result")
 
 

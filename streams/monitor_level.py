@@ -9,6 +9,7 @@ still coming. What is then read twice changes nothing: a summary replaces, and a
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import Protocol
 
 from faust.types import TP
@@ -19,11 +20,13 @@ from streams.compacted import newest_by_key
 from streams.framing import Reassembler, slot_of
 from streams.output_metrics import count_outputs
 from streams.publisher import Publisher
-from streams.records import Outgoing, Record
+from streams.records import Outgoing, Record, RecordBatch
 from streams.source_level import ReadCompacted
 
 log = logging.getLogger(__name__)
 
+SNAPSHOT_SECONDS = 5.0
+"""How old a snapshot gets at least. A new owner reads again what came since, so it costs time, and no output."""
 POSITION = b""
 """Key of the position; a model's name is never empty."""
 
@@ -65,6 +68,8 @@ class _Partition:
     """Slot of each model's newest framed snapshot."""
     told: int | None = None
     """The position last made durable."""
+    saved_at: float = field(default=float("-inf"))
+    """When snapshots were last taken."""
 
     @property
     def position(self) -> int | None:
@@ -82,7 +87,12 @@ class MonitorLevel:
     name = "2"
 
     def __init__(
-        self, topics: Topics, new_monitors: Callable[[], Monitors], read: ReadCompacted, publisher: Publisher
+        self,
+        topics: Topics,
+        new_monitors: Callable[[], Monitors],
+        read: ReadCompacted,
+        publisher: Publisher,
+        snapshot_seconds: float = SNAPSHOT_SECONDS,
     ) -> None:
         self.topics = (topics.summaries,)
         self._snapshots = topics.snapshots
@@ -91,6 +101,11 @@ class MonitorLevel:
         self._publisher = publisher
         self._partitions: dict[int, _Partition] = {}
         self._dirty: set[int] = set()
+        self._unsaved: set[int] = set()
+        """Partitions that have changed since their snapshots were taken."""
+        self._snapshot_seconds = snapshot_seconds
+        self._outputs: list[Outgoing] = []
+        self._saves: list[tuple[Outgoing, str | None]] = []
 
     async def open(self, owned: frozenset[TP], kept: frozenset[TP]) -> Mapping[TP, int | None]:
         """Restore each new partition's models from its snapshots."""
@@ -103,6 +118,7 @@ class MonitorLevel:
             self._partitions[number] = self._restore(snapshots.get(number, ()))
             log.info("summaries partition %d restored; reading on from %s", number, self._partitions[number].next)
         self._dirty = keep & self._partitions.keys()
+        self._unsaved &= self._dirty
         return {tp: self._partitions[tp.partition].next for tp in owned}
 
     def _restore(self, snapshots: Sequence[Record]) -> _Partition:
@@ -116,13 +132,16 @@ class MonitorLevel:
                 partition.slots[key] = slot
         return partition
 
-    def process(self, tp: TP, records: Sequence[Record]) -> None:
+    def process(self, tp: TP, records: RecordBatch) -> None:
         """Take a chunk of summaries, watermarks and commands."""
         partition = self._partitions[tp.partition]
         self._dirty.add(tp.partition)
-        partition.next = records[-1].offset + 1
-        if whole := partition.frames.add(records):
+        partition.next = int(records.offsets[-1]) + 1
+        if whole := partition.frames.add(list(records)):
             partition.outputs += partition.monitors.process(whole)
+
+    def lost(self, tp: TP) -> None:
+        """Do nothing: summaries that are gone were of panes that stay open, and are seen there."""
 
     def idle(self, tp: TP) -> None:
         """Do nothing: level 2 never closes a pane on its own clock."""
@@ -132,20 +151,34 @@ class MonitorLevel:
         """Whether people wait for something."""
         return any(self._partitions[partition].outputs for partition in self._dirty)
 
-    async def checkpoint(self) -> None:
-        """Send outputs, then snapshots, then positions."""
+    def prepare(self) -> None:
+        """Gather outputs; and, where the last ones are old enough, the snapshots of the models that changed."""
+        now = monotonic()
         changed, self._dirty = sorted(self._dirty), set()
-        outputs = [one for number in changed for one in self._partitions[number].outputs]
-        await self._publisher.send(outputs)
-        count_outputs(outputs)
+        self._outputs = [one for number in changed for one in self._partitions[number].outputs]
+        self._unsaved.update(changed)
+        self._saves = []
         for number in changed:
+            self._partitions[number].outputs = []
+        for number in sorted(self._unsaved):
             partition = self._partitions[number]
-            partition.outputs.clear()
+            if now - partition.saved_at < self._snapshot_seconds:
+                continue
+            partition.saved_at = now
+            self._unsaved.discard(number)
             for snapshot in partition.monitors.snapshots():
                 slot = "b" if partition.slots.get(snapshot.key) == "a" else "a"
-                await self._publisher.send([replace(snapshot, partition=number)], slot)
                 partition.slots[snapshot.key] = slot
-        await self._publisher.send([one for number in changed if (one := self._position(number)) is not None])
+                self._saves.append((replace(snapshot, partition=number), slot))
+            if (position := self._position(number)) is not None:
+                self._saves.append((position, None))
+
+    async def flush(self) -> None:
+        """Send outputs, then each partition's snapshots, then its position."""
+        await self._publisher.send(self._outputs)
+        count_outputs(self._outputs)
+        for record, slot in self._saves:
+            await self._publisher.send([record], slot)
 
     def _position(self, number: int) -> Outgoing | None:
         partition = self._partitions[number]
@@ -165,3 +198,4 @@ class MonitorLevel:
         """Forget everything."""
         self._partitions.clear()
         self._dirty.clear()
+        self._unsaved.clear()

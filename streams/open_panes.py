@@ -1,29 +1,74 @@
-"""`OpenPanes`: the pane summaries of one source partition that events still go into."""
+"""`OpenPanes`: the summaries that a source partition is still adding to.
 
-from collections import defaultdict
+Outcomes of the join are gathered and counted all at once: before a checkpoint, and before a pane is handed over. A
+sample holds numbers of rows; the rows themselves are read when the pane is sent. After a restart samples are drawn
+again from the rows and labels that are still in their logs, which keep them for as long as their panes are open.
+"""
+
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import TypeVar
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
-from detectors.counting import count_cohort, count_cohort_losses, count_label_losses, count_labels, count_traffic
-from detectors.layout import Layouts
-from detectors.row import Label, Row, loss_of
+from detectors.counting import (
+    count_cohort,
+    count_cohort_losses,
+    count_label_losses,
+    count_labels,
+    count_traffic,
+    said_codes,
+    segment_cells,
+)
+from detectors.layout import Counts, Layout, Layouts
+from detectors.losses import class_keys, losses
+from detectors.row_sample import RowSample
+from detectors.row_shape import OUTPUT, Columns
 from detectors.sample import Sample, SampledRow
-from detectors.summary import PaneKey, PaneSummary, pane_start
+from detectors.summary import Offsets, PaneKey, PaneSummary
 from schemas.event_time import Micros
 from schemas.reading import Family
 from schemas.spec import MonitorSpec
-from streams.join import Accepted, Joined, Outcome
+from streams.column_log import Numbers
+from streams.groups import Groups
+from streams.incomplete import Incomplete
+from streams.join import Accepted, Joined, Outcome, PendingLog, lifetime_of
+from streams.label_log import Labels
+from streams.records import Role
+from streams.row_log import COHORT, NOT_JUDGED, TRAFFIC, UNEXPECTED
 from streams.store import Store
+
+Positions = npt.NDArray[np.int64]
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class _OpenPane:
+    """One pane, and where its sample's rows are."""
+
+    key: PaneKey
+    fingerprint: str
+    counts: Counts
+    sample: RowSample | None
+    """Numbers of rows (cohort) or of labels (label)."""
+    offsets: Offsets = field(default_factory=dict)
+
+    def cover(self, role: Role, offsets: npt.NDArray[np.int64]) -> None:
+        """Note that the events at `offsets` are in the summary."""
+        if len(offsets):
+            low, high = int(offsets.min()), int(offsets.max())
+            first, last = self.offsets.get(role, (low, high))
+            self.offsets[role] = (min(first, low), max(last, high))
 
 
 class _SavedPane(msgspec.Struct, array_like=True):
     key: tuple[str, str, Family, Micros]
     fingerprint: str
     counts: bytes
-    sample: list[SampledRow] | None
+    """Little-endian int64."""
     offsets: dict[str, tuple[int, int]]
 
 
@@ -32,135 +77,299 @@ _decode = msgspec.msgpack.Decoder(_SavedPane).decode
 
 
 class OpenPanes:
-    """Summaries by pane; those that changed are saved at the next checkpoint."""
+    """Summaries by pane; those that changed are saved at the next checkpoint.
 
-    def __init__(self, spec: MonitorSpec, layouts: Layouts, store: Store) -> None:
+    Parameters
+    ----------
+    logs
+        The rows and labels that the join keeps, restored from the store.
+    """
+
+    def __init__(
+        self,
+        spec: MonitorSpec,
+        layouts: Layouts,
+        groups: Groups,
+        store: Store,
+        logs: Sequence[PendingLog],
+        incomplete: Incomplete,
+    ) -> None:
         self._spec = spec
         self._layouts = layouts
+        self._groups = groups
         self._store = store
-        self._panes: dict[PaneKey, PaneSummary] = {}
+        self._logs = logs
+        self._incomplete = incomplete
+        self._panes: dict[PaneKey, _OpenPane] = {}
         self._dirty: set[PaneKey] = set()
-        for _, packed in store.panes():
-            summary = self._load(_decode(packed))
-            self._panes[summary.key] = summary
+        self._accepted: list[Accepted] = []
+        self._joined: list[Joined] = []
+        for _, packed in store.items("panes"):
+            saved = _decode(packed)
+            if PaneKey(*saved.key).model in spec.models:
+                pane = self._load(saved)
+                self._panes[pane.key] = pane
+        if self._panes:
+            for log in logs:
+                self._draw_cohorts_again(log)
+                self._draw_labels_again(log)
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
-        """Count accepted predictions and joined labels, each in the panes that it belongs to."""
-        traffic: dict[PaneKey, list[Accepted]] = defaultdict(list)
-        cohort: dict[PaneKey, list[Accepted]] = defaultdict(list)
-        labels: dict[PaneKey, list[Joined]] = defaultdict(list)
-        labelled: dict[PaneKey, list[Joined]] = defaultdict(list)
+        """Take accepted predictions and joined labels, to be counted in the panes that they belong to."""
         for outcome in outcomes:
-            stored, spec = outcome.row, self._spec.models[outcome.row.model]
-            start = pane_start(stored.row.time, spec)
-            key = PaneKey(stored.model, stored.version, "cohort", start)
             if isinstance(outcome, Accepted):
-                if outcome.known < key.due(spec):  # self-contained feedback may come after the judgement
-                    cohort[key].append(outcome)
-                if outcome.traffic:
-                    traffic[key._replace(family="traffic")].append(outcome)
+                self._accepted.append(outcome)
             else:
-                known = max(stored.row.time, outcome.label.time)
-                labels[key._replace(family="label", start=pane_start(known, spec))].append(outcome)
-                if outcome.label.time < key.due(spec):  # later ones come after the judgement
-                    labelled[key].append(outcome)
-        for key, accepted in traffic.items():
-            self._add_traffic(key, accepted)
-        for key, accepted in cohort.items():
-            self._add_cohort(key, accepted)
-        for key, joined in labels.items():
-            self._add_labels(key, joined)
-        for key, joined in labelled.items():
-            self._add_cohort_labels(key, joined)
+                self._joined.append(outcome)
 
-    def __iter__(self) -> Iterator[PaneSummary]:
-        """Yield the open panes in the order in which level 2 closes them."""
-        order = sorted(self._panes, key=lambda key: (key.due(self._spec.models[key.model]), key.family, key))
-        return iter([self._panes[key] for key in order])
+    def count(self) -> None:
+        """Count what was taken; cheap when that is nothing."""
+        for log in self._logs:
+            if accepted := [one for one in self._accepted if one.log is log]:
+                self._count_rows(
+                    log,
+                    np.concatenate([one.numbers for one in accepted]),
+                    np.concatenate([one.offsets for one in accepted]),
+                )
+            if joined := [one for one in self._joined if one.log is log]:
+                self._count_labels(log, _together(joined))
+        self._accepted.clear()
+        self._joined.clear()
+
+    @property
+    def keys(self) -> list[PaneKey]:
+        """The open panes in the order in which level 2 closes them. What was not counted may open more."""
+        return sorted(self._panes, key=lambda key: (key.due(self._spec.models[key.model]), key.family, key))
+
+    def summary(self, key: PaneKey) -> PaneSummary:
+        """Return what is known of a pane, its sample included."""
+        pane = self._panes[key]
+        size = self._spec.models[key.model].sample
+        sample = None if pane.sample is None else Sample(size, self._sampled(pane, pane.sample))
+        incomplete = self._incomplete.holds(key.model, key.family, key.start)
+        return PaneSummary(key, pane.fingerprint, pane.counts, sample, dict(pane.offsets), incomplete)
 
     def finish(self, key: PaneKey) -> PaneSummary:
         """Return a pane that no event can go into any more, and forget it."""
+        summary = self.summary(key)
         self._dirty.discard(key)
-        self._store.put_pane(_name(key), None)
-        return self._panes.pop(key)
+        self._store.put("panes", _name(key), None)
+        del self._panes[key]
+        return summary
 
     def save(self) -> None:
-        """Write the panes that changed into the open transaction."""
+        """Write the panes that changed into the store's changes."""
         for key in self._dirty:
-            summary = self._panes[key]
-            saved = _SavedPane(
-                key=(key.model, key.version, key.family, key.start),
-                fingerprint=summary.fingerprint,
-                counts=summary.counts.astype("<i8").tobytes(),
-                sample=None if summary.sample is None else summary.sample.rows(),
-                offsets=summary.offsets,
-            )
-            self._store.put_pane(_name(key), _encode(saved))
+            pane = self._panes[key]
+            counts = pane.counts.astype("<i8", copy=False).tobytes()
+            name = (key.model, key.version, key.family, key.start)
+            self._store.put("panes", _name(key), _encode(_SavedPane(name, pane.fingerprint, counts, pane.offsets)))
         self._dirty.clear()
 
-    def _add_traffic(self, key: PaneKey, accepted: Sequence[Accepted]) -> None:
-        summary = self._open(key)
-        count_traffic(self._layouts.of(key.model, key.version), summary.counts, [one.row.row for one in accepted])
-        for one in accepted:
-            summary.cover("predictions", one.row.offset)
+    def _count_rows(self, log: PendingLog, numbers: Numbers, offsets: npt.NDArray[np.int64]) -> None:
+        rows = log.rows
+        ids_and_more = rows.payload(int(numbers[0]))
+        groups, times, flags = rows.of("group", numbers), rows.of("time", numbers), rows.of("flags", numbers)
+        hashes = rows.of("first_hash", numbers)
+        for group, at in _by_value(groups):
+            layout, shape = self._layout(group), self._groups.shapes[int(self._groups.model(groups[at[:1]])[0])]
+            positions = at.tolist() if len(at) < len(numbers) else None
+            columns = shape.columns(
+                _picked(ids_and_more.numbers, positions),
+                _picked(ids_and_more.values, positions),
+                _picked(ids_and_more.said, positions),
+                (flags[at] & UNEXPECTED) != 0,
+            )
+            cells = segment_cells(layout, columns)
+            rows.set("said", numbers[at], class_keys(layout.spec, columns.said) if layout.classes else 0)
+            rows.set("code", numbers[at], said_codes(layout, columns.said))
+            rows.set("output", numbers[at], columns.numbers[:, OUTPUT])
+            if cells.shape[1]:
+                rows.columns.column("cells")[numbers[at] - rows.columns.base, : cells.shape[1]] = cells
+            for start, within in _by_value(times[at] - times[at] % layout.spec.pane):
+                part, whole = at[within], len(within) == len(at)
+                in_traffic = (flags[part] & TRAFFIC) != 0
+                in_cohort = (flags[part] & COHORT) != 0
+                if in_traffic.any():
+                    pane = self._open(layout, "traffic", start)
+                    chosen = columns if whole and in_traffic.all() else _take(columns, within[in_traffic])
+                    count_traffic(layout, pane.counts, chosen)
+                    pane.cover("predictions", offsets[part[in_traffic]])
+                if in_cohort.any():
+                    pane = self._open(layout, "cohort", start)
+                    count_cohort(layout, pane.counts, cells[within[in_cohort]])
+                    pane.cover("predictions", offsets[part[in_cohort & in_traffic]])
+                    pane.cover("feedback", offsets[part[in_cohort & ~in_traffic]])
+                    _sample_of(pane).offer(hashes[part[in_cohort]], numbers[part[in_cohort]])
 
-    def _add_cohort(self, key: PaneKey, accepted: Sequence[Accepted]) -> None:
-        summary = self._open(key)
-        count_cohort(self._layouts.of(key.model, key.version), summary.counts, [one.row.row for one in accepted])
-        for one in accepted:
-            summary.cover("predictions" if one.traffic else "feedback", one.row.offset)
-            if summary.sample is not None:
-                summary.sample.add(SampledRow(one.row.row.time, one.row.row))
+    def _count_labels(self, log: PendingLog, joined: Joined) -> None:
+        rows, spec = log.rows, self._spec
+        groups, times = rows.of("group", joined.numbers), rows.of("time", joined.numbers)
+        lost = np.full(len(joined.numbers), np.nan)
+        truth = np.zeros(len(joined.numbers), dtype=np.int32)
+        by_group = list(_by_value(groups))
+        for group, at in by_group:
+            layout = self._layout(group)
+            names = _picked(joined.labels, at.tolist() if len(at) < len(lost) else None)
+            said = joined.numbers[at]
+            lost[at] = losses(
+                layout.spec,
+                rows.of("said", said),
+                rows.of("output", said),
+                class_keys(layout.spec, names) if layout.classes else np.zeros(len(at), dtype=np.int64),
+                joined.values[at],
+                joined.ratings[at],
+                (joined.kinds[at] & 1) != 0,
+            )
+            truth[at] = said_codes(layout, names)
+        labels = log.labels.append(
+            Labels(
+                joined.numbers,
+                joined.times,
+                joined.values,
+                joined.ratings,
+                lost,
+                joined.truths,
+                joined.kinds,
+                joined.labels,
+            )
+        )
+        known = np.maximum(times, joined.times)
+        hashes, judged = rows.of("first_hash", joined.numbers), ~np.isnan(lost)
+        for group, at in by_group:
+            layout, model = self._layout(group), spec.models[self._groups.names[group][0]]
+            for start, within in _by_value(known[at] - known[at] % model.pane):
+                part = at[within]
+                pane = self._open(layout, "label", start)
+                pane.cover("feedback", joined.offsets[part])
+                count_labels(layout, pane.counts, times[part], joined.times[part], joined.ratings[part])
+                part = part[judged[part]]
+                if len(part):
+                    count_label_losses(layout, pane.counts, lost[part])
+                    _sample_of(pane).offer(hashes[part], labels[part])
+            for start, within in _by_value(times[at] - times[at] % model.pane):
+                part = at[within]
+                part = part[joined.times[part] < start + model.pane + model.maturity]  # later ones miss the judgement
+                if not len(part):
+                    continue
+                pane = self._open(layout, "cohort", start)
+                pane.cover("feedback", joined.offsets[part])
+                part = part[judged[part]]
+                if len(part):
+                    said = joined.numbers[part]
+                    cells = rows.of("cells", said)[:, : len(model.segments)]
+                    count_cohort_losses(layout, pane.counts, lost[part], rows.of("code", said), truth[part], cells)
 
-    def _add_labels(self, key: PaneKey, joined: Sequence[Joined]) -> None:
-        summary, layout = self._open(key), self._layouts.of(key.model, key.version)
-        pairs, losses = self._losses(key, joined)
-        count_labels(layout, summary.counts, [(one.row.row, one.label) for one in joined])
-        if losses:
-            count_label_losses(layout, summary.counts, losses)
-        for one in joined:
-            summary.cover("feedback", one.offset)
-        if summary.sample is not None:
-            for (row, label), loss in zip(pairs, losses, strict=True):
-                summary.sample.add(SampledRow(max(row.time, label.time), row, label, loss))
+    def _sampled(self, pane: _OpenPane, sample: RowSample) -> Iterator[SampledRow]:
+        lifetime = lifetime_of(self._spec.models[pane.key.model], self._spec)
+        (log,) = [log for log in self._logs if log.lifetime == lifetime]
+        if pane.key.family == "cohort":
+            numbers = sample.numbers()
+            numbers = numbers[numbers >= log.rows.columns.first]  # less where rows were evicted
+            judged = log.rows.of("judged", numbers)
+            due = pane.key.due(self._spec.models[pane.key.model])
+            found = {
+                row: (label, loss)
+                for row, label, loss in log.labels.read(np.sort(judged[judged != NOT_JUDGED]).tolist())
+                if label.time < due
+            }
+            for number, row in zip(numbers.tolist(), log.rows.rows(numbers.tolist()), strict=True):
+                yield SampledRow(row.time, row, *found.get(number, (None, None)))
+        else:
+            numbers = sample.numbers()
+            found_labels = log.labels.read(numbers[numbers >= log.labels.first].tolist())
+            entries = sorted((one for one in found_labels if one[0] >= log.rows.columns.first), key=lambda one: one[0])
+            rows = log.rows.rows([number for number, _, _ in entries])
+            for (_, label, loss), row in zip(entries, rows, strict=True):
+                yield SampledRow(max(row.time, label.time), row, label, loss)
 
-    def _add_cohort_labels(self, key: PaneKey, joined: Sequence[Joined]) -> None:
-        summary, layout = self._open(key), self._layouts.of(key.model, key.version)
-        pairs, losses = self._losses(key, joined)
-        for one in joined:
-            summary.cover("feedback", one.offset)
-        if losses:
-            count_cohort_losses(layout, summary.counts, pairs, losses)
-        if summary.sample is not None:
-            for (row, label), loss in zip(pairs, losses, strict=True):
-                summary.sample.label(row, label, loss)
+    def _draw_cohorts_again(self, log: PendingLog) -> None:
+        columns = log.rows.columns
+        numbers = np.arange(columns.first, columns.end, dtype=np.int64)
+        numbers = numbers[(columns.live("flags") & COHORT) != 0]
+        groups, times, hashes = (log.rows.of(name, numbers) for name in ("group", "time", "first_hash"))
+        for pane, at in self._of_open_panes("cohort", groups, times):
+            _sample_of(pane).offer(hashes[at], numbers[at])
 
-    def _losses(self, key: PaneKey, joined: Sequence[Joined]) -> tuple[list[tuple[Row, Label]], list[float]]:
-        """Return the labels that say something about the loss, and the losses."""
-        spec, pairs, losses = self._spec.models[key.model], [], []
-        for one in joined:
-            loss = loss_of(one.row.row, one.label, spec)
-            if loss is not None:
-                pairs.append((one.row.row, one.label))
-                losses.append(loss)
-        return pairs, losses
+    def _draw_labels_again(self, log: PendingLog) -> None:
+        for labels, entries in log.labels.all():
+            chosen = np.flatnonzero(~np.isnan(entries.losses) & (entries.rows >= log.rows.columns.first))
+            numbers, rows = labels[chosen], entries.rows[chosen]
+            groups, times, hashes = (log.rows.of(name, rows) for name in ("group", "time", "first_hash"))
+            for pane, at in self._of_open_panes("label", groups, np.maximum(times, entries.times[chosen])):
+                _sample_of(pane).offer(hashes[at], numbers[at])
 
-    def _open(self, key: PaneKey) -> PaneSummary:
+    def _of_open_panes(
+        self, family: Family, groups: npt.NDArray[np.int32], times: npt.NDArray[np.int64]
+    ) -> Iterator[tuple[_OpenPane, Positions]]:
+        for group, at in _by_value(groups):
+            model, version = self._groups.names[group]
+            width = self._spec.models[model].pane
+            for start, within in _by_value(times[at] - times[at] % width):
+                pane = self._panes.get(PaneKey(model, version, family, start))
+                if pane is not None:
+                    yield pane, at[within]
+
+    def _layout(self, group: int) -> Layout:
+        return self._layouts.of(*self._groups.names[group])
+
+    def _open(self, layout: Layout, family: Family, start: Micros) -> _OpenPane:
+        key = PaneKey(layout.model, layout.version, family, start)
         self._dirty.add(key)
         if key not in self._panes:
-            self._panes[key] = PaneSummary.empty(key, self._layouts.of(key.model, key.version))
+            empty = np.zeros(layout.families[family].size, dtype=np.int64)
+            sample = None if family == "traffic" else RowSample(layout.spec.sample)
+            self._panes[key] = _OpenPane(key, layout.fingerprint, empty, sample)
         return self._panes[key]
 
-    def _load(self, saved: _SavedPane) -> PaneSummary:
+    def _load(self, saved: _SavedPane) -> _OpenPane:
         key = PaneKey(*saved.key)
         size = self._spec.models[key.model].sample
-        return PaneSummary(
-            key=key,
-            fingerprint=saved.fingerprint,
-            counts=np.frombuffer(saved.counts, dtype="<i8").astype(np.int64),
-            sample=None if saved.sample is None else Sample(size, saved.sample),
-            offsets=dict(saved.offsets),
-        )
+        counts = np.frombuffer(saved.counts, dtype="<i8").astype(np.int64)
+        sample = None if key.family == "traffic" else RowSample(size)
+        return _OpenPane(key, saved.fingerprint, counts, sample, dict(saved.offsets))
+
+
+def _sample_of(pane: _OpenPane) -> RowSample:
+    assert pane.sample is not None
+    return pane.sample
+
+
+def _by_value(values: npt.NDArray[np.int64] | npt.NDArray[np.int32]) -> Iterator[tuple[int, Positions]]:
+    """Yield each value and the positions at which it stands, ascending."""
+    if not len(values):
+        return
+    if values[0] == values[-1] and (values == values[0]).all():
+        yield int(values[0]), np.arange(len(values), dtype=np.int64)
+        return
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    begins = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    yield from zip(ordered[begins].tolist(), np.split(order, begins[1:]), strict=True)
+
+
+def _picked(column: Sequence[_T], positions: list[int] | None) -> Sequence[_T]:
+    return column if positions is None else [column[position] for position in positions]
+
+
+def _take(columns: Columns, at: Positions) -> Columns:
+    positions = at.tolist()
+    return Columns(
+        columns.numbers[at],
+        [[values[position] for position in positions] for values in columns.values],
+        [columns.said[position] for position in positions],
+        columns.unexpected[at],
+    )
+
+
+def _together(joined: Sequence[Joined]) -> Joined:
+    if len(joined) == 1:
+        return joined[0]
+    columns = {
+        name: np.concatenate([getattr(one, name) for one in joined])
+        for name in ("numbers", "kinds", "times", "values", "ratings", "truths", "offsets")
+    }
+    return Joined(joined[0].log, labels=[label for one in joined for label in one.labels], **columns)
 
 
 def _name(key: PaneKey) -> bytes:

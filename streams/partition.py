@@ -15,30 +15,34 @@ says which offsets to feed to `process` again, and `rebuilt` drops what that yie
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import repeat
 from pathlib import Path
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from detectors.layout import Layouts
-from schemas.event_time import Micros, to_micros
-from schemas.feedback import Feedback
-from schemas.prediction import Prediction
+from detectors.rows import Rows
+from schemas.event_time import Micros
 from schemas.spec import MonitorSpec
-from schemas.watermark import Watermark
 from streams.accounting import Accounting
 from streams.dead_letters import dead_letter
-from streams.decode import Refusal, decode
+from streams.decode import Refusal
+from streams.decoded import Decoded
+from streams.decoder import Decoder
 from streams.errors import Stopped
 from streams.event_clock import EventClock
-from streams.fit import Fit
-from streams.join import Join, Outcome
+from streams.groups import Groups
+from streams.incomplete import Incomplete
+from streams.join import Join
 from streams.messages import WatermarkMessage, summary_message, watermark_message
 from streams.open_panes import OpenPanes
 from streams.outbox import Outbox
 from streams.progress import Mark, Progress, needed, read_progress, worth_a_mark
-from streams.records import ROLES, Outgoing, Record, Role
+from streams.records import ROLES, Outgoing, Record, RecordBatch, Role
 from streams.state_fingerprint import Fingerprints, changed, state_fingerprints
-from streams.store import Store
+from streams.store import Changes, Store
 
 
 class _Meta(msgspec.Struct):
@@ -51,9 +55,13 @@ class _Meta(msgspec.Struct):
     marks: list[Mark]
     boundaries: list[int]
     """Pane boundaries that the last watermark record told of."""
+    incomplete: Incomplete
     bad: dict[Role, bytes]
     """Which of the newest records were refused: a restart does not give a broken producer another run-up."""
 
+
+NEVER = -(2**62)
+"""Before all event times, and far enough from the least integer to subtract from."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _meta = msgspec.msgpack.Decoder(_Meta).decode
@@ -80,11 +88,15 @@ class SourcePartition:
         self._accounting = Accounting(meta.counts)
         self._marks = meta.marks
         self._boundaries = meta.boundaries
-        self._fit = Fit(spec, layouts)
-        self._join = Join(spec, store, self._clock, self._accounting)
-        self._panes = OpenPanes(spec, layouts, store)
+        self._incomplete = meta.incomplete
+        self._lost: set[Role] = set()
+        self._groups = Groups(spec)
+        self._decoder = Decoder(spec, layouts, self._groups)
+        self._join = Join(spec, self._groups, store, self._clock, self._accounting, self._incomplete)
+        self._panes = OpenPanes(spec, layouts, self._groups, store, self._join.logs, self._incomplete)
         self._outbox = Outbox(store)
         self._changed = False
+        self._sealed: Changes = {}
         newest = spec.limits.max_bad_window
         self._bad = {role: deque(map(bool, meta.bad.get(role, b"")), maxlen=newest) for role in ROLES}
 
@@ -106,7 +118,7 @@ class SourcePartition:
         """Whether somebody waits for something in the outbox."""
         return self._outbox.urgent
 
-    def process(self, role: Role, records: Sequence[Record]) -> None:
+    def process(self, role: Role, records: Sequence[Record] | RecordBatch) -> None:
         """Take a chunk of one topic, in log order.
 
         Raises
@@ -114,20 +126,43 @@ class SourcePartition:
         Stopped
             When more of the topic-partition is refused than `limits.max_bad_share`; nothing of the chunk is kept.
         """
-        if not records:
-            return
+        if len(records):
+            batch = RecordBatch.of(records)
+            self.take(role, self._decoder.decode(role, batch), batch)
+
+    def take(self, role: Role, decoded: Decoded, records: RecordBatch) -> None:
+        """Take a chunk that is decoded already; `records` are asked for what was refused.
+
+        Raises
+        ------
+        Stopped
+            As `process` does.
+        """
         self._changed = True
         slept = self._clock.asleep
         self._clock.speak(role)
-        outcomes: list[Outcome] = []
-        for record in records:
-            outcomes += self._one(role, record)
-        self._panes.add(outcomes)
-        self.position[role] = records[-1].offset + 1
-        self._join.sweep()
+        self._accounting.read(role, len(records))
+        self._refuse(role, decoded, records)
+        self._accounting.settle(role, "control", len(decoded.watermarks))
+        self._accounting.settle(role, "evicted", len(decoded.evicted))
+        on_time = self._on_time(role, decoded, len(records))
+        events = decoded.events
+        if not on_time.all():
+            self._accounting.settle(role, "late", int((~on_time).sum()))
+            events = events.take(np.flatnonzero(on_time))
+        if len(events):
+            take = self._join.predictions if isinstance(events, Rows) else self._join.feedback
+            self._panes.add(take(events))  # type: ignore[arg-type]
+        if role in self._lost and role in self._clock.times:
+            self._note_loss(role, self._clock.times[role])
+        self.position[role] = int(records.offsets[-1]) + 1
         self._close_panes()
         if slept:  # level 2 waits for this partition again
             self._tell_watermark()
+
+    def lost(self, role: Role) -> None:
+        """Note that records of a topic were deleted before they were read; what comes next says up to when."""
+        self._lost.add(role)
 
     def idle(self, role: Role) -> None:
         """Note that a topic was read to its end and stays silent: it follows the other one until it speaks again.
@@ -140,24 +175,52 @@ class SourcePartition:
         self._changed = True
         self._close_panes()
         if self._clock.asleep:
-            for summary in self._panes:
-                self._outbox.put(summary_message(summary, self.partition, self._through()))
+            self._panes.count()
+            for key in self._panes.keys:
+                self._outbox.put(summary_message(self._panes.summary(key), self.partition, self._through()))
             self._tell_watermark()
 
     def checkpoint(self) -> list[Outgoing]:
         """Write one transaction and return the whole outbox, in order; the progress record is its last entry."""
+        self.prepare()
+        self.write()
+        return self.outbox()
+
+    def prepare(self) -> None:
+        """Gather the transaction of a checkpoint; what is processed from now on is in the next one."""
         if self._changed:
+            self._panes.count()
+            self._join.sweep()
             rebuild_from, self._marks = needed(self._marks, self._clock, self._spec)
             counts = self._accounting.counts
             progress = Progress(self._fingerprints, self.position, counts, self._clock, rebuild_from)
             self._outbox.put(progress.outgoing(self.partition))
             self._outbox.save()
             self._panes.save()
+            self._join.save()
             bad = {role: bytes(window) for role, window in self._bad.items()}
-            meta = _Meta(self._fingerprints, self.position, self._clock, counts, self._marks, self._boundaries, bad)
-            self._store.put_meta("partition", _encode(meta))
-            self._store.commit()
+            meta = _Meta(
+                self._fingerprints,
+                self.position,
+                self._clock,
+                counts,
+                self._marks,
+                self._boundaries,
+                self._incomplete,
+                bad,
+            )
+            self._store.put("meta", b"partition", _encode(meta))
             self._changed = False
+            self._sealed = self._store.seal()
+
+    def write(self) -> None:
+        """Make the transaction durable. May run in another thread, while chunks are processed in this one."""
+        if self._sealed:
+            self._store.write(self._sealed)
+            self._sealed = {}
+
+    def outbox(self) -> list[Outgoing]:
+        """Return what the newest checkpoint has to send, in order; the progress record is its last entry."""
         return self._outbox.sending()
 
     def sent(self) -> None:
@@ -170,6 +233,7 @@ class SourcePartition:
             return
         self._clock.resume(self._target.clock)
         self._close_panes()
+        self._join.sweep()
         self._outbox.clear()
         self._accounting.replace(self._target.counts)
         self.position = dict(self._target.position)
@@ -185,14 +249,14 @@ class SourcePartition:
         self._store.close()
 
     def _load(self, progress: bytes | None) -> _Meta:
-        packed = self._store.meta("partition")
+        packed = self._store.get("meta", b"partition")
         if packed is not None:
             meta = _meta(packed)
             self._check(meta.fingerprints)
             if progress is None or not _ahead(read_progress(progress).position, meta.position):
                 return meta
             self._store.clear()  # another worker has been further since: its word is worth more than an old disk
-        fresh = _Meta(self._fingerprints, dict.fromkeys(ROLES), EventClock(), {}, [], [], {})
+        fresh = _Meta(self._fingerprints, dict.fromkeys(ROLES), EventClock(), {}, [], [], Incomplete(), {})
         if progress is None:
             return fresh
         self._target = read_progress(progress)
@@ -215,44 +279,55 @@ class SourcePartition:
                 "'Changing the monitor file'"
             )
 
-    def _one(self, role: Role, record: Record) -> list[Outcome]:
-        self._accounting.read(role)
-        event = decode(role, record, self._spec)
-        if isinstance(event, Prediction | Feedback):
-            event = self._fit.problem(event) or event
-        self._bad[role].append(isinstance(event, Refusal))
-        if isinstance(event, Refusal):
-            self._guard(role, record, event)
-            self._outbox.put(dead_letter(event, self._topics[role], self.partition, record))
-            self._accounting.settle(role, "dead_lettered")
-            return []
-        time = to_micros(event.timestamp)
-        if isinstance(event, Watermark):
-            self._accounting.settle(role, "control")
-            self._clock.advance(role, time)
-            return []
-        if isinstance(event, Prediction):
-            lateness = self._spec.models[event.model].lateness
-        else:
-            lateness = self._spec.feedback_lateness
-        if self._clock.is_late(role, time, lateness):
-            self._accounting.settle(role, "late")
-            return []
-        self._clock.advance(role, time)
-        if isinstance(event, Prediction):
-            return self._join.prediction(event, record.offset)
-        return self._join.feedback(event, record.offset)
+    def _refuse(self, role: Role, decoded: Decoded, records: RecordBatch) -> None:
+        """Dead-letter what was refused, in order; stop where that is too much."""
+        window, refused = self._bad[role], dict(decoded.refused)
+        if not refused:
+            window.extend(repeat(False, min(len(records), self._spec.limits.max_bad_window)))
+            return
+        for position in range(len(records)):
+            window.append(position in refused)
+            if position in refused:
+                self._guard(role, int(records.offsets[position]), refused[position])
+        for position, refusal in decoded.refused:
+            self._outbox.put(dead_letter(refusal, self._topics[role], self.partition, records[position]))
+        self._accounting.settle(role, "dead_lettered", len(refused))
 
-    def _guard(self, role: Role, record: Record, refusal: Refusal) -> None:
+    def _note_loss(self, role: Role, time: Micros) -> None:
+        self._lost.discard(role)
+        for name, model in self._spec.models.items():
+            if role == "predictions":
+                self._incomplete.predictions_lost(name, model, time)
+            else:
+                self._incomplete.feedback_lost(name, time)
+
+    def _guard(self, role: Role, offset: int, refusal: Refusal) -> None:
         window, limits = self._bad[role], self._spec.limits
         bad = sum(window)
         if len(window) == limits.max_bad_window and bad > limits.max_bad_share * limits.max_bad_window:
             raise Stopped(
-                f"topic {self._topics[role]}, partition {self.partition}, offset {record.offset}: {bad} of the last "
+                f"topic {self._topics[role]}, partition {self.partition}, offset {offset}: {bad} of the last "
                 f"{len(window)} records were refused, more than limits.max_bad_share allows "
                 f"({limits.max_bad_share:g}). The newest: {refusal.message}. Mend the producer or the monitor file and "
                 "start again, or raise limits.max_bad_share to dead-letter them"
             )
+
+    def _on_time(self, role: Role, decoded: Decoded, count: int) -> npt.NDArray[np.bool_]:
+        """Return which events are not below the watermark as it was before each of them, and advance it."""
+        times = np.full(count + 1, NEVER, dtype=np.int64)
+        times[0] = self._clock.times.get(role, NEVER)
+        times[decoded.positions + 1] = decoded.events.times
+        for position, time in decoded.watermarks:
+            times[position + 1] = time
+        newest = np.maximum.accumulate(times)
+        if newest[-1] != NEVER:
+            self._clock.advance(role, int(newest[-1]))
+        events = decoded.events
+        lateness: npt.NDArray[np.int64] | int = self._spec.feedback_lateness
+        if isinstance(events, Rows):
+            lateness = self._groups.lateness[self._groups.model(events.groups)]
+        on_time: npt.NDArray[np.bool_] = events.times >= newest[decoded.positions] - lateness
+        return on_time
 
     def _through(self) -> dict[Role, int]:
         return {role: end - 1 for role, end in self.position.items() if end is not None}
@@ -270,12 +345,12 @@ class SourcePartition:
         if boundaries == self._boundaries:
             return
         self._boundaries = boundaries
-        for summary in list(self._panes):
-            predictions, both = marks[summary.key.model]
-            mark = predictions if summary.key.family == "traffic" else both
-            if mark is not None and mark >= summary.key.due(self._spec.models[summary.key.model]):
-                self._panes.finish(summary.key)
-                self._outbox.put(summary_message(summary, self.partition, self._through()))
+        self._panes.count()
+        for key in self._panes.keys:
+            predictions, both = marks[key.model]
+            mark = predictions if key.family == "traffic" else both
+            if mark is not None and mark >= key.due(self._spec.models[key.model]):
+                self._outbox.put(summary_message(self._panes.finish(key), self.partition, self._through()))
         self._tell_watermark()
         if worth_a_mark(self._marks, self._clock, self._spec):
             self._marks.append(Mark(dict(self.position), dict(self._clock.times)))

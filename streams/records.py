@@ -1,8 +1,11 @@
 """A record of a topic as level 1 and level 2 see it, and what they want sent. No client library in here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 Role = Literal["predictions", "feedback"]
 """Which of the two source topics a record comes from; its actual name stands in the monitor file."""
@@ -33,6 +36,70 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """Consecutive records of one topic-partition, by column: what level 1 reads without an object for each record."""
+
+    offsets: npt.NDArray[np.int64]
+    timestamps: npt.NDArray[np.int64]
+    """Kafka timestamps, milliseconds since the epoch; negative where there is none."""
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes | None]
+    headers: Sequence[Headers] | None = None
+    """None: no record has any."""
+
+    @classmethod
+    def of(cls, records: "Sequence[Record] | RecordBatch") -> "RecordBatch":
+        """Return records by column."""
+        if isinstance(records, RecordBatch):
+            return records
+        return cls(
+            np.array([record.offset for record in records], dtype=np.int64),
+            np.array([record.timestamp for record in records], dtype=np.int64),
+            [record.key for record in records],
+            [record.value for record in records],
+            [record.headers for record in records] if any(record.headers for record in records) else None,
+        )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, position: int) -> Record:
+        return Record(
+            int(self.offsets[position]),
+            int(self.timestamps[position]),
+            self.keys[position],
+            self.values[position],
+            () if self.headers is None else self.headers[position],
+        )
+
+    def __iter__(self) -> Iterator[Record]:
+        return (self[position] for position in range(len(self)))
+
+    def until(self, count: int) -> "RecordBatch":
+        """Return the first `count` records."""
+        return RecordBatch(
+            self.offsets[:count],
+            self.timestamps[:count],
+            self.keys[:count],
+            self.values[:count],
+            None if self.headers is None else self.headers[:count],
+        )
+
+    def since(self, offset: int) -> "RecordBatch":
+        """Return the records from `offset` on."""
+        first = int(np.searchsorted(self.offsets, offset))
+        if first == 0:
+            return self
+        return RecordBatch(
+            self.offsets[first:],
+            self.timestamps[first:],
+            self.keys[first:],
+            self.values[first:],
+            None if self.headers is None else self.headers[first:],
+        )
 
 
 ALL_PARTITIONS = -1

@@ -16,7 +16,7 @@ from streams.errors import Stopped
 from streams.log_reader import Range
 from streams.messages import WatermarkMessage, decode_message
 from streams.publisher import Publisher
-from streams.records import ALL_PARTITIONS, ROLES, Outgoing, Record, Role
+from streams.records import ALL_PARTITIONS, ROLES, Outgoing, Record, RecordBatch, Role
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Source(Protocol):
         """Note that the offsets in `rebuild` were fed."""
         ...
 
-    def process(self, role: Role, records: Sequence[Record]) -> None:
+    def process(self, role: Role, records: Sequence[Record] | RecordBatch) -> None:
         """Take a chunk."""
         ...
 
@@ -44,8 +44,20 @@ class Source(Protocol):
         """Note silence."""
         ...
 
-    def checkpoint(self) -> list[Outgoing]:
-        """Write the state and return the outbox."""
+    def lost(self, role: Role) -> None:
+        """Note that records were deleted before they were read."""
+        ...
+
+    def prepare(self) -> None:
+        """Gather the state."""
+        ...
+
+    def write(self) -> None:
+        """Make what was gathered durable; in any thread."""
+        ...
+
+    def outbox(self) -> list[Outgoing]:
+        """Return what is to be sent of it."""
         ...
 
     def sent(self) -> None:
@@ -83,6 +95,7 @@ class SourceLevel:
         self._publisher = publisher
         self._sources: dict[int, Source] = {}
         self._dirty: set[int] = set()
+        self._prepared: list[int] = []
         self._times: dict[int, dict[Role, Micros]] = {}
         """What each partition last told level 2 of its event time."""
 
@@ -127,10 +140,15 @@ class SourceLevel:
         for partition in {tp.partition for tp in ranges}:
             self._sources[partition].rebuilt()
 
-    def process(self, tp: TP, records: Sequence[Record]) -> None:
+    def process(self, tp: TP, records: RecordBatch) -> None:
         """Take a chunk of one topic of a partition."""
         self._dirty.add(tp.partition)
         self._sources[tp.partition].process(self._roles[tp.topic], records)
+
+    def lost(self, tp: TP) -> None:
+        """Tell the partition that records of one of its topics were deleted before they were read."""
+        self._dirty.add(tp.partition)
+        self._sources[tp.partition].lost(self._roles[tp.topic])
 
     def idle(self, tp: TP) -> None:
         """Tell the partition that one of its topics is silent."""
@@ -142,16 +160,28 @@ class SourceLevel:
         """Whether a pane is ready to be sent."""
         return any(self._sources[partition].urgent for partition in self._dirty)
 
-    async def checkpoint(self) -> None:
-        """Write each changed partition's transaction, send all outboxes, and note that they are sent."""
+    def prepare(self) -> None:
+        """Gather each changed partition's transaction."""
         changed, self._dirty = sorted(self._dirty), set()
-        outgoing = [one for partition in changed for one in self._sources[partition].checkpoint()]
+        for partition in changed:
+            self._sources[partition].prepare()
+        self._prepared = changed
+
+    async def flush(self) -> None:
+        """Write the transactions, send all outboxes, and note that they are sent."""
+        changed = self._prepared
+        await asyncio.to_thread(self._write, changed)
+        outgoing = [one for partition in changed for one in self._sources[partition].outbox()]
         await self._publisher.send(one for one in outgoing if one.destination != "progress")
         # A progress record says that what came before it need not be sent again.
         await self._publisher.send(one for one in outgoing if one.destination == "progress")
         self._note_times(outgoing)
         for partition in changed:
             self._sources[partition].sent()
+
+    def _write(self, partitions: Sequence[int]) -> None:
+        for partition in partitions:
+            self._sources[partition].write()
 
     def _note_times(self, outgoing: Iterable[Outgoing]) -> None:
         for one in outgoing:

@@ -1,56 +1,20 @@
-"""`Store`: local state of one source partition, in LMDB. What is written since the last `commit` is one transaction.
+"""`Store`: local state of one source partition, in LMDB: tables of bytes by key. One `commit` is one transaction.
 
-Rows and waiting feedback lie by the hash of their prediction id; a queue by time says when each may be dropped. The
-open transaction belongs to the thread that made it. Nothing in here decides anything.
+Changes are gathered in memory, where reads see them, and written all at once: `seal` closes what was gathered, `write`
+makes it durable and may run in another thread meanwhile. Nothing in here decides anything.
 """
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Literal, get_args
 
 import lmdb
-import msgspec
-
-from detectors.row import Label, Row
-from schemas.event_time import Micros
 
 MAP_SIZE = 64 << 30  # address space, not disk: the file is sparse
-_BIAS = 1 << 63  # so that times before 1970 sort first
 
-
-class StoredRow(msgspec.Struct, array_like=True):
-    """A prediction that feedback may still refer to, and what it has got so far."""
-
-    model: str
-    version: str
-    offset: int
-    row: Row
-    label: Label | None = None
-    rating: Label | None = None
-
-
-class StoredFeedback(msgspec.Struct, array_like=True):
-    """Feedback that predictions yet to come may match."""
-
-    offset: int
-    source: str
-    model: str | None
-    version: str | None
-    label: Label
-    settled: bool
-    """It stands in one of the accounting bins already."""
-
-
-_rows = msgspec.msgpack.Decoder(list[StoredRow]).decode
-_feedback = msgspec.msgpack.Decoder(list[StoredFeedback]).decode
-_encode = msgspec.msgpack.Encoder().encode
-
-
-def id_key(prediction_id: str, self_contained: bool = False) -> bytes:
-    """Return the key of a prediction id; self-contained feedback has a key space of its own."""
-    salt = b"self-contained" if self_contained else b""
-    return hashlib.blake2b(prediction_id.encode(errors="surrogatepass"), digest_size=16, salt=salt).digest()
+Table = Literal["rows", "labels", "feedback", "panes", "outbox", "meta"]
+Changes = dict[tuple[Table, bytes], bytes | None]
+"""What to put; None: what to remove."""
 
 
 class Store:
@@ -66,98 +30,63 @@ class Store:
 
     def __init__(self, path: Path, durable: bool = True) -> None:
         path.mkdir(parents=True, exist_ok=True)
+        tables = get_args(Table)
         self._environment = lmdb.open(
-            str(path), map_size=MAP_SIZE, max_dbs=8, readahead=False, meminit=False, sync=durable
+            str(path), map_size=MAP_SIZE, max_dbs=len(tables), readahead=False, meminit=False, sync=durable
         )
-        names = ("rows", "feedback", "row_queue", "feedback_queue", "panes", "outbox", "meta")
-        self._tables = {name: self._environment.open_db(name.encode()) for name in names}
-        self._transaction = self._environment.begin(write=True)
+        self._tables = {name: self._environment.open_db(name.encode()) for name in tables}
+        self._changes: Changes = {}
+        self._sealed: Changes = {}
+
+    def get(self, table: Table, key: bytes) -> bytes | None:
+        """Return what a key holds."""
+        for changes in (self._changes, self._sealed):
+            if (table, key) in changes:
+                return changes[table, key]
+        with self._environment.begin() as transaction:
+            found: bytes | None = transaction.get(key, db=self._tables[table])
+        return found
+
+    def put(self, table: Table, key: bytes, value: bytes | None) -> None:
+        """Let a key hold `value`; None removes it."""
+        self._changes[table, key] = value
+
+    def items(self, table: Table, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Yield what was committed of a table and starts with `prefix`, in the order of its keys."""
+        with self._environment.begin() as transaction, transaction.cursor(self._tables[table]) as cursor:
+            if not cursor.set_range(prefix):
+                return
+            for key, value in cursor:
+                if not bytes(key).startswith(prefix):
+                    return
+                yield bytes(key), bytes(value)
+
+    def clear(self) -> None:
+        """Forget everything, at once."""
+        self._changes, self._sealed = {}, {}
+        with self._environment.begin(write=True) as transaction:
+            for table in self._tables.values():
+                transaction.drop(table, delete=False)
+
+    def seal(self) -> Changes:
+        """Return what has changed since the last `seal`, to be given to `write`."""
+        self._sealed, self._changes = self._changes, {}
+        return self._sealed
+
+    def write(self, changes: Changes) -> None:
+        """Make sealed changes durable, all of them or none. One call at a time, in the order of the seals."""
+        with self._environment.begin(write=True) as transaction:
+            for (table, key), value in changes.items():
+                if value is None:
+                    transaction.delete(key, db=self._tables[table])
+                else:
+                    transaction.put(key, value, db=self._tables[table])
+        self._sealed = {}
 
     def commit(self) -> None:
-        """Make everything since the last commit durable, all of it or nothing."""
-        self._transaction.commit()
-        self._transaction = self._environment.begin(write=True)
+        """Seal and write."""
+        self.write(self.seal())
 
     def close(self) -> None:
         """Let go of the files; what was not committed is gone."""
-        self._transaction.abort()
         self._environment.close()
-
-    def clear(self) -> None:
-        """Forget everything, within the open transaction."""
-        for table in self._tables.values():
-            self._transaction.drop(table, delete=False)
-
-    def rows(self, key: bytes) -> list[StoredRow]:
-        """Return the rows of a prediction id, oldest first."""
-        packed = self._get("rows", key)
-        return [] if packed is None else _rows(packed)
-
-    def put_rows(self, key: bytes, rows: list[StoredRow]) -> None:
-        """Replace the rows of a prediction id."""
-        self._replace("rows", key, rows)
-
-    def feedback(self, key: bytes) -> list[StoredFeedback]:
-        """Return the feedback of a prediction id, in log order."""
-        packed = self._get("feedback", key)
-        return [] if packed is None else _feedback(packed)
-
-    def put_feedback(self, key: bytes, feedback: list[StoredFeedback]) -> None:
-        """Replace the feedback of a prediction id."""
-        self._replace("feedback", key, feedback)
-
-    def queue(self, table: str, time: Micros, key: bytes) -> None:
-        """Note in `row_queue` or `feedback_queue` that `key` has something to drop once event time is past `time`."""
-        self._put(table, (time + _BIAS).to_bytes(8, "big") + key, b"")
-
-    def overdue(self, table: str, before: Micros) -> Iterator[tuple[Micros, bytes]]:
-        """Yield and remove the entries of a queue whose time is below `before`, earliest first."""
-        bound = max(0, before + _BIAS).to_bytes(8, "big")
-        while True:
-            with self._transaction.cursor(self._tables[table]) as cursor:
-                if not cursor.first() or bytes(cursor.key()[:8]) >= bound:
-                    return
-                entry = bytes(cursor.key())
-                cursor.delete()
-            yield int.from_bytes(entry[:8], "big") - _BIAS, entry[8:]
-
-    def panes(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the open panes that were saved."""
-        with self._transaction.cursor(self._tables["panes"]) as cursor:
-            for key, value in cursor:
-                yield bytes(key), bytes(value)
-
-    def put_pane(self, key: bytes, value: bytes | None) -> None:
-        """Save an open pane; None removes it."""
-        self._put("panes", key, value)
-
-    def outbox(self) -> Iterator[tuple[int, bytes]]:
-        """Yield what waits to be sent, in order."""
-        with self._transaction.cursor(self._tables["outbox"]) as cursor:
-            for key, value in cursor:
-                yield int.from_bytes(key, "big"), bytes(value)
-
-    def put_outgoing(self, number: int, value: bytes | None) -> None:
-        """Put something in the outbox; None takes it out."""
-        self._put("outbox", number.to_bytes(8, "big"), value)
-
-    def meta(self, name: str) -> bytes | None:
-        """Return a value of the partition as a whole."""
-        return self._get("meta", name.encode())
-
-    def put_meta(self, name: str, value: bytes) -> None:
-        """Save a value of the partition as a whole."""
-        self._put("meta", name.encode(), value)
-
-    def _get(self, table: str, key: bytes) -> bytes | None:
-        value: bytes | None = self._transaction.get(key, db=self._tables[table])
-        return value
-
-    def _put(self, table: str, key: bytes, value: bytes | None) -> None:
-        if value is None:
-            self._transaction.delete(key, db=self._tables[table])
-        else:
-            self._transaction.put(key, value, db=self._tables[table])
-
-    def _replace(self, table: str, key: bytes, entries: list[Any]) -> None:
-        self._put(table, key, _encode(entries) if entries else None)

@@ -1,4 +1,4 @@
-"""Reads tables in batches of columns: CSV, JSON Lines and Parquet, gzip-compressed or not.
+"""`TableFile`: tables in batches of columns: CSV, JSON Lines and Parquet, gzip-compressed or not.
 
 What a file is, is told by its content where that is certain (gzip, Parquet), else by its ending. A row that cannot be
 read as one (wrong number of cells, a line that is no JSON object) is handed on as bytes, never dropped.
@@ -14,7 +14,6 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,8 +22,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from streams.errors import UserError
+from streams.table_batch import Batch
 
-ROWS = 4_096  # in a batch: large enough that work by column pays, small beside the memory of anything else
+ROWS = 16_384  # in a batch: large enough that work by column pays, small beside the memory of anything else
+PAGES = 1 << 18  # bytes of a column chunk of Parquet that are read at a time: a row group may be the whole table
 
 Format = Literal["csv", "json lines", "parquet"]
 
@@ -40,22 +41,6 @@ _ENDINGS: dict[str, Format] = {
 }
 _CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1b\x7f]")
 _DAMAGED = (EOFError, OSError, zlib.error, csv.Error, pa.ArrowException)
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Consecutive rows. Cells of CSV are text or None (empty); others are what the format says they are."""
-
-    rows: int
-    columns: dict[str, list[Any]]
-    """Only the columns asked for that the batch has; each is `rows` long."""
-    broken: dict[int, bytes]
-    """JSON, or what should have been, of rows that could not be read; their cells are None."""
-
-    def column(self, name: str | None) -> list[Any]:
-        """Return a column; empty cells where there is none of this name."""
-        found = self.columns.get(name) if name is not None else None
-        return [None] * self.rows if found is None else found
 
 
 class TableFile:
@@ -191,14 +176,13 @@ class TableFile:
         if self._gzip:
             with self._open() as file:
                 return pq.ParquetFile(pa.BufferReader(file.read()))
-        return pq.ParquetFile(self.path)
+        return pq.ParquetFile(self.path, buffer_size=PAGES, pre_buffer=False)
 
     def _parquet(self, columns: set[str] | None) -> Iterator[Batch]:
         names = [name for name in self.header if columns is None or name in columns]
         with self._parquet_file() as file:
             for batch in file.iter_batches(batch_size=ROWS, columns=names):
-                cells = {name: _python(column) for name, column in zip(names, batch.columns, strict=True)}
-                yield Batch(batch.num_rows, cells, {})
+                yield Batch(batch.num_rows, dict(zip(names, batch.columns, strict=True)), {})
 
 
 def _json_batch(lines: list[bytes], columns: set[str] | None) -> Batch:
@@ -216,19 +200,6 @@ def _json_batch(lines: list[bytes], columns: set[str] | None) -> Batch:
     names = dict.fromkeys(name for row in rows for name in row) if columns is None else columns
     cells = {name: [row.get(name) for row in rows] for name in names if any(name in row for row in rows)}
     return Batch(len(rows), cells, broken)
-
-
-def _python(column: Any) -> list[Any]:
-    """Return an Arrow column as Python values; moments as UTC datetimes, whatever their unit."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column, kind = column.dictionary_decode(), kind.value_type
-    if pa.types.is_timestamp(kind):
-        column = column.cast(pa.timestamp("us", "UTC"), safe=False)
-    elif pa.types.is_duration(kind) or pa.types.is_time(kind):
-        column = column.cast(pa.string())
-    values: list[Any] = column.to_pylist()
-    return values
 
 
 def _delimiter(start: bytes) -> str:

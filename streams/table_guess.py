@@ -151,8 +151,9 @@ def _look(file: TableFile) -> tuple[dict[str, Column], int]:
     columns: dict[str, Column] = {}
     rows = 0
     for batch in file.batches():
-        for name, values in batch.columns.items():
-            columns.setdefault(name, Column(name)).values += [cell for cell in values if not cells.missing(cell)]
+        for name in batch.columns:
+            known = [cell for cell in batch.column(name) if not cells.missing(cell)]
+            columns.setdefault(name, Column(name)).values += known
         rows += batch.rows
         if rows >= SAMPLED:
             break

@@ -5,14 +5,20 @@ other. Only feedback that says nothing yet is left out.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from schemas.event_time import Micros, rfc3339
+import numpy as np
+
+from schemas.event_time import rfc3339, to_micros
 from schemas.spec import ModelSpec
 from schemas.table_spec import FeedbackTable, PredictionTable, ReferenceColumns, ReferenceTable
-from streams import cells
+from streams import cell_columns, cells
+from streams.cell_columns import Mask, Times
 from streams.cells import Cell
-from streams.table_file import Batch
+from streams.table_batch import Batch
+
+END_OF_CALENDAR = to_micros(datetime(9999, 12, 31, tzinfo=UTC))
 
 
 class Event(NamedTuple):
@@ -40,14 +46,14 @@ class PredictionRows:
         default_model: str | None,
         typed: bool,
     ) -> None:
-        self.table, self.models, self.default_model = table, models, default_model
+        self.table, self.models, self.default_model, self.typed = table, models, default_model, typed
         columns = table.columns
         named = {name: model for name, model in models.items() if columns.model or name == default_model}
         self._features = {
             name: {feature: cells.feature(spec.type, typed) for feature, spec in model.features.items()}
             for name, model in named.items()
         }
-        self._label = cells.label(known_classes(named.values()))
+        self.label = cells.label(known_classes(named.values()))
         self.time_columns = _names(columns.prediction_id, columns.timestamp, columns.model)
         self.event_columns = self.time_columns | _names(
             *(getattr(columns, field) for field in ("label", "score", "value", "text", "version", "latency_ms")),
@@ -61,26 +67,23 @@ class PredictionRows:
 
     def models_of(self, batch: Batch) -> list[Cell]:
         """Return the model of each row, None where nothing says which."""
-        name = self.table.columns.model
-        if name is None:
-            return [self.default_model] * batch.rows
-        return [self.default_model if cell is None else cells.text(cell) for cell in batch.column(name)]
+        return named(batch, self.table.columns.model, self.default_model)
 
     def ids(self, batch: Batch) -> list[Cell]:
         """Return the prediction id of each row."""
-        return [cells.identifier(cell) for cell in batch.column(self.table.columns.prediction_id)]
+        return cell_columns.ids(batch, self.table.columns.prediction_id)
 
-    def times(self, batch: Batch) -> list[Micros | None]:
-        """Return the event time of each row, None where it has no readable one."""
-        return [cells.moment(cell) for cell in batch.column(self.table.columns.timestamp)]
+    def times(self, batch: Batch) -> Times:
+        """Return the event time of each row."""
+        return cell_columns.moments(batch, self.table.columns.timestamp)
 
-    def events(self, batch: Batch, times: list[Micros | None]) -> Iterator[Event]:
+    def events(self, batch: Batch, times: Times) -> Iterator[Event]:
         """Yield one event for each row, in order."""
         columns = self.table.columns
         models, ids = self.models_of(batch), self.ids(batch)
         features = {model: self._feature_rows(batch, model) for model in set(filter(_hashable, models))}
         outputs = self._outputs(batch)
-        versions = _versions(batch, columns.version, self.table.version)
+        versions = named(batch, columns.version, self.table.version)
         stamps = timestamps(times, batch.column(columns.timestamp))
         latencies = [_or_none(cells.number(cell)) for cell in batch.column(columns.latency_ms)]
         for row in range(batch.rows):
@@ -106,12 +109,12 @@ class PredictionRows:
         names = [name for name in converters if name in batch.columns]
         if not names:
             return [{} for _ in range(batch.rows)]
-        converted = [list(map(converters[name], batch.columns[name])) for name in names]
+        converted = [list(map(converters[name], batch.column(name))) for name in names]
         return [dict(zip(names, row, strict=True)) for row in zip(*converted, strict=True)]
 
     def _outputs(self, batch: Batch) -> list[dict[str, Cell]]:
         columns = self.table.columns
-        converters = {"label": self._label, "score": cells.number, "value": cells.number, "text": cells.text}
+        converters = {"label": self.label, "score": cells.number, "value": cells.number, "text": cells.text}
         parts: dict[str, list[Cell]] = {
             field: list(map(convert, batch.column(getattr(columns, field))))
             for field, convert in converters.items()
@@ -137,19 +140,20 @@ class FeedbackRows:
 
     Parameters
     ----------
-    time_of
-        Time of a prediction by model (None: of any) and id; asked where the table has `delay`.
+    times_of
+        Times of predictions by model (None: of any) and id; asked where the table has `delay`.
     """
 
     def __init__(
         self,
         table: FeedbackTable,
         models: Mapping[str, ModelSpec],
-        time_of: Callable[[Cell, Cell], Micros | None],
+        times_of: Callable[[list[Cell], list[Cell]], Times],
     ) -> None:
-        self.table, self._time_of = table, time_of
+        self.table, self._times_of = table, times_of
         columns = table.columns
         label = cells.label(known_classes([model for name, model in models.items() if table.model in (None, name)]))
+        self.label = label
         self._outcomes: dict[str, Callable[[Cell], Cell]] = {
             field: convert
             for field, convert in (
@@ -168,26 +172,26 @@ class FeedbackRows:
         )
         self.columns = self.time_columns | _names(columns.source, columns.version)
 
-    def kept(self, batch: Batch) -> list[bool]:
+    def kept(self, batch: Batch) -> Mask:
         """Return whether each row says anything: all its outcomes empty means that nothing is known yet."""
-        columns = [batch.column(getattr(self.table.columns, field)) for field in self._outcomes]
-        return [
-            row in batch.broken or not all(map(cells.missing, outcomes))
-            for row, outcomes in enumerate(zip(*columns, strict=True))
-        ]
+        columns = [getattr(self.table.columns, field) for field in self._outcomes]
+        kept: Mask = ~np.logical_and.reduce([cell_columns.missing(batch, column) for column in columns])
+        kept[list(batch.broken)] = True
+        return kept
 
-    def times(self, batch: Batch) -> list[Micros | None]:
-        """Return the event time of each row, None where it has no readable one."""
+    def times(self, batch: Batch) -> Times:
+        """Return the event time of each row."""
         if self.table.delay is None:
-            return [cells.moment(cell) for cell in batch.column(self.table.columns.timestamp)]
-        times = map(self._time_of, self._models(batch), self._ids(batch))
-        return [None if time is None else time + self.table.delay for time in times]
+            return cell_columns.moments(batch, self.table.columns.timestamp)
+        times = self._times_of(self._models(batch), self._ids(batch))
+        late = times.micros + self.table.delay
+        return Times(late, times.known & (late < END_OF_CALENDAR))
 
-    def events(self, batch: Batch, times: list[Micros | None]) -> Iterator[Event]:
+    def events(self, batch: Batch, times: Times) -> Iterator[Event]:
         """Yield one event for each row, in order, those left out by `kept` included."""
         columns = self.table.columns
         ids, models = self._ids(batch), self._models(batch)
-        versions = _versions(batch, columns.version, self.table.version)
+        versions = named(batch, columns.version, self.table.version)
         sources = [cells.text(cell) for cell in batch.column(columns.source)]
         stamps = timestamps(times, batch.column(columns.timestamp))
         outcomes = {
@@ -205,12 +209,10 @@ class FeedbackRows:
             yield Event(_key(ids[row]), cells.encode(event))
 
     def _ids(self, batch: Batch) -> list[Cell]:
-        return [cells.identifier(cell) for cell in batch.column(self.table.columns.prediction_id)]
+        return cell_columns.ids(batch, self.table.columns.prediction_id)
 
     def _models(self, batch: Batch) -> list[Cell]:
-        return [
-            self.table.model if cell is None else cells.text(cell) for cell in batch.column(self.table.columns.model)
-        ]
+        return named(batch, self.table.columns.model, self.table.model)
 
 
 class ReferenceRows(PredictionRows):
@@ -228,7 +230,7 @@ class ReferenceRows(PredictionRows):
         """Columns that the events are made of."""
         return super().columns | self.outcome_columns
 
-    def feedback(self, batch: Batch, times: list[Micros | None]) -> Iterator[Event | None]:
+    def feedback(self, batch: Batch, times: Times) -> Iterator[Event | None]:
         """Yield the feedback of each row, at the time of its prediction; None where nothing came true yet."""
         columns: ReferenceColumns = self.table.columns
         ids, models = self.ids(batch), self.models_of(batch)
@@ -241,7 +243,7 @@ class ReferenceRows(PredictionRows):
                 if model is not None and model.task == "regression":
                     event["value"] = cells.number(outcomes[row])
                 else:
-                    event["label"] = self._label(outcomes[row])
+                    event["label"] = self.label(outcomes[row])
             if not cells.missing(ratings[row]):
                 event["rating"] = cells.number(ratings[row])
             known = len(event) > 2 and row not in batch.broken
@@ -254,15 +256,18 @@ def known_classes(models: Collection[ModelSpec]) -> set[str]:
     return named | {model.positive_label for model in models if model.positive_label is not None}
 
 
-def timestamps(times: list[Micros | None], raw: list[Any]) -> list[Cell]:
+def timestamps(times: Times, raw: list[Any]) -> list[Cell]:
     """Return RFC 3339 text where the time is known, else what the table says."""
-    return [cells.plain(cell) if time is None else rfc3339(time) for time, cell in zip(times, raw, strict=True)]
+    return [cells.plain(cell) if time is None else rfc3339(time) for time, cell in zip(times.cells(), raw, strict=True)]
 
 
-def _versions(batch: Batch, column: str | None, version: str | None) -> list[Cell]:
+def named(batch: Batch, column: str | None, default: str | None) -> list[Cell]:
+    """Return the name in each row of a column, and `default` where it is empty or there is none."""
     if column is None:
-        return [version] * batch.rows
-    return [version if cell is None else cells.text(cell) for cell in batch.column(column)]
+        return [default] * batch.rows
+    names = cell_columns.coded(batch, column, cells.text)
+    names.values[-1] = default
+    return names.expand()
 
 
 def _key(prediction_id: Cell) -> bytes:

@@ -10,9 +10,8 @@ from kafka.admin import ConfigResource
 from schemas.event_time import format_duration
 from schemas.kafka_spec import Topics
 from schemas.spec import MonitorSpec
-from streams.client import reaching
+from streams.client import administer, reaching
 from streams.errors import UserError
-from streams.security import kafka_python_settings
 
 SOURCES = ("predictions", "feedback")
 COMPACTED = ("progress", "snapshots")
@@ -56,27 +55,25 @@ def create(spec: MonitorSpec, base: Path) -> list[str]:
 
     A missing partner of an existing topic gets its number of partitions.
     """
+    made: dict[str, None] = {}
+
+    def make(admin: KafkaAdminClient) -> None:
+        found = _describe(admin, spec)
+        missing = {name: role for role, name in _names(spec).items() if role not in found}
+        wanted = {name: _wanted(spec, role, found) for name, role in missing.items()}
+        made.update(dict.fromkeys(wanted))
+        if wanted:
+            admin.create_topics(wanted, wait_for_metadata=True)
+
     with reaching(spec.kafka):
-        admin = _admin(spec, base)
-        try:
-            found = _describe(admin, spec)
-            missing = {name: role for role, name in _names(spec).items() if role not in found}
-            wanted = {name: _wanted(spec, role, found) for name, role in missing.items()}
-            if wanted:
-                admin.create_topics(wanted, wait_for_metadata=True)
-        finally:
-            admin.close()
-    return list(wanted)
+        administer(spec.kafka, base, make)
+    return list(made)
 
 
 def check(spec: MonitorSpec, base: Path) -> list[str]:
     """Return what is wrong with the topics: where, what, and what to do. An empty list is good."""
     with reaching(spec.kafka):
-        admin = _admin(spec, base)
-        try:
-            found = _describe(admin, spec)
-        finally:
-            admin.close()
+        found = administer(spec.kafka, base, lambda admin: _describe(admin, spec))
     return problems(spec, found)
 
 
@@ -90,11 +87,8 @@ def require(spec: MonitorSpec, base: Path) -> None:
 def partition_counts(spec: MonitorSpec, base: Path) -> dict[str, int]:
     """Return how many partitions each topic has, by name."""
     with reaching(spec.kafka):
-        admin = _admin(spec, base)
-        try:
-            return {topic.name: topic.partitions for topic in _describe(admin, spec).values()}
-        finally:
-            admin.close()
+        found = administer(spec.kafka, base, lambda admin: _describe(admin, spec))
+    return {topic.name: topic.partitions for topic in found.values()}
 
 
 def problems(spec: MonitorSpec, found: Mapping[str, Topic]) -> list[str]:
@@ -193,10 +187,6 @@ def _configs(spec: MonitorSpec, role: str, found: Mapping[str, Topic]) -> dict[s
         largest = max((found[one].max_message for one in SOURCES if one in found), default=1_048_588)
         configs["max.message.bytes"] = str(largest + ENVELOPE)
     return configs
-
-
-def _admin(spec: MonitorSpec, base: Path) -> KafkaAdminClient:
-    return KafkaAdminClient(**kafka_python_settings(spec.kafka, base), bootstrap_timeout_ms=10_000)
 
 
 def _names(spec: MonitorSpec) -> dict[str, str]:

@@ -7,10 +7,12 @@ agent has. We commit ourselves, after durable output. What this module touches i
 `PRIVATE_SEAMS`, pinned by the version in pyproject.toml and looked up by a test.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import faust
+import numpy as np
+from aiokafka.consumer import fetcher
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.drivers.aiokafka import ensure_aiokafka_TP
@@ -19,7 +21,7 @@ from faust.types import TP
 
 from streams.errors import Stopped
 from streams.log_reader import log_bounds
-from streams.records import Record
+from streams.records import RecordBatch
 
 PRIVATE_SEAMS = (
     "faust.App._new_transport",
@@ -28,11 +30,18 @@ PRIVATE_SEAMS = (
     "faust.transport.consumer.ThreadDelegateConsumer.seek_to_committed",
     "faust.transport.consumer.ThreadDelegateConsumer._commit",
     "faust.transport.drivers.aiokafka.Producer._settings_extra",
+    "faust.transport.drivers.aiokafka.Producer._new_producer",
     "faust.transport.drivers.aiokafka.Consumer._new_consumer_thread",
     "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread._create_worker_consumer",
     "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread._ensure_consumer",
+    "aiokafka.consumer.fetcher.PartitionRecords._consumer_record",
+    "aiokafka.consumer.fetcher.PartitionRecords._unpack_records",
 )
 
+ROUNDS_IN_VAIN = 10
+"""Fetches without a record of a partition that should have some. A fetch with nothing to bring takes a second."""
+ANSWER_MS = 30_000
+"""Milliseconds the producer waits for an answer before it asks again, perhaps another broker."""
 MAX_RECORDS = 2_000
 """Records of a chunk. Level 1 has a fixed price for each chunk, worth it from about 500 on."""
 MAX_BYTES = 2 * 1024 * 1024
@@ -48,7 +57,7 @@ class Chunk(NamedTuple):
 
     start: int
     end: int
-    records: Sequence[Record]
+    records: RecordBatch
 
     @property
     def holes(self) -> int:
@@ -82,22 +91,35 @@ class ChunkScheduler(DefaultSchedulingStrategy):  # type: ignore[misc]
         self.max_records = max_records
         self.max_bytes = max_bytes
         self.next: dict[TP, int] = {}
-        """Where the next chunk of each partition starts."""
+        """Where the next fetch of each partition starts."""
         self.fetched: dict[TP, int] = {}
         """Up to where each partition has been fetched, handed out or not."""
+        self.rounds = 0
+        """Fetches so far, those that brought nothing included."""
+        self._brought: dict[TP, int] = {}
 
     def position(self, offsets: Mapping[TP, int]) -> None:
         """Note where partitions will be read from."""
         self.next.update(offsets)
         self.fetched.update(offsets)
+        self._brought.update(dict.fromkeys(offsets, self.rounds))
+
+    def rounds_without(self, tp: TP) -> int:
+        """Return how many fetches in a row brought nothing of a partition."""
+        return self.rounds - self._brought.get(tp, self.rounds)
 
     def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, _Carrier]]:
         """Yield chunks, round robin over the partitions."""
-        self.fetched.update({tp: batch[-1].offset + 1 for tp, batch in records.items() if batch})
-        return self._in_turn(records)
+        # Where chunks start is settled now: a seek while they are handed out concerns those of the next fetch.
+        starts = {tp: self.next.get(tp, batch[0].offset) for tp, batch in records.items() if batch}
+        ends = {tp: records[tp][-1].offset + 1 for tp in starts}
+        self.next.update(ends)
+        self.fetched.update(ends)
+        self.rounds += 1
+        self._brought.update(dict.fromkeys(ends, self.rounds))
+        return self._in_turn({tp: self._chunks(tp, start, records[tp]) for tp, start in starts.items()})
 
-    def _in_turn(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, _Carrier]]:
-        waiting = {tp: self._chunks(tp, fetched) for tp, fetched in records.items()}
+    def _in_turn(self, waiting: dict[TP, Iterator[_Carrier]]) -> Iterator[tuple[TP, _Carrier]]:
         while waiting:
             for tp in list(waiting):
                 carrier = next(waiting[tp], None)
@@ -106,24 +128,36 @@ class ChunkScheduler(DefaultSchedulingStrategy):  # type: ignore[misc]
                 else:
                     yield tp, carrier
 
-    def _chunks(self, tp: TP, fetched: list[Any]) -> Iterator[_Carrier]:
-        records: list[Record] = []
-        size = 0
-        for one in fetched:
-            length = len(one.value) if one.value is not None else 0
-            if records and (len(records) >= self.max_records or size + length > self.max_bytes):
-                yield self._carrier(tp, records)
-                records, size = [], 0
-            records.append(Record(one.offset, one.timestamp, one.key, one.value, one.headers))
-            size += length
-        if records:
-            yield self._carrier(tp, records)
+    def _chunks(self, tp: TP, start: int, fetched: list[Any]) -> Iterator[_Carrier]:
+        done = 0
+        while done < len(fetched):
+            batch = _by_column(fetched[done : done + self.max_records])
+            sizes = np.cumsum([len(value or b"") for value in batch.values])
+            if sizes[-1] > self.max_bytes:
+                batch = batch.until(max(1, int(np.searchsorted(sizes, self.max_bytes, side="right"))))
+            done += len(batch)
+            carrier = _carrier(tp, start, batch)
+            start = carrier.offset + 1
+            yield carrier
 
-    def _carrier(self, tp: TP, records: list[Record]) -> _Carrier:
-        last = records[-1]
-        chunk = Chunk(self.next.get(tp, records[0].offset), last.offset + 1, records)
-        self.next[tp] = chunk.end
-        return _Carrier(tp.topic, tp.partition, last.offset, last.timestamp, 0, (), None, chunk, None, -1, -1)
+
+def _by_column(fetched: list[Any]) -> RecordBatch:
+    """Return what the client read, an object for each record, by column."""
+    first, last = fetched[0].offset, fetched[-1].offset
+    whole = last - first + 1 == len(fetched)
+    headers = [one.headers for one in fetched]
+    return RecordBatch(
+        np.arange(first, last + 1) if whole else np.array([one.offset for one in fetched], dtype=np.int64),
+        np.array([one.timestamp for one in fetched], dtype=np.int64),
+        [one.key for one in fetched],
+        [one.value for one in fetched],
+        headers if any(headers) else None,
+    )
+
+
+def _carrier(tp: TP, start: int, batch: RecordBatch) -> _Carrier:
+    offset, time = int(batch.offsets[-1]), int(batch.timestamps[-1])
+    return _Carrier(tp.topic, tp.partition, offset, time, 0, (), None, Chunk(start, offset + 1, batch), None, -1, -1)
 
 
 class Guard:
@@ -142,7 +176,7 @@ class Guard:
         """Forget all partitions but these, which are read from here on."""
         self.expected = dict(offsets)
 
-    def admit(self, tp: TP, chunk: Chunk) -> Sequence[Record] | None:
+    def admit(self, tp: TP, chunk: Chunk) -> RecordBatch | None:
         """Return the records of `chunk` not yet seen, or None when the partition is not ours or all were seen.
 
         Raises
@@ -159,9 +193,7 @@ class Guard:
                 "did not arrive. Nothing is lost: start the worker again and it reads on from its state"
             )
         self.expected[tp] = chunk.end
-        if chunk.records[0].offset >= expected:
-            return chunk.records
-        return [record for record in chunk.records if record.offset >= expected]
+        return chunk.records.since(expected)
 
 
 class BytesSchema(faust.Schema):  # type: ignore[misc]
@@ -176,6 +208,21 @@ class BytesSchema(faust.Schema):  # type: ignore[misc]
         return message.value
 
 
+class FetchedRecords(fetcher.PartitionRecords):  # type: ignore[misc]
+    """The records of one fetch as the client's decoder made them, without an object more for each.
+
+    aiokafka would copy each into a `ConsumerRecord`, which costs half as much as decoding its JSON.
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        records: Iterator[Any] = self._records_iterator
+        return records
+
+    @staticmethod
+    def _consumer_record(topic_partition: Any, record: Any) -> Any:  # noqa: ARG004
+        return record
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """Faust's consumer thread, which leaves out what a transaction took back."""
 
@@ -183,6 +230,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         client = super()._create_worker_consumer(transport)
         # Faust reads committed records only in its exactly-once mode. An aborted prediction was never made.
         client._isolation_level = "read_committed"
+        fetcher.PartitionRecords = FetchedRecords
         return client
 
 
@@ -214,10 +262,27 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         client = self._thread._ensure_consumer()
         return {tp: await self._thread.call_thread(client.committed, ensure_aiokafka_TP(tp)) for tp in partitions}
 
-    async def commit_offsets(self, offsets: Mapping[TP, int]) -> None:
-        """Commit; what has been revoked meanwhile is left out."""
-        if offsets:
-            await self._commit(offsets)
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit, and return whether it stands: in a rebalance it may not. What has been revoked is left out."""
+        return not offsets or bool(await self._commit(offsets))
+
+    def fetched_in_vain(self, tp: TP) -> bool:
+        """Return whether many fetches in a row brought nothing of a partition.
+
+        Few of them do not tell: what one fetch brings is handed out before the next, which takes its time in a backlog.
+        """
+        return self.scheduler.rounds_without(tp) >= ROUNDS_IN_VAIN
+
+    async def read_again(self, offsets: Mapping[TP, int]) -> None:
+        """Fetch partitions anew from `offsets`, whatever held them up; in a rebalance that is done anyway."""
+        if not self.flow_active or self.app.rebalancing:
+            return
+        self.resume_partitions(offsets)
+        try:
+            await self.seek_wait(offsets)
+        except IllegalStateError:  # the client's thread has given one of them up already
+            return
+        self.scheduler.position(offsets)
 
     async def bounds(self, partitions: Iterable[TP]) -> dict[TP, tuple[int, int]]:
         """Return the first offset of each log and the one after its last.
@@ -251,6 +316,13 @@ class Producer(driver.Producer):  # type: ignore[misc]
 
     def _settings_extra(self) -> Mapping[str, Any]:
         return {"acks": "all", "enable_idempotence": True}
+
+    def _new_producer(self, transactional_id: str | None = None) -> Any:
+        producer = super()._new_producer(transactional_id)
+        # aiokafka has one setting for how long a send is tried and for how long one answer is waited for. A broker
+        # that hangs would hold up a partition for all that time; asking again is harmless, as producing is idempotent.
+        producer.client._request_timeout_ms = ANSWER_MS
+        return producer
 
 
 class Transport(driver.Transport):  # type: ignore[misc]

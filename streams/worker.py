@@ -11,9 +11,12 @@ from functools import partial
 from pathlib import Path
 
 from faust.types import TP
+from kafka.errors import KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError
 
 from schemas.event_time import SECOND
 from schemas.spec import MonitorSpec
+from streams.broker_watch import BrokerWatch, wait_for_broker
+from streams.collector import spare_the_collector
 from streams.command_level import CommandLevel
 from streams.compacted import read_partitions
 from streams.errors import UserError
@@ -31,6 +34,8 @@ from streams.security import aiokafka_settings
 from streams.source_level import SourceLevel
 from streams.topics import partition_counts, require
 
+UNANSWERED = KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError
+
 
 def run(
     spec: MonitorSpec,
@@ -42,7 +47,7 @@ def run(
     log_level: str,
     instance_id: str | None = None,
 ) -> int:
-    """Run a worker until SIGTERM or SIGINT; return 0.
+    """Run a worker until SIGTERM or SIGINT; return 0. Where no broker answers, one is waited for.
 
     Parameters
     ----------
@@ -62,9 +67,30 @@ def run(
         When the worker could not go on; the message says why.
     """
     log_to_stderr(log_level)
-    require(spec, base)
+    while not _found(spec, base):
+        waiting = HealthServer([], http_host, http_port, away=lambda: True)
+        if not wait_for_broker(BrokerWatch(aiokafka_settings(spec.kafka, base)), waiting):
+            return 0
+    spare_the_collector()
     with owned_directory(data_dir):
         return build(spec, base, data_dir, http_host, http_port, instance_id).run()
+
+
+def _found(spec: MonitorSpec, base: Path) -> bool:
+    """Return whether a broker answers, with topics as they should be.
+
+    Raises
+    ------
+    UserError
+        When they are not, or the broker refuses us.
+    """
+    try:
+        require(spec, base)
+    except UserError as error:
+        if isinstance(error.__context__, UNANSWERED):
+            return False
+        raise
+    return True
 
 
 @contextmanager
@@ -113,4 +139,5 @@ def build(
         Lane(MonitorLevel(topics, lambda: MonitorPartition(spec, layouts), read, publisher), idle_after),
         Lane(CommandLevel(topics, spec.models, committed, publisher), idle_after),
     ]
-    return FaustWorker(app, lanes, HealthServer(lanes, http_host, http_port))
+    watch = BrokerWatch(settings)
+    return FaustWorker(app, lanes, HealthServer(lanes, http_host, http_port, away=lambda: watch.away), watch)

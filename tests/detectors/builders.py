@@ -8,12 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from detectors.counting import count_cohort, count_cohort_losses, count_label_losses, count_labels, count_traffic
+from detectors.counting import (
+    count_cohort,
+    count_cohort_losses,
+    count_label_losses,
+    count_labels,
+    count_traffic,
+    said_codes,
+    segment_cells,
+)
 from detectors.layout import FIXED, Layout, Layouts
+from detectors.losses import losses_of
 from detectors.monitor import Monitor, MonitorState, Output
 from detectors.pane import ClosedPane
 from detectors.reference import build_profile
-from detectors.row import Label, Row, loss_of
+from detectors.row import Label, Row
+from detectors.row_shape import RowShape
 from detectors.sample import Sample, SampledRow
 from detectors.signals.signal import Finding, Signal
 from detectors.summary import PaneKey, PaneSummary, pane_start
@@ -135,26 +145,31 @@ def summary_of(layout: Layout, key: PaneKey, rows: Sequence[LabelledRow], chunk:
 
 def count(layout: Layout, summary: PaneSummary, rows: Sequence[LabelledRow]) -> None:
     """Add rows to a summary as level 1 does."""
-    plain = [row for row, _ in rows]
-    pairs = [(row, label, loss_of(row, label, layout.spec)) for row, label in rows if label is not None]
-    known = [(row, label) for row, label, loss in pairs if loss is not None]
-    losses = [loss for _, _, loss in pairs if loss is not None]
+    columns = RowShape(layout.spec).columns_of([row for row, _ in rows])
     if summary.key.family == "traffic":
-        count_traffic(layout, summary.counts, plain)
+        count_traffic(layout, summary.counts, columns)
         return
     assert summary.sample is not None
+    pairs = [(row, label) for row, label in rows if label is not None]
+    losses = losses_of(layout.spec, pairs)
+    known = ~np.isnan(losses)
+    joined = [(*pairs[i], float(losses[i])) for i in np.flatnonzero(known)]
     if summary.key.family == "cohort":
-        count_cohort(layout, summary.counts, plain)
-        for row in plain:
-            summary.sample.add(SampledRow(row.time, row))
-        count_cohort_losses(layout, summary.counts, known, losses)
-        for (row, label), loss in zip(known, losses, strict=True):
-            summary.sample.label(row, label, loss)
-        return
-    count_labels(layout, summary.counts, [(row, label) for row, label, _ in pairs])
-    count_label_losses(layout, summary.counts, losses)
-    for (row, label), loss in zip(known, losses, strict=True):
-        summary.sample.add(SampledRow(max(row.time, label.time), row, label, loss))
+        cells = segment_cells(layout, columns)
+        count_cohort(layout, summary.counts, cells)
+        said = said_codes(layout, [row.label for row, _ in pairs])
+        truth = said_codes(layout, [label.label for _, label in pairs])
+        labelled = cells[np.array([label is not None for _, label in rows], dtype=bool)]
+        count_cohort_losses(layout, summary.counts, losses[known], said[known], truth[known], labelled[known])
+        summary.sample.merge(Sample(summary.sample.size, [SampledRow(row.time, row) for row, _ in rows]))
+        taken = [SampledRow(row.time, row, label, loss) for row, label, loss in joined]
+    else:
+        times = np.array([(row.time, label.time) for row, label in pairs], dtype=np.int64).reshape(-1, 2)
+        ratings = np.array([label.rating for _, label in pairs], dtype=np.float64)
+        count_labels(layout, summary.counts, times[:, 0], times[:, 1], ratings)
+        count_label_losses(layout, summary.counts, losses[known])
+        taken = [SampledRow(max(row.time, label.time), row, label, loss) for row, label, loss in joined]
+    summary.sample.merge(Sample(summary.sample.size, taken))
 
 
 def closed(layout: Layout, summary: PaneSummary, mismatched: int = 0) -> ClosedPane:

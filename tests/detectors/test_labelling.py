@@ -4,8 +4,8 @@ import collections
 
 import pytest
 
+from detectors.id_hash import id_hash
 from detectors.labelling import label_requests
-from detectors.sample import hash_of
 from schemas.event_time import from_micros
 
 from .builders import DAY, START, LabelledRow, days, layout_of, model_spec, pane_of, profile_of
@@ -31,7 +31,7 @@ def test_requests_are_capped(per_pane: int, asked: int) -> None:
 
 def test_those_with_the_smallest_hashes_are_asked_for_and_none_that_is_known() -> None:
     pane = cohort(labelled=30, label_requests={"per_pane": 10})
-    waiting = sorted((s.row.id for s in pane.sample if s.label is None), key=hash_of)
+    waiting = sorted((s.row.id for s in pane.sample if s.label is None), key=id_hash)
     assert [request.prediction_id for request in label_requests(pane)] == waiting[:10]
 
 

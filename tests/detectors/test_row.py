@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from detectors.row import Label, Row, loss_of, row_of, task_problem
-from schemas.prediction import Prediction
+from detectors.row_shape import RowShape
+from schemas.prediction import FeatureValue, Prediction
 
 from .builders import DAY, START, TASKS, model_spec
 
@@ -33,10 +34,38 @@ def test_a_feature_that_nobody_declared_is_noted_and_left_out() -> None:
     assert (len(row.features), row.unexpected) == (4, True)
 
 
-@pytest.mark.parametrize(("value", "kept"), [(2**63 - 1, 2**63 - 1), (2**63, math.inf), (-(10**400), -math.inf)])
-def test_whole_numbers_of_more_than_64_bits_become_infinite(value: int, kept: float) -> None:
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [(7, 7.0), (2**63, 2.0**63), (-(10**400), math.inf), (-math.inf, math.inf), ("7", math.inf), (True, math.inf)],
+)
+def test_a_numeric_feature_is_a_float_and_what_is_none_is_infinite(value: FeatureValue, kept: float) -> None:
     row = row_of(prediction({"label": "yes"}).model_copy(update={"features": {"income": value}}), model_spec())
     assert row.features[0] == kept
+    assert type(row.features[0]) is float
+
+
+@pytest.mark.parametrize(("value", "kept"), [(2**63 - 1, 2**63 - 1), (2**63, math.inf), (-(10**400), -math.inf)])
+def test_whole_numbers_of_more_than_64_bits_become_infinite(value: int, kept: float) -> None:
+    row = row_of(prediction({"label": "yes"}).model_copy(update={"features": {"region": value}}), model_spec())
+    assert row.features[1] == kept
+
+
+def test_there_is_one_zero() -> None:
+    event = prediction({"score": -0.0}, income=-0.0).model_copy(update={"latency_ms": -0.0})
+    row = row_of(event, model_spec())
+    assert [str(one) for one in (row.features[0], row.score, row.latency_ms)] == ["0.0"] * 3
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_row_holds_what_its_task_asks_for_and_comes_back_from_columns(task: str) -> None:
+    said = {"label": "a", "score": 0.5, "value": 3, "text": "an answer", "probabilities": {"a": 0.25}}
+    event, spec = prediction(said, income=None, region="north", owner=1), model_spec(task)
+    row, shape = row_of(event, spec), RowShape(spec)
+    kept = {"binary": ("a", 0.5), "multiclass": ("a", 0.25), "regression": (None, None), "text": (None, None)}
+    assert (row.label, row.score) == kept[task]
+    assert (row.value, row.text) == (3.0 if task == "regression" else None, "an answer" if task == "text" else None)
+    columns = (shape.numbers(row), shape.values(row), shape.said(row))
+    assert shape.row(row.id, row.time, *columns, row.unexpected) == row
 
 
 @pytest.mark.parametrize(("score", "label"), [(0.5, "yes"), (0.49, "not yes")])

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.id_hash import id_hash
 from detectors.row import Label, Row
-from detectors.sample import Sample, SampledRow, hash_of
+from detectors.sample import Sample, SampledRow
 
 
 def sampled(name: str, time: int = 0) -> SampledRow:
@@ -23,7 +24,7 @@ def test_it_holds_the_smallest_hashes_whatever_the_order(names: set[str], size: 
     order = sorted(names)
     rng.shuffle(order)
     sample = Sample(size, map(sampled, order))
-    assert ids(sample) == sorted(sorted(names, key=lambda name: (hash_of(name), name))[:size])
+    assert ids(sample) == sorted(sorted(names, key=lambda name: (id_hash(name)[0], name))[:size])
     assert len(sample) == min(size, len(names))
 
 
@@ -41,8 +42,8 @@ def test_samples_of_parts_merge_to_the_sample_of_the_whole(parts: list[set[int]]
 
 def test_it_never_holds_more_than_twice_its_size_meanwhile() -> None:
     sample = Sample(10)
-    for i in range(10_000):
-        sample.add(sampled(str(i)))
+    for i in range(2_000):
+        sample.merge(Sample(10, [sampled(f"{i}-{j}") for j in range(i % 12)]))
         assert len(sample._rows) <= 20
     assert len(sample) == len(sample.rows()) == 10
 
@@ -52,23 +53,32 @@ def test_rows_come_by_the_time_of_the_family_then_id() -> None:
     assert [one.row.id for one in sample.rows()] == ["c", "a", "b"]
 
 
-def test_a_row_gets_its_label_and_a_row_that_is_not_there_does_not() -> None:
-    sample = Sample(1, [sampled("a")])
-    sample.label(Row(0, "a", []), Label(5, "yes"), 1.0)
-    sample.label(Row(0, "b", []), Label(5, "no"), 0.0)
-    assert [(one.row.id, one.label, one.loss) for one in sample.rows()] == [("a", Label(5, "yes"), 1.0)]
+def test_the_same_row_again_replaces_itself() -> None:
+    first, again = sampled("a"), SampledRow(0, Row(0, "a", []), Label(5, "yes"), 1.0)
+    assert Sample(5, [first, again]).rows() == [again]
+    merged = Sample(5, [first, sampled("b")])
+    merged.merge(Sample(5, [again]))
+    assert merged.rows() == [again, sampled("b")]
+    assert len(Sample(1, [first, first, again])) == 1
 
 
-def test_the_same_row_again_is_no_second_row() -> None:
-    sample = Sample(5, [sampled("a"), sampled("a")])
-    assert len(sample.rows()) == 1
+def test_an_id_that_is_used_again_is_another_row() -> None:
+    rows = [sampled("a", 2), sampled("a", 1), sampled("b", 1)]
+    assert Sample(3, rows).rows() == [rows[1], rows[2], rows[0]]
+    smaller = min(("a", "b"), key=id_hash)
+    kept = Sample(1, rows).rows()
+    assert [(one.row.id, one.row.time) for one in kept] == [(smaller, 1)]  # of equal hashes, the earlier row
+
+
+def test_merging_leaves_the_other_sample_alone() -> None:
+    one, other = Sample(3, [sampled("a")]), Sample(3, [sampled("b")])
+    one.merge(other)
+    one.merge(Sample(3, [sampled("c")]))
+    assert ids(one) == ["a", "b", "c"]
+    assert ids(other) == ["b"]
 
 
 def test_it_is_uniform() -> None:
     kept = Sample(2_000, (sampled(f"row-{i}") for i in range(20_000))).rows()
     for digit in range(10):  # a tenth of the rows each, 200 expected, standard deviation 13
         assert sum(one.row.id.endswith(str(digit)) for one in kept) == pytest.approx(200, abs=55)
-
-
-def test_its_hash_is_the_same_for_ever() -> None:
-    assert hash_of("prediction-1") == 0x68C1DC480ED7BA22

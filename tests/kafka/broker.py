@@ -133,6 +133,15 @@ class Broker:
             self.process.wait(10)
         self.process = None
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Killed for as long as the block takes, and back on the same port and logs after it."""
+        self.stop(kill=True)
+        try:
+            yield
+        finally:
+            self.start()
+
 
 def answers(bootstrap: str) -> bool:
     """Return whether a broker answers with metadata."""
@@ -306,12 +315,28 @@ class Process:
 
     def get(self, page: str) -> tuple[int, str]:
         """Return status and text of `metrics`, `livez` or `readyz`."""
-        where = until(lambda: re.search(r"health and metrics on (http://\S+)", self.log.read_text()), "the HTTP server")
+        where = until(
+            lambda: re.findall(r"health and metrics on (http://\S+)", self.log.read_text()), "the HTTP server"
+        )
         try:
-            with urllib.request.urlopen(f"{where[1]}/{page}", timeout=5) as response:
+            with urllib.request.urlopen(f"{where[-1]}/{page}", timeout=5) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+
+    def metric(self, name: str) -> float:
+        """Return the sum of a metric's series."""
+        found = re.findall(rf"^streamgauge_{name}(?:\{{.*\}})? (\S+)$", self.get("metrics")[1], re.M)
+        return sum(map(float, found))
+
+    def standing(self) -> str:
+        """Return the lines of `metrics` that say where it stands; why there are none, where it does not answer."""
+        try:
+            lines = self.get("metrics")[1].splitlines()
+        except (AssertionError, OSError) as error:
+            return f"no metrics: {error}"
+        names = ("position", "lag", "assigned_partitions", "stalls", "broker_away")
+        return "\n".join(line for line in lines if line.startswith(tuple(f"streamgauge_{name}" for name in names)))
 
     def tail(self, lines: int = 40) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])

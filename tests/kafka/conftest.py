@@ -44,6 +44,15 @@ def broker(request: pytest.FixtureRequest) -> str:
     return own.bootstrap
 
 
+@pytest.fixture
+def stoppable(request: pytest.FixtureRequest) -> Broker:
+    """The broker of `kafka`, for a test that stops it; one that was given is not ours to stop."""
+    if os.environ.get("STREAMGAUGE_TEST_BOOTSTRAP"):
+        pytest.skip("needs a broker of our own")
+    own: Broker = request.getfixturevalue("own_broker")
+    return own
+
+
 @pytest.fixture(scope="session")
 def kafka(broker: str) -> Iterator[Kafka]:
     client = Kafka(broker)

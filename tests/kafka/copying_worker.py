@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from schemas.kafka_spec import KafkaSpec, Topics
+from streams.broker_watch import BrokerWatch
 from streams.compacted import read_partitions
 from streams.faust_worker import FaustWorker, new_app
 from streams.health import HealthServer
@@ -101,7 +102,8 @@ def main(bootstrap: str, group: str, directory: str, instance: str, pause: float
     settings = aiokafka_settings(spec, Path())
     read, read_again = partial(read_partitions, settings), partial(read_ranges, settings)
     lane = Lane(SourceLevel(spec.topics, open_source, read, read_again, publisher), idle_after)
-    return FaustWorker(app, [lane], HealthServer([lane], "127.0.0.1", 0)).run()
+    watch = BrokerWatch(settings)
+    return FaustWorker(app, [lane], HealthServer([lane], "127.0.0.1", 0, away=lambda: watch.away), watch).run()
 
 
 if __name__ == "__main__":

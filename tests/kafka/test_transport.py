@@ -1,3 +1,4 @@
+import asyncio
 import importlib
 import inspect
 import re
@@ -8,8 +9,10 @@ from pathlib import Path
 import pytest
 from faust.types import TP
 
+from schemas.kafka_spec import KafkaSpec
 from streams.errors import Stopped
-from streams.transport import PRIVATE_SEAMS, Chunk, ChunkScheduler, Guard
+from streams.faust_worker import SESSION_TIMEOUT, new_app
+from streams.transport import ANSWER_MS, PRIVATE_SEAMS, Chunk, ChunkScheduler, Guard
 
 from .broker import Broker, Kafka, Process, until
 
@@ -86,6 +89,15 @@ def test_faust_still_seeks_through_our_method_when_partitions_are_assigned() -> 
     assert "self.scheduler.iterate(" in inspect.getsource(Consumer.getmany)
 
 
+def test_the_producer_tries_for_minutes_and_waits_for_one_answer_for_seconds(tmp_path: Path) -> None:
+    async def new_producer() -> tuple[int, int]:
+        kafka = KafkaSpec(bootstrap="127.0.0.1:1", group="g")
+        made = new_app(kafka, tmp_path, tmp_path, None).producer._new_producer()
+        return made.client._request_timeout_ms, made._request_timeout_ms
+
+    assert asyncio.run(new_producer()) == (ANSWER_MS, 300_000)
+
+
 def test_chunks_are_capped_and_partitions_take_turns() -> None:
     a, b = TP("t", 0), TP("t", 1)
     scheduler = ChunkScheduler(max_records=2, max_bytes=100)
@@ -105,6 +117,30 @@ def test_a_chunk_covers_the_holes_before_it() -> None:
     ((_, carrier),) = scheduler.iterate({tp: [Fetched(5), Fetched(9)]})
     assert (carrier.value.start, carrier.value.end, carrier.value.holes) == (3, 10, 5)
     assert carrier.offset == 9
+
+
+def test_a_seek_while_chunks_are_handed_out_does_not_hide_a_hole() -> None:
+    """Those that come after it still say where they start, so the guard sees what was left out."""
+    tp = TP("t", 0)
+    scheduler = ChunkScheduler(max_records=2)
+    scheduler.position({tp: 0})
+    handed_out = scheduler.iterate({tp: [Fetched(i) for i in range(6)]})
+    next(handed_out)
+    scheduler.position({tp: 0})
+    assert [(carrier.value.start, carrier.value.end) for _, carrier in handed_out] == [(2, 4), (4, 6)]
+    ((_, carrier),) = scheduler.iterate({tp: [Fetched(0)]})
+    assert carrier.value.start == 0
+
+
+def test_fetches_that_bring_nothing_of_a_partition_are_counted() -> None:
+    a, b = TP("t", 0), TP("t", 1)
+    scheduler = ChunkScheduler()
+    scheduler.position({a: 0, b: 0})
+    for offset in range(3):
+        list(scheduler.iterate({b: [Fetched(offset)]}))
+    assert (scheduler.rounds_without(a), scheduler.rounds_without(b)) == (3, 0)
+    scheduler.position({a: 0})
+    assert scheduler.rounds_without(a) == 0
 
 
 def chunk(start: int, end: int) -> Chunk:
@@ -171,22 +207,50 @@ def test_workers_come_and_go(kafka: Kafka, group: str, copier: Start) -> None:
     until(lambda: copied(kafka, group) == wanted, "every record", 60, pause=0.5)
 
 
-def test_a_broker_that_dies_and_comes_back(own_broker: Broker, kafka: Kafka, group: str, copier: Start) -> None:
-    """The worker may end, and is then started again as an orchestrator would; nothing is missing."""
+def test_a_broker_that_is_away_is_waited_for(stoppable: Broker, kafka: Kafka, group: str, copier: Start) -> None:
+    """The worker says so, is alive, not ready, and goes on by itself; nothing is missing."""
     count = 12_000
     fill(kafka, group, count, ("predictions",))
     wanted = expected_ids(count, "predictions")
-    process = copier(pause=0.1, instance="one")
+    process = copier(pause=0.1)
     until(lambda: sum(kafka.committed(group).values()) > 0, "the worker to have begun", 60)
-    own_broker.stop(kill=True)
-    own_broker.start()
-    for _ in range(5):
-        running = process.process
-        until(lambda one=running: one.poll() is not None or copied(kafka, group) == wanted, "the rest", 60, pause=0.5)
-        if copied(kafka, group) == wanted:
-            return
-        process = copier(pause=0.1, instance="one")
-    assert copied(kafka, group) == wanted
+    with stoppable.away():
+        until(lambda: process.metric("broker_away_seconds") > 2 * SESSION_TIMEOUT, "the worker to miss the broker", 60)
+        assert "no broker answers at 127.0.0.1" in process.log.read_text()
+        assert process.get("livez") == (200, "ok\n")
+        assert process.get("readyz") == (503, "not ready: no broker answers\n")
+    until(lambda: process.metric("broker_away_seconds") == 0, "the broker to be noticed")
+    until(lambda: copied(kafka, group) == wanted, "the rest", 60, pause=0.5)
+    assert re.search(r"answers again after \d\ds", process.log.read_text())
+    assert process.get("readyz") == (200, "ok\n")
+    assert process.stop() == 0, process.tail()
+
+
+def test_sigterm_in_a_backlog_ends_soon_and_leaves_nothing_to_repeat(kafka: Kafka, group: str, copier: Start) -> None:
+    count = 12_000
+    fill(kafka, group, count)
+    process = copier(pause=0.3)
+    until(lambda: sum(kafka.committed(group).values()) > 0, "the worker to have begun", 60)
+    assert process.stop(10) == 0, process.tail()
+    done = sum(kafka.committed(group).values())
+    rest = 2 * PARTITIONS * count - done
+    assert rest > 0
+    process = copier()
+    wanted = expected_ids(count, "predictions") | expected_ids(count, "feedback")
+    until(lambda: copied(kafka, group) == wanted, "the rest", 60, pause=0.5)
+    until(lambda: process.metric("events") >= rest, "the rest to be counted")
+    assert process.metric("events") == rest
+
+
+def test_what_was_not_committed_is_with_nothing_new_to_read(kafka: Kafka, group: str, copier: Start) -> None:
+    """As after a kill between the state and the commit: the state stands at the end, the group does not."""
+    fill(kafka, group, 50)
+    first = copier()
+    until(lambda: sum(kafka.committed(group).values()) == 2 * PARTITIONS * 50, "everything to be committed")
+    assert first.stop() == 0
+    kafka.commit(group, f"{group}-predictions", dict.fromkeys(range(PARTITIONS), 10))
+    copier()
+    until(lambda: sum(kafka.committed(group).values()) == 2 * PARTITIONS * 50, "it to be committed again")
 
 
 def test_the_state_and_not_the_commit_says_where_to_read_on(kafka: Kafka, group: str, copier: Start) -> None:
@@ -210,6 +274,7 @@ def test_a_state_ahead_of_the_log_stops_the_worker(kafka: Kafka, group: str, cop
     process = copier()
     assert process.ended() != 0
     assert "ends at offset 0, but our state has read it up to 40" in process.log.read_text()
+    assert "CRITICAL" not in process.log.read_text()
 
 
 def test_an_error_ends_the_process_and_repeats_nothing_half_done(kafka: Kafka, group: str, copier: Start) -> None:

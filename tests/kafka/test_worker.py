@@ -26,7 +26,7 @@ from streams.topics import create
 from streams.trigger import trigger
 from streams.worker import owned_directory
 
-from .broker import Kafka, Process, until
+from .broker import Broker, Kafka, Process, until
 
 Start = Callable[..., Process]
 STREAMGAUGE = Path(sys.executable).with_name("streamgauge")
@@ -187,11 +187,12 @@ def assert_metrics(run: Run, text: str, outputs: dict[str, dict[str, Any]]) -> N
 
 @contextmanager
 def showing(process: Process) -> Iterator[None]:
-    """Add the worker's log to a failure."""
+    """Add the worker's log, and where it says it stands, to a failure."""
     try:
         yield
     except AssertionError as error:
         error.add_note(process.tail(60))
+        error.add_note(process.standing())
         raise
 
 
@@ -290,6 +291,20 @@ def test_a_partition_without_its_store_is_built_again_from_the_progress_record(n
     with showing(second):
         until(run.done, "the new owner to end", 120, pause=0.5)
         assert re.search(r"reading again, for want of a local store", second.log.read_text())
+
+
+def test_a_worker_started_while_no_broker_answers_waits_for_one(stoppable: Broker, new_run: Callable[..., Run]) -> None:
+    run = new_run("early", 1)
+    with stoppable.away():
+        workers = [run.worker("a"), run.worker("b")]
+        for process in workers:
+            until(lambda log=process.log: "no broker answers at" in log.read_text(), "the worker to say so", 60)
+            assert process.get("livez") == (200, "ok\n")
+            assert process.get("readyz") == (503, "not ready: no broker answers\n")
+        assert workers[0].stop() == 0
+    with showing(workers[1]):
+        until(lambda: "generation 1: " in workers[1].log.read_text(), "partitions to be assigned", 60)
+        assert workers[1].stop() == 0
 
 
 def test_a_data_directory_has_one_worker(tmp_path: Path) -> None:

@@ -47,13 +47,24 @@ WILD = [
 
 def test_it_adds_up_while_events_wait_and_after() -> None:
     accounting = Accounting()
-    accounting.read("feedback")
-    accounting.read("feedback")
-    accounting.settle("feedback", "orphaned")
+    accounting.read("feedback", 3)
+    accounting.read("feedback", 0)
+    accounting.settle("feedback", "orphaned", 2)
+    accounting.settle("feedback", "expired", 0)
     counts = accounting.counts["feedback"]
-    assert (counts["read"], counts["orphaned"], counts["waiting"]) == (2, 1, 1)
+    assert (counts["read"], counts["orphaned"], counts["waiting"]) == (3, 2, 1)
     assert adds_up(counts)
-    assert not adds_up({**counts, "read": 3})
+    assert not adds_up({**counts, "read": 4})
+
+
+def test_details_say_more_of_a_bin_and_are_none() -> None:
+    accounting = Accounting()
+    accounting.read("feedback", 2)
+    accounting.settle("feedback", "duplicate", 2)
+    accounting.note("feedback", "corrected", 2)
+    assert accounting.counts["feedback"]["corrected"] == 2
+    assert accounting.counts["feedback"]["waiting"] == 0
+    assert adds_up(accounting.counts["feedback"])
 
 
 def test_it_goes_on_from_counts_that_lack_a_bin() -> None:

@@ -1,21 +1,32 @@
 """The join: by hand, one verdict after the other, and that the interleaving of the two logs decides nothing."""
 
+import copy
 import random
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from schemas.event_time import Micros
+from detectors.layout import Layouts
+from detectors.summary import PaneSummary
+from schemas.event_time import SECOND, Micros
+from schemas.spec import MonitorSpec
+from schemas.watermark import Watermark
 from streams.accounting import BINS, DETAILS, adds_up
+from streams.decode import Refusal, decode
+from streams.fit import Fit
+from streams.join import MOST_FEEDBACK, MOST_ROWS, Accepted, Outcome
 from streams.messages import SummaryMessage, summary_of
-from streams.records import ROLES, Role
-from streams.store import id_key
+from streams.partition import SourcePartition
+from streams.records import ROLES, Record, Role
+from streams.store import Table
 
+from .join_oracle import JoinOracle, panes, tiny
 from .world import (
     HOUR,
     MINUTE,
@@ -209,6 +220,19 @@ def test_one_label_joins_all_versions_of_its_id_and_counts_once(tmp_path: Path, 
     assert count(told, "label", "n", "r") == 1
 
 
+@pytest.mark.parametrize("first", ["m", "r"])
+def test_what_one_label_is_to_rows_of_two_models_goes_by_their_order_in_the_log(tmp_path: Path, first: str) -> None:
+    """The second label is news to m and not to r: it counts for what it was to the row that came first."""
+    events = [prediction("a", T0, first), prediction("a", T0, "m" if first == "r" else "r")]
+    labels = [feedback("a", T0, model="r", value=9.0), feedback("a", T0, label="0", value=12.0)]
+    logs: Logs = {"predictions": log_of([*events, watermark(END)]), "feedback": log_of([*labels, watermark(END)])}
+    whole: list[tuple[Role, int]] = [("predictions", 9), ("feedback", 9)]
+    single: list[tuple[Role, int]] = [("predictions", 1), ("predictions", 9), ("feedback", 1), ("feedback", 9)]
+    expected = {"summarised": 2} if first == "m" else {"summarised": 1, "duplicate": 1, "conflicting": 1}
+    for number, chunks in enumerate([whole, whole[::-1], single, [*single[2:], *single[:2]]]):
+        assert bins(run(SPEC, LAYOUTS, logs, tmp_path / str(number), chunks)) == expected, chunks
+
+
 def test_feedback_that_names_a_model_and_version_joins_those_alone(tmp_path: Path) -> None:
     events = [prediction("a", T0, version="1"), prediction("a", T0, version="2"), prediction("a", T0, "r")]
     told = joined(tmp_path, events, [feedback("a", T0 + HOUR, model="m", version="2")])
@@ -341,52 +365,68 @@ def test_a_long_busy_stream_too_comes_out_the_same_in_any_interleaving(tmp_path:
     logs = busy_logs(3)
     one = run(SPEC, LAYOUTS, logs, tmp_path / "one")
     assert all(one.counts["feedback"][bin_] > 5 for bin_ in ("summarised", "duplicate", "late", "expired", "orphaned"))
-    assert all(one.counts["feedback"][detail] > 5 for detail in DETAILS)
+    assert all(one.counts["feedback"][detail] > 5 for detail in ("corrected", "conflicting"))
     for seed in range(3):
         other = run(SPEC, LAYOUTS, logs, tmp_path / str(seed), steps(random.Random(seed), logs))
         assert (other.counts, other.finals()) == (one.counts, one.finals())
 
 
-def test_rows_and_feedback_leave_the_store_when_nothing_can_refer_to_them(tmp_path: Path) -> None:
-    """Two horizons and a lateness after a prediction there is nothing left of it."""
-    spec = spec_of(m=MODEL)
-    source = open_source(spec, layouts_of(spec), tmp_path)
-    hours = range(100)
+def test_rows_and_feedback_leave_memory_and_the_store_when_nothing_can_refer_to_them(tmp_path: Path) -> None:
+    """Two horizons and a lateness after a prediction there is nothing left of it, but for a block that is not full."""
+    spec, sealed = spec_of(m=MODEL), 30
+    hours, each = range(80), 10
     logs: Logs = {
-        "predictions": log_of([prediction(f"{h}-{i}", T0 + h * HOUR + i) for h in hours for i in range(10)]),
-        "feedback": log_of([feedback(f"{h}-{i}", T0 + h * HOUR + i) for h in hours for i in range(10)]),
+        "predictions": log_of([prediction(f"{h}-{i}", T0 + h * HOUR + i) for h in hours for i in range(each)]),
+        "feedback": log_of([feedback(f"{h}-{i}", T0 + h * HOUR + i) for h in hours for i in range(each)]),
     }
     held = []
-    for _ in hours:
+    with tiny(sealed, 2 * sealed):
+        source = open_source(spec, layouts_of(spec), tmp_path)
+        for _ in hours:
+            for role in ROLES:
+                read_on(source, logs, role, each)
+            source.checkpoint()
+            source.sent()
+            held.append(kept(source))
+        assert max(one["rows"] for one in held) <= each * (12 + 2) + sealed, (
+            "two horizons, and the hours at both ends"
+        )
+        assert max(one["feedback"] for one in held) <= each * 3
+        assert max(one["row blocks"] for one in held) <= each * (12 + 2) // sealed + 2
+        assert max(one["label blocks"] for one in held) <= each * (12 + 2) // sealed + 3
+        assert max(one["feedback blocks"] for one in held) <= each * 3 // sealed + 2
         for role in ROLES:
-            read_on(source, logs, role, 10)
+            source.process(role, log_of([watermark(END)], start=1_000))
         source.checkpoint()
-        source.sent()
-        held.append({name: entries(source, name) for name in ("rows", "feedback", "row_queue", "feedback_queue")})
-    assert max(one["rows"] for one in held) <= 10 * (12 + 2), "two horizons (12 h), and the hours at both ends"
-    assert max(one["feedback"] for one in held) <= 10 * 3
-    assert held[-1]["rows"] < 150
-    assert held[-1]["row_queue"] == held[-1]["rows"]
-    assert held[-1]["feedback_queue"] == held[-1]["feedback"]
-    for role in ROLES:
-        source.process(role, log_of([watermark(END)], start=1_000))
-    assert [entries(source, name) for name in ("rows", "feedback", "row_queue", "feedback_queue")] == [0, 0, 0, 0]
+        left = kept(source)
+    assert left["feedback"] == 0
+    assert left["rows"] < sealed
+    assert [left[name] for name in ("row blocks", "label blocks", "feedback blocks")] == [1, 1, 1], "numbers go on"
 
 
-def test_self_contained_rows_leave_the_store_too(tmp_path: Path) -> None:
-    source = open_source(SPEC, LAYOUTS, tmp_path)
-    source.process("feedback", log_of([feedback("a", T0, prediction=prediction("a", T0))]))
-    assert source._store.rows(id_key("a", self_contained=True))
-    assert source._store.rows(id_key("a")) == [], "a key space of its own"
-    for role in ROLES:
-        source.process(role, log_of([watermark(END)], start=1))
-    assert entries(source, "rows") == 0
+def kept(source: SourcePartition) -> dict[str, int]:
+    """Return how much of both topics is kept."""
+    tables: list[Table] = ["rows", "labels", "feedback"]
+    blocks = [len(list(source._store.items(table))) for table in tables]
+    return {
+        "rows": sum(len(log.rows) for log in source._join.logs),
+        "feedback": len(source._join._waiting),
+        **dict(zip(("row blocks", "label blocks", "feedback blocks"), blocks, strict=True)),
+    }
 
 
-def entries(source: Any, table: str) -> int:
-    """Return how many entries a table of the store has."""
-    store = source._store
-    return int(store._transaction.stat(store._tables[table])["entries"])
+def test_self_contained_rows_are_apart_from_others_of_their_id_and_leave_too(tmp_path: Path) -> None:
+    with tiny(sealed=1):
+        source = open_source(SPEC, LAYOUTS, tmp_path)
+        source.process("feedback", log_of([feedback("a", T0, prediction=prediction("a", T0))]))
+        source.process("predictions", log_of([prediction("a", T0)]))
+        source.checkpoint()
+        assert source.counts()["predictions"]["summarised"] == 1, "a key space of its own"
+        assert kept(source)["rows"] == 2
+        for role in ROLES:
+            source.process(role, log_of([watermark(END)], start=1))
+        source.checkpoint()
+        assert kept(source)["rows"] == 0
 
 
 def test_the_horizon_and_lateness_are_those_of_each_model(tmp_path: Path) -> None:
@@ -395,3 +435,202 @@ def test_the_horizon_and_lateness_are_those_of_each_model(tmp_path: Path) -> Non
     told = joined(tmp_path, events, [feedback("a", T0 + 5 * HOUR)])
     assert bins(told) == {"summarised": 1}
     assert [count(told, "label", "n", model) for model in "mr"] == [1, 0]
+
+
+# Against plain code
+
+MANY = spec_of(
+    m={**MODEL, "sample": 3},
+    r=OTHER,
+    t={**OTHER, "task": "text", "segments": [], "label_horizon": "4h", "pane": "30m", "reference": "t.json"},
+    w={**MODEL, "features": {"x": "numeric"}, "segments": [], "label_horizon": "2h", "label_maturity": "1h"},
+)
+MANY_LAYOUTS = Layouts(dict(MANY.models), layouts_of(spec_of())._profiles)  # t and w have no reference
+OUTPUTS: dict[str, list[dict[str, Any]]] = {
+    "m": [{"label": "1", "score": 0.9}, {"label": "0"}, {"score": 0.25}],
+    "r": [{"value": 9.0}, {"value": 12.5}],
+    "t": [{"text": ""}, {"text": "an answer " * 300}],
+    "w": [{"label": "1"}, {"label": "no", "score": 0.5}],
+}
+SAID: list[dict[str, Any]] = [
+    {"label": "1"}, {"label": "0"}, {"value": 9.0}, {"value": 0.0}, {"label": "0", "value": 0.0},
+    {"label": "1", "value": 9.0}, {"label": "0", "value": 12.0}, {"rating": 0.25}, {"label": "1", "rating": 1.0},
+    {"value": 9.0, "rating": 0.5}, {"correction": "0"}, {"correction": "better"}, {"correction": "9.0"},
+    {"correction": "nan", "rating": 0.0},
+]  # fmt: skip
+AIMED: list[dict[str, Any]] = [
+    *[{}] * 6, {"model": "m"}, {"model": "r"}, {"model": "t"}, {"version": "1"}, {"version": "2"},
+    {"model": "w", "version": "2"}, {"version": "nobody's"},
+]  # fmt: skip
+
+
+@st.composite
+def any_prediction(draw: st.DrawFn, id: str, time: Micros) -> dict[str, Any]:
+    model = draw(st.sampled_from("mmrrtw"))
+    features = {"x": draw(st.sampled_from([0.5, None, "odd", 7])), "c": draw(st.sampled_from(["a", "b", None, "new"]))}
+    if model == "w":
+        features = {"x": 1.0} if draw(st.booleans()) else {"x": -1.0, "unexpected": 1}
+    version = draw(st.sampled_from("112"))
+    output = draw(st.sampled_from(OUTPUTS[model]))
+    more = {"latency_ms": draw(st.sampled_from([5.0, None]))}
+    return prediction(id, time, model, version, features=features, output=output, **more)
+
+
+@st.composite
+def any_event(draw: st.DrawFn, role: Role) -> tuple[Micros, dict[str, Any]]:
+    id, time = draw(st.sampled_from(IDS)), draw(MOMENTS)
+    if role == "predictions":
+        return time + draw(st.sampled_from([0, 0, 5, 15, 45])) * MINUTE, draw(any_prediction(id, time))
+    time += draw(st.sampled_from([-HOUR // 2, 0, 0, 2 * HOUR, 4 * HOUR, 5 * HOUR, 8 * HOUR, 12 * HOUR]))
+    more = {**draw(st.sampled_from(SAID)), **draw(st.sampled_from(AIMED))}
+    more["source"] = draw(st.sampled_from(["outcome", "outcome", "user", "annotator"]))
+    if draw(st.integers(0, 4)) == 0:
+        before = draw(st.sampled_from([0, 1, 3, 5, 7]))
+        # A prediction that came both by itself and in feedback would be one row of a sample, and two of a pane.
+        more["prediction"] = draw(any_prediction(id, time - before * HOUR + SECOND))
+    return time + draw(st.sampled_from([0, 0, 20, 60])) * MINUTE, feedback(id, time, **more)
+
+
+Turn = tuple[Role, int, str]
+"""Topic, records, and what happens then."""
+
+
+@st.composite
+def any_run(draw: st.DrawFn) -> tuple[Logs, list[Turn]]:
+    logs: Logs = {}
+    for role in ROLES:
+        drawn = draw(st.lists(any_event(role), min_size=3, max_size=35))
+        arrivals = [event for _, event in sorted(drawn, key=lambda pair: pair[0])]
+        logs[role] = log_of([*arrivals, watermark(END)])
+    sizes = draw(st.sampled_from([st.just(100), st.integers(1, 4), st.integers(1, 20)]))
+    then = st.sampled_from(["on", "on", "checkpoint", "checkpoint", "reopen", "crash"])
+    turns: list[Turn] = draw(st.lists(st.tuples(st.sampled_from(ROLES), sizes, then), max_size=30))
+    return logs, turns
+
+
+class Compared:
+    """A source partition and the oracle, fed the same, restarted together."""
+
+    def __init__(self, spec: MonitorSpec, layouts: Layouts, path: Path) -> None:
+        self.spec, self.layouts, self.path = spec, layouts, path
+        self.oracle, self.fit = JoinOracle(spec), Fit(spec, layouts)
+        self.accepted: list[tuple[object, ...]] = []
+        self.joined: list[tuple[object, ...]] = []
+        self.sent = Told()
+        self.open()
+        self.checkpoint()
+
+    def open(self) -> None:
+        self.source = open_source(self.spec, self.layouts, self.path)
+        add = self.source._panes.add
+
+        def noted(outcomes: Sequence[Outcome]) -> None:
+            for outcome in outcomes:
+                self.note(outcome)
+            add(outcomes)
+
+        self.source._panes.add = noted  # type: ignore[method-assign, assignment]
+
+    def note(self, outcome: Outcome) -> None:
+        log, numbers = outcome.log, outcome.numbers
+        names = [self.source._groups.names[group] for group in log.rows.of("group", numbers).tolist()]
+        rows = [(*name, row) for name, row in zip(names, log.rows.rows(numbers.tolist()), strict=True)]
+        if isinstance(outcome, Accepted):
+            self.accepted += zip(rows, outcome.offsets.tolist(), strict=True)
+        else:
+            told = (outcome.times, outcome.labels, outcome.values, outcome.ratings, outcome.offsets)
+            self.joined += zip(rows, *(map(unmissing, column) for column in told), strict=True)
+
+    def read(self, role: Role, records: Sequence[Record]) -> None:
+        self.source.process(role, records)
+        for record in records:
+            event = decode(role, record, self.spec)
+            assert not isinstance(event, Refusal), event
+            fits = isinstance(event, Watermark) or self.fit.problem(event) is None
+            self.oracle.take(role, event if fits else None, record.offset)
+
+    def checkpoint(self) -> None:
+        self.sent.take(self.source.checkpoint())
+        self.source.sent()
+        self.oracle.checkpoint()
+        self.committed = copy.deepcopy((self.oracle, self.accepted, self.joined))
+
+    def reopen(self) -> None:
+        """Start again from the store: nothing is left of what came after the last checkpoint."""
+        self.source.close()
+        self.open()
+        self.oracle, self.accepted, self.joined = copy.deepcopy(self.committed)
+
+    def check(self) -> None:
+        counts = self.source.counts()
+        for role in ROLES:
+            assert {name: count for name, count in counts[role].items() if count} == {
+                name: count for name, count in self.oracle.counts[role].items() if count
+            }
+        accepted = [((one.model, one.version, one.row), one.offset) for one in self.oracle.accepted]
+        assert sorted(self.accepted, key=repr) == sorted(accepted, key=repr)
+        joined = [
+            ((told.model, told.version, told.row), new.time, *truth_of(told, new, self.spec), new.rating, offset)
+            for told, new, offset in self.oracle.joined
+        ]
+        assert sorted(self.joined, key=repr) == sorted(joined, key=repr)
+
+    def check_panes(self) -> None:
+        """Compare the panes that are open, and those that were sent, with all that was ever accepted and joined."""
+        expected = panes(self.oracle, self.layouts)
+        found = {(one := summary_of(message)).key: one for message in self.sent.summaries()}
+        self.source._panes.count()
+        for key in self.source._panes.keys:
+            assert key not in found, "sent, and open again"
+            found[key] = self.source._panes.summary(key)
+        assert found.keys() == expected.keys()
+        for key, summary in expected.items():
+            assert_same_summary(found[key], summary)
+
+
+def unmissing(value: Any) -> Any:
+    value = getattr(value, "tolist", lambda: value)()
+    return None if value != value else value
+
+
+def truth_of(told: Any, new: Any, spec: MonitorSpec) -> tuple[str | None, float | None]:
+    return new.label, new.value
+
+
+def assert_same_summary(found: PaneSummary, expected: PaneSummary) -> None:
+    assert found.counts.tolist() == expected.counts.tolist(), found.key
+    assert found.offsets == expected.offsets, found.key
+    assert found.fingerprint == expected.fingerprint
+    if expected.sample is None:
+        assert found.sample is None
+    else:
+        assert found.sample is not None
+        assert found.sample.rows() == expected.sample.rows(), found.key
+
+
+@settings(max_examples=120, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@given(any_run(), st.booleans())
+def test_it_says_what_plain_code_says_whatever_the_chunks_the_checkpoints_and_the_restarts(
+    drawn: tuple[Logs, list[Turn]], small: bool
+) -> None:
+    logs, turns = drawn
+    with tempfile.TemporaryDirectory() as directory, tiny() if small else nullcontext():
+        both = Compared(MANY, MANY_LAYOUTS, Path(directory))
+        end: list[Turn] = [(role, 100, "checkpoint") for role in ROLES]
+        for role, size, then in [*turns, *end]:
+            start = both.source.position[role] or 0
+            both.read(role, logs[role][start : start + size])
+            if then == "crash":
+                both.reopen()
+            elif then in ("checkpoint", "reopen"):
+                both.checkpoint()
+                if then == "reopen":
+                    both.reopen()
+                both.check()
+                if then == "reopen":
+                    both.check_panes()
+        both.check()
+        both.check_panes()
+        assert all(both.source.counts()[role]["waiting"] == 0 for role in ROLES)
+        assert both.source._panes.keys == []
+        both.source.close()

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,8 +7,8 @@ import pytest
 from faust.types import TP
 
 from streams.errors import Stopped
-from streams.lane import Lane
-from streams.records import Record
+from streams.lane import CHECKPOINT_SECONDS, METRICS_SECONDS, STALLED_AFTER, Lane
+from streams.records import Record, RecordBatch
 from streams.transport import Chunk
 
 A, B = TP("t", 0), TP("t", 1)
@@ -29,7 +29,7 @@ class FakeLevel:
         self.kept = kept
         return {tp: self.positions[tp] for tp in owned}
 
-    def process(self, tp: TP, records: Sequence[Record]) -> None:
+    def process(self, tp: TP, records: RecordBatch) -> None:
         if self.broken:
             raise ValueError("broken")
         self.done.append([record.offset for record in records])
@@ -37,8 +37,13 @@ class FakeLevel:
     def idle(self, tp: TP) -> None:
         self.done.append(("idle", tp))
 
-    async def checkpoint(self) -> None:
+    def lost(self, tp: TP) -> None:
+        self.done.append(("lost", tp))
+
+    def prepare(self) -> None:
         self.done.append("checkpoint")
+
+    async def flush(self) -> None: ...
 
     def publish_metrics(self) -> None: ...
 
@@ -48,15 +53,25 @@ class FakeLevel:
 class FakeConsumer:
     def __init__(self, level: FakeLevel, begin: int = 0, end: int = 100) -> None:
         self.level, self.begin, self.end = level, begin, end
+        self.commits = True
+        self.marker_at_end = False
+        self.in_vain = True
 
     async def bounds(self, tps: frozenset[TP]) -> dict[TP, tuple[int, int]]:
         return dict.fromkeys(tps, (self.begin, self.end))
 
-    async def commit_offsets(self, offsets: Mapping[TP, int]) -> None:
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         self.level.done.append(("commit", dict(offsets)))
+        return self.commits
+
+    def fetched_in_vain(self, tp: TP) -> bool:
+        return self.in_vain
+
+    async def read_again(self, offsets: Mapping[TP, int]) -> None:
+        self.level.done.append(("again", dict(offsets)))
 
     async def read_to_end(self, tp: TP, processed: int) -> bool:
-        return processed >= self.end
+        return processed >= self.end - self.marker_at_end
 
     def end_of_log(self, tp: TP) -> int:
         return self.end
@@ -64,7 +79,8 @@ class FakeConsumer:
 
 def event(generation: int, start: int, end: int) -> Any:
     records = [Record(offset, 0, None, b"") for offset in range(start, end)]
-    return SimpleNamespace(message=SimpleNamespace(tp=A, generation_id=generation), value=Chunk(start, end, records))
+    chunk = Chunk(start, end, RecordBatch.of(records))
+    return SimpleNamespace(message=SimpleNamespace(tp=A, generation_id=generation), value=chunk)
 
 
 async def feed(lane: Lane, app: Any, *events: Any) -> None:
@@ -104,7 +120,93 @@ def test_after_draining_nothing_is_taken_until_partitions_are_assigned() -> None
         await lane.tick(consumer)
 
     asyncio.run(steps())
-    assert level.done == ["checkpoint"]
+    assert level.done == ["checkpoint", ("commit", {A: 0})]
+
+
+def test_a_commit_that_did_not_stand_is_made_again_without_a_record() -> None:
+    level, consumer, app, lane = worked({A: 3})
+
+    async def steps() -> None:
+        await lane.assign(consumer, frozenset({A}), 1)
+        await feed(lane, app, event(1, 3, 6))
+        for consumer.commits in (False, True, True):
+            await lane.tick(consumer)
+            await lane._flushed()
+            lane._checkpointed_at = -CHECKPOINT_SECONDS
+
+    lane._checkpointed_at = -CHECKPOINT_SECONDS
+    asyncio.run(steps())
+    commit = ("commit", {A: 6})
+    assert level.done == [[3, 4, 5], "checkpoint", commit, "checkpoint", commit, "checkpoint"]
+
+
+def test_what_the_worker_before_us_did_not_commit_is_committed() -> None:
+    """It was killed after its state was durable. Nothing new need come for the group to show no lag."""
+    level, consumer, _, lane = worked({A: 100}, end=100)
+
+    async def steps() -> None:
+        await lane.assign(consumer, frozenset({A}), 1)
+        lane._checkpointed_at = -CHECKPOINT_SECONDS
+        await lane.tick(consumer)
+
+    asyncio.run(steps())
+    assert level.done == ["checkpoint", ("commit", {A: 100})]
+
+
+def test_a_partition_that_should_bring_something_and_does_not_is_fetched_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    level, consumer, app, lane = worked({A: 0, B: 100}, end=100)
+    clock = SimpleNamespace(now=1_000.0)
+    monkeypatch.setattr("streams.lane.monotonic", lambda: clock.now)
+
+    async def ticks(after: float) -> None:
+        clock.now += after
+        await lane.tick(consumer)
+
+    async def steps() -> None:
+        await lane.assign(consumer, frozenset({A, B}), 1)
+        await feed(lane, app, event(1, 0, 7))
+        await ticks(STALLED_AFTER - 1)
+        consumer.in_vain = False  # records of others are still being handed out
+        await ticks(1)
+        assert ("again", {A: 7}) not in level.done
+        consumer.in_vain = True
+        await ticks(METRICS_SECONDS)  # B is at its end
+        assert level.done.count(("again", {A: 7})) == 1
+        await ticks(STALLED_AFTER - 1)
+        lane.excuse()  # no broker answers
+        await ticks(STALLED_AFTER - 1)
+        assert level.done.count(("again", {A: 7})) == 1
+        await ticks(1)
+        assert level.done.count(("again", {A: 7})) == 2
+
+    asyncio.run(steps())
+
+
+def test_a_marker_at_the_end_of_a_log_is_no_lag() -> None:
+    _, consumer, _, lane = worked({A: 99}, end=100)
+    consumer.marker_at_end = True
+
+    async def steps() -> None:
+        await lane.assign(consumer, frozenset({A}), 1)
+        await lane.tick(consumer)
+
+    asyncio.run(steps())
+    assert lane.lag == {A: 0}
+
+
+def test_a_lane_says_that_it_is_loading_and_not_ready_until_it_has() -> None:
+    level, consumer, _, lane = worked({A: 0})
+    seen: list[tuple[bool, bool]] = []
+    load = level.open
+
+    async def opening(owned: frozenset[TP], kept: frozenset[TP]) -> Mapping[TP, int | None]:
+        seen.append((lane.loading, lane.ready))
+        return await load(owned, kept)
+
+    level.open = opening
+    asyncio.run(lane.assign(consumer, frozenset({A}), 1))
+    assert seen == [(True, False)]
+    assert (lane.loading, lane.ready) == (False, True)
 
 
 def test_what_is_urgent_is_checkpointed_at_once() -> None:

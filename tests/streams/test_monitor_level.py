@@ -7,7 +7,7 @@ from faust.types import TP
 from schemas.kafka_spec import Topics
 from streams.framing import Reassembler, frames
 from streams.monitor_level import MonitorLevel
-from streams.records import Outgoing, Record
+from streams.records import Outgoing, Record, RecordBatch
 
 TOPICS = Topics()
 TP0 = TP(TOPICS.summaries, 0)
@@ -74,7 +74,12 @@ def level(publisher: FakePublisher) -> tuple[MonitorLevel, list[FakeMonitors]]:
         assert topic == TOPICS.snapshots
         return {partition: publisher.compacted() for partition in partitions}
 
-    return MonitorLevel(TOPICS, new, read, publisher), made  # type: ignore[arg-type]
+    return MonitorLevel(TOPICS, new, read, publisher, snapshot_seconds=0.0), made  # type: ignore[arg-type]
+
+
+def checkpoint(level: MonitorLevel) -> None:
+    level.prepare()
+    asyncio.run(level.flush())
 
 
 def framed(value: bytes, start: int) -> list[Record]:
@@ -88,9 +93,10 @@ def test_outputs_are_sent_before_snapshots() -> None:
 
     async def steps() -> None:
         assert await subject.open(frozenset({TP0}), frozenset()) == {TP0: None}
-        subject.process(TP0, [Record(0, 0, b"m", b"one")])
+        subject.process(TP0, RecordBatch.of([Record(0, 0, b"m", b"one")]))
         assert subject.urgent
-        await subject.checkpoint()
+        subject.prepare()
+        await subject.flush()
         assert not subject.urgent
 
     asyncio.run(steps())
@@ -107,14 +113,15 @@ def test_a_new_owner_reads_on_where_no_frame_is_missed() -> None:
 
     async def first_owner() -> None:
         await subject.open(frozenset({TP0}), frozenset())
-        subject.process(TP0, log[:4])
-        await subject.checkpoint()
+        subject.process(TP0, RecordBatch.of(log[:4]))
+        subject.prepare()
+        await subject.flush()
 
     async def second_owner() -> list[FakeMonitors]:
         other, made = level(publisher)
         (start,) = (await other.open(frozenset({TP0}), frozenset())).values()
         assert start == 1, "the first frame of the summary that was still coming"
-        other.process(TP0, log[start:])
+        other.process(TP0, RecordBatch.of(log[start:]))
         return made
 
     asyncio.run(first_owner())
@@ -129,8 +136,9 @@ def test_a_snapshot_broken_off_leaves_the_last_one_whole() -> None:
     async def steps() -> Any:
         await subject.open(frozenset({TP0}), frozenset())
         for offset, value in enumerate([b"one", b"two", b"three"]):
-            subject.process(TP0, [Record(offset, 0, b"m", value)])
-            await subject.checkpoint()
+            subject.process(TP0, RecordBatch.of([Record(offset, 0, b"m", value)]))
+            subject.prepare()
+            await subject.flush()
         del publisher.sent[-2:]  # the last frame and the position
         other, made = level(publisher)
         position = await other.open(frozenset({TP0}), frozenset())
@@ -148,15 +156,17 @@ def test_a_model_without_a_snapshot_is_read_again_from_its_first_summary() -> No
 
     async def steps() -> Any:
         await subject.open(frozenset({TP0}), frozenset())
-        subject.process(TP0, [Record(offset, 0, b"m", b"x") for offset in range(10)])
+        subject.process(TP0, RecordBatch.of([Record(offset, 0, b"m", b"x") for offset in range(10)]))
         made[0].position = 4  # what a second model, not yet in any snapshot, needs
-        await subject.checkpoint()
+        subject.prepare()
+        await subject.flush()
         other, restored = level(publisher)
         first = await other.open(frozenset({TP0}), frozenset())
         restored[0].position = 10  # of the model that has a snapshot
-        other.process(TP0, [Record(offset, 0, b"m", b"x") for offset in range(4, 6)])
+        other.process(TP0, RecordBatch.of([Record(offset, 0, b"m", b"x") for offset in range(4, 6)]))
         restored[0].position = 10
-        await other.checkpoint()
+        other.prepare()
+        await other.flush()
         third, _ = level(publisher)
         return first, await third.open(frozenset({TP0}), frozenset())
 
@@ -171,7 +181,7 @@ def test_what_is_kept_reads_on_from_its_last_record() -> None:
 
     async def steps() -> Any:
         await subject.open(frozenset({TP0}), frozenset())
-        subject.process(TP0, [Record(0, 0, b"m", b"one"), *framed(b"long value", 1)[:1]])
+        subject.process(TP0, RecordBatch.of([Record(0, 0, b"m", b"one"), *framed(b"long value", 1)[:1]]))
         return await subject.open(frozenset({TP0}), frozenset({TP0}))
 
     assert asyncio.run(steps()) == {TP0: 2}

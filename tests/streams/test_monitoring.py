@@ -227,6 +227,23 @@ def test_a_summary_after_its_pane_was_closed_by_idleness_is_counted_as_late(tmp_
     assert monitors.late["m"] == 1
 
 
+def test_what_a_killed_worker_sends_again_is_not_late(tmp_path: Path) -> None:
+    """Its outbox was sent and not yet marked as sent; the panes have closed meanwhile, and nothing is missing."""
+    a, b = Partition(tmp_path, 0), Partition(tmp_path, 1)
+    twice = b.sees(prediction("b", T0), watermark(T0 + 2 * HOUR))
+    log = log_by_hand(a.sees(prediction("a", T0), watermark(T0 + 2 * HOUR)), twice, twice)
+    monitors = MonitorPartition(SPEC, LAYOUTS)
+    assert reports(monitors.process(log)) == [("00:00", 2)]
+    assert monitors.late == {"m": 0}
+    before = MonitorPartition(SPEC, LAYOUTS)
+    before.process(log[: -len(twice)])
+    after = MonitorPartition(SPEC, LAYOUTS)
+    for one in before.snapshots():
+        after.restore(one.key.decode(), one.value or b"")
+    after.process(log[-len(twice) :])
+    assert after.late == {"m": 0}, "nor is it after a restart of level 2"
+
+
 def test_when_all_are_silent_what_was_seen_is_complete(tmp_path: Path) -> None:
     a, b = Partition(tmp_path, 0), Partition(tmp_path, 1)
     log = log_by_hand(

@@ -237,6 +237,7 @@ def test_a_rebuilt_partition_knows_a_duplicate_for_one_though_the_first_is_over_
     for source in (lost, taken):
         source.process("feedback", log_of(end, start=1_000))
         source.process("predictions", log_of(end[1:], start=1_000))
+        source.checkpoint()
         counts = source.counts()["feedback"]
         assert (counts["orphaned"], counts["expired"]) == (3, 0), "those of the two moments of a, and the last"
 

@@ -1,56 +1,44 @@
-"""The local store: what is committed is there, what is not is gone, and nothing else."""
+"""The local store: what is committed is there, what is not is gone, and reads see all that was put."""
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from detectors.row import Label, Row
-from streams.store import Store, StoredFeedback, StoredRow, id_key
+from streams.store import Store, Table
 
-ROW = StoredRow("m", "1", 7, Row(5, "a", [1.5, None, "x", True, 2**62], label="1", score=0.5), Label(6, "0"))
-FEEDBACK = StoredFeedback(9, "user", None, "2", Label(8, rating=0.5), settled=True)
+ALL: list[Table] = ["rows", "labels", "feedback", "panes", "outbox", "meta"]
 
 
-def everything(store: Store) -> tuple[object, ...]:
-    return (
-        store.rows(b"k"), store.feedback(b"k"), list(store.panes()), list(store.outbox()), store.meta("partition"),
-        list(store.overdue("row_queue", 10**18)), list(store.overdue("feedback_queue", 10**18)),
-    )  # fmt: skip
-
-
-def fill(store: Store) -> None:
-    store.put_rows(b"k", [ROW])
-    store.put_feedback(b"k", [FEEDBACK])
-    store.put_pane(b"p", b"pane")
-    store.put_outgoing(3, b"out")
-    store.put_meta("partition", b"meta")
-    store.queue("row_queue", 5, b"k")
-    store.queue("feedback_queue", 6, b"k")
-
-
-FILLED = ([ROW], [FEEDBACK], [(b"p", b"pane")], [(3, b"out")], b"meta", [(5, b"k")], [(6, b"k")])
-EMPTY = ([], [], [], [], None, [], [])
+def reopened(store: Store, path: Path) -> Store:
+    store.close()
+    return Store(path)
 
 
 def test_what_was_committed_is_there_again(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    fill(store)
+    for table in ALL:
+        store.put(table, b"k", table.encode())
     store.commit()
-    store.close()
-    store = Store(tmp_path)
-    assert everything(store) == FILLED
+    store = reopened(store, tmp_path)
+    assert [store.get(table, b"k") for table in ALL] == [table.encode() for table in ALL]
+    assert [list(store.items(table)) for table in ALL] == [[(b"k", table.encode())] for table in ALL]
 
 
 def test_what_was_not_committed_is_gone_all_of_it(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    fill(store)
-    assert store.rows(b"k") == [ROW], "seen by the open transaction"
-    store.close()
-    store = Store(tmp_path)
-    assert everything(store) == EMPTY
+    store.put("meta", b"k", b"before")
+    store.commit()
+    for table in ALL:
+        store.put(table, b"k", b"after")
+    store.put("panes", b"other", None)
+    assert [store.get(table, b"k") for table in ALL] == [b"after"] * 6, "seen by reads"
+    store = reopened(store, tmp_path)
+    assert [store.get(table, b"k") for table in ALL] == [None] * 5 + [b"before"]
 
 
 KILLED = """
@@ -59,9 +47,11 @@ sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from streams.store import Store
 store = Store(Path(sys.argv[2]))
-store.put_meta("partition", b"committed")
+store.put("meta", b"partition", b"committed")
 store.commit()
-store.put_meta("partition", b"not committed")
+store.put("meta", b"partition", b"sealed, not written")
+store.seal()
+store.put("meta", b"partition", b"not committed")
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -70,64 +60,140 @@ def test_a_process_that_is_killed_leaves_the_last_commit(tmp_path: Path) -> None
     root = Path(__file__).parents[2]
     ended = subprocess.run([sys.executable, "-c", KILLED, str(root), str(tmp_path)], check=False)
     assert ended.returncode == -9
-    assert Store(tmp_path).meta("partition") == b"committed"
+    assert Store(tmp_path).get("meta", b"partition") == b"committed"
 
 
-def test_nothing_is_kept_of_an_empty_list(tmp_path: Path) -> None:
+def test_reads_see_what_is_gathered_then_what_is_sealed_then_what_is_written(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    fill(store)
-    store.put_rows(b"k", [])
-    store.put_feedback(b"k", [])
-    store.put_pane(b"p", None)
-    store.put_outgoing(3, None)
-    store.put_pane(b"was never there", None)
-    assert everything(store)[:4] == EMPTY[:4]
+    for value in (b"written", b"sealed", b"gathered"):
+        store.put("rows", b"a", value)
+        if value == b"gathered":
+            break
+        store.put("rows", value, value)
+        changes = store.seal()
+        if value == b"written":
+            store.write(changes)
+    assert store.get("rows", b"a") == b"gathered"
+    assert (store.get("rows", b"sealed"), store.get("rows", b"written")) == (b"sealed", b"written")
+    assert list(store.items("rows")) == [(b"a", b"written"), (b"written", b"written")], "what was committed"
+    store.write(changes)
+    assert store.get("rows", b"a") == b"gathered", "it is in the next transaction"
+    assert (b"a", b"sealed") in list(store.items("rows"))
+    store = reopened(store, tmp_path)
+    assert store.get("rows", b"a") == b"sealed"
 
 
-def test_a_queue_yields_what_is_overdue_in_order_and_once(tmp_path: Path) -> None:
+def test_what_was_removed_is_not_seen_though_it_is_still_on_disk(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    for time, key in [(5, b"b"), (-3, b"a"), (5, b"a"), (5, b"a"), (9, b"c")]:
-        store.queue("row_queue", time, key)
-    assert list(store.overdue("row_queue", -3)) == [], "what is due at the moment itself is not overdue"
-    assert list(store.overdue("row_queue", 6)) == [(-3, b"a"), (5, b"a"), (5, b"b")]
-    assert list(store.overdue("row_queue", 6)) == []
-    assert list(store.overdue("feedback_queue", 10)) == []
-    assert list(store.overdue("row_queue", 10)) == [(9, b"c")]
+    store.put("rows", b"a", b"1")
+    store.commit()
+    store.put("rows", b"a", None)
+    store.put("rows", b"was never there", None)
+    assert store.get("rows", b"a") is None
+    changes = store.seal()
+    assert store.get("rows", b"a") is None, "sealed"
+    store.put("rows", b"a", b"2")
+    assert store.get("rows", b"a") == b"2", "put again since"
+    store.write(changes)
+    assert list(store.items("rows")) == []
+    assert store.get("rows", b"a") == b"2"
+    store.commit()
+    assert list(store.items("rows")) == [(b"a", b"2")]
+
+
+def test_sealed_changes_are_written_by_another_thread_while_this_one_goes_on(tmp_path: Path) -> None:
+    store, failures = Store(tmp_path, durable=False), list[object]()
+    for turn in range(60):
+        for number in range(40):
+            store.put("rows", b"%d" % number, b"%d" % turn)
+        changes = store.seal()
+        writer = threading.Thread(target=store.write, args=(changes,))
+        writer.start()
+        while True:
+            running = writer.is_alive()
+            failures += [one for n in range(40) if (one := store.get("rows", b"%d" % n)) != b"%d" % turn]
+            store.put("meta", b"turn", b"%d" % turn)
+            list(store.items("panes"))
+            if not running:
+                break
+        writer.join()
+    assert failures == []
+    assert store.get("meta", b"turn") == b"59"
+    store = reopened(store, tmp_path)
+    assert (store.get("rows", b"7"), store.get("meta", b"turn")) == (b"59", b"58"), "the last one was not sealed"
+
+
+def test_a_commit_is_all_or_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put("rows", b"a", b"1")
+    store.put("rows", b"k" * 2_000, b"a key that is too long")
+    with pytest.raises(Exception, match="MDB_BAD_VALSIZE"):
+        store.commit()
+    store = reopened(store, tmp_path)
+    assert list(store.items("rows")) == []
+
+
+def test_items_are_in_the_order_of_their_keys_and_only_those_of_the_prefix(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for number in (300, 2, 70_000):
+        for prefix in (b"", b"a", b"b", b"\xff"):
+            store.put("outbox", prefix + number.to_bytes(8, "big"), b"%d" % number)
+    store.commit()
+    for prefix in (b"a", b"b", b"\xff"):
+        found = [(int.from_bytes(key[1:], "big"), value) for key, value in store.items("outbox", prefix)]
+        assert found == [(2, b"2"), (300, b"300"), (70_000, b"70000")]
+    assert len(list(store.items("outbox"))) == 12
+    assert list(store.items("outbox", b"c")) == []
+    assert list(store.items("outbox", b"\xff\xff")) == []
+
+
+def test_cleared_it_holds_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for table in ALL:
+        store.put(table, b"k", b"v")
+    store.commit()
+    store.put("rows", b"new", b"v")
+    store.clear()
+    assert [list(store.items(table)) for table in ALL] == [[]] * 6
+    assert store.get("rows", b"new") is None
+    store.commit()
+    assert [list(reopened(store, tmp_path).items("rows"))] == [[]]
 
 
 @settings(max_examples=40, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    st.lists(st.tuples(st.integers(-(2**62), 2**62), st.binary(min_size=16, max_size=16))), st.integers(-(2**63), 2**62)
+    st.lists(
+        st.tuples(
+            st.sampled_from(["put", "put", "remove", "seal", "write", "reopen"]),
+            st.sampled_from([b"a", b"b", b"ab"]),
+            st.binary(max_size=3),
+        ),
+        max_size=40,
+    )
 )
-def test_a_queue_sorts_any_times(tmp_path_factory: object, entries: list[tuple[int, bytes]], before: int) -> None:
-    store = Store(tmp_path_factory.mktemp("store"), durable=False)  # type: ignore[attr-defined]
-    for time, key in entries:
-        store.queue("row_queue", time, key)
-    assert list(store.overdue("row_queue", before)) == sorted({entry for entry in entries if entry[0] < before})
+def test_it_is_a_dict_that_forgets_what_was_not_written(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, bytes, bytes]]
+) -> None:
+    path = tmp_path_factory.mktemp("store")
+    store = Store(path, durable=False)
+    seen: dict[bytes, bytes] = {}
+    sealed: dict[bytes, bytes] | None = None
+    written: dict[bytes, bytes] = {}
+    for what, key, value in steps:
+        if what == "put":
+            store.put("rows", key, value)
+            seen[key] = value
+        elif what == "remove":
+            store.put("rows", key, None)
+            seen.pop(key, None)
+        elif what == "seal" and sealed is None:
+            changes, sealed = store.seal(), dict(seen)
+        elif what == "write" and sealed is not None:
+            store.write(changes)
+            written, sealed = sealed, None
+        elif what == "reopen":
+            store.close()
+            store, seen, sealed = Store(path, durable=False), dict(written), None
+        assert {key: one for key in (b"a", b"b", b"ab") if (one := store.get("rows", key)) is not None} == seen
+        assert dict(store.items("rows")) == written
     store.close()
-
-
-def test_a_queue_may_be_added_to_while_it_is_read(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    store.queue("row_queue", 1, b"a")
-    found = []
-    for time, key in store.overdue("row_queue", 10):
-        found.append((time, key))
-        if len(found) < 4:
-            store.queue("row_queue", time + 1, key)
-            store.put_rows(key, [ROW])
-    assert found == [(1, b"a"), (2, b"a"), (3, b"a"), (4, b"a")]
-
-
-def test_the_outbox_is_in_order_of_its_numbers(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    for number in (300, 2, 70_000):
-        store.put_outgoing(number, b"%d" % number)
-    assert list(store.outbox()) == [(2, b"2"), (300, b"300"), (70_000, b"70000")]
-
-
-def test_ids_of_any_length_and_text_have_keys_of_one_size_and_two_key_spaces() -> None:
-    ids = ["a", "b", "", "ä" * 512, "\ud800", "x\x00"]
-    keys = {id_key(id, own) for id in ids for own in (False, True)}
-    assert len(keys) == 2 * len(ids)
-    assert {len(key) for key in keys} == {16}

@@ -1,0 +1,122 @@
+"""`RowShape`: how the rows of one model lie in columns: numbers side by side, everything else apart.
+
+A numeric feature is a float; missing is NaN, and what is no finite number (text, a boolean, NaN, an infinity) is
+infinite. `detectors.row.row_of` normalises rows alike, so that both ways of reading an event yield the same row.
+"""
+
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.row import Row, as_number
+from schemas.event_time import Micros
+from schemas.prediction import FeatureValue
+from schemas.spec import ModelSpec
+
+OUTPUT, LATENCY = -2, -1
+"""Columns after the features: score, predicted number or length of the text, as the task has it; and latency in ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Rows of one model, by column."""
+
+    numbers: npt.NDArray[np.float64]
+    """Shape (rows, numeric features + 2): the numeric features in their order, then OUTPUT and LATENCY."""
+    values: Sequence[Sequence[FeatureValue]]
+    """One sequence for each feature that is not numeric, in their order."""
+    said: Sequence[str | None]
+    """Predicted class, or the text."""
+    unexpected: npt.NDArray[np.bool_]
+    """Rows with features that the monitor file does not name. Shape (rows,)."""
+
+    def __len__(self) -> int:
+        return len(self.said)
+
+
+class RowShape:
+    """Packs the rows of one model and unpacks them."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        kinds = [feature.type for feature in spec.features.values()]
+        self.numeric = tuple(position for position, kind in enumerate(kinds) if kind == "numeric")
+        self.other = tuple(position for position, kind in enumerate(kinds) if kind != "numeric")
+        self.task = spec.task
+        self.width = len(self.numeric) + 2
+        """Numbers of a row."""
+        self._struct = struct.Struct(f"<{self.width}d")
+        self.pack = self._struct.pack
+
+    def numbers(self, row: Row) -> bytes:
+        """Return the numbers of a row, packed: little-endian doubles."""
+        features = [row.features[position] for position in self.numeric]
+        return self.pack(*map(_number, (*features, self._output(row), row.latency_ms)))
+
+    def values(self, row: Row) -> tuple[FeatureValue, ...]:
+        """Return the features that are not numeric."""
+        return tuple(row.features[position] for position in self.other)
+
+    def said(self, row: Row) -> str | None:
+        """Return the predicted class, or the text."""
+        return row.text if self.task == "text" else row.label
+
+    def row(
+        self,
+        id: str,
+        time: Micros,
+        numbers: bytes,
+        values: Sequence[FeatureValue],
+        said: str | None,
+        unexpected: bool,
+    ) -> Row:
+        """Return the row that was packed."""
+        unpacked = [None if math.isnan(number) else number for number in self._struct.unpack(numbers)]
+        features: list[FeatureValue] = [None] * (len(self.numeric) + len(self.other))
+        for position, number in zip(self.numeric, unpacked[:OUTPUT], strict=True):
+            features[position] = number
+        for position, value in zip(self.other, values, strict=True):
+            features[position] = value
+        row = Row(time, id, features, latency_ms=unpacked[LATENCY], unexpected=unexpected)
+        output = unpacked[OUTPUT]
+        if self.task == "regression":
+            row.value = output
+        elif self.task == "text":
+            row.text, row.text_length = said, int(output or 0)
+        else:
+            row.label, row.score = said, output
+        return row
+
+    def columns(
+        self,
+        numbers: Sequence[bytes],
+        values: Sequence[Sequence[FeatureValue]],
+        said: Sequence[str | None],
+        unexpected: npt.NDArray[np.bool_],
+    ) -> Columns:
+        """Return packed rows as columns."""
+        flat = np.frombuffer(b"".join(numbers), dtype="<f8").reshape(len(numbers), self.width)
+        by_column = list(zip(*values, strict=True)) if self.other and values else [() for _ in self.other]
+        return Columns(flat, by_column, said, unexpected)
+
+    def columns_of(self, rows: Sequence[Row]) -> Columns:
+        """Return rows as columns."""
+        return self.columns(
+            [self.numbers(row) for row in rows],
+            [self.values(row) for row in rows],
+            [self.said(row) for row in rows],
+            np.array([row.unexpected for row in rows], dtype=bool),
+        )
+
+    def _output(self, row: Row) -> float | None:
+        if self.task == "regression":
+            return row.value
+        return row.text_length if self.task == "text" else row.score
+
+
+def _number(value: FeatureValue) -> float:
+    number = as_number(value)
+    return math.nan if number is None else number

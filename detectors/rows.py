@@ -1,0 +1,52 @@
+"""`Rows`: predictions of any models side by side, as level 1 handles them: columns, nothing decided yet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.prediction import FeatureValue
+
+
+@dataclass(slots=True)
+class Rows:
+    """Predictions in log order. All columns have the same length."""
+
+    groups: npt.NDArray[np.int32]
+    """Code of the model version, as `streams.groups.Groups` gives them."""
+    times: npt.NDArray[np.int64]
+    """Event time in microseconds."""
+    offsets: npt.NDArray[np.int64]
+    hashes: npt.NDArray[np.uint64]
+    """Of the prediction ids (`detectors.id_hash`). Shape (rows, 2)."""
+    ids: list[str]
+    numbers: list[bytes]
+    """Packed by the `RowShape` of the row's model."""
+    values: list[tuple[FeatureValue, ...]]
+    """Features that are not numeric."""
+    said: list[str | None]
+    """Predicted class, or the text."""
+    unexpected: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, chosen: npt.NDArray[np.int64]) -> "Rows":
+        """Return the rows at the positions `chosen`, in that order."""
+        positions = chosen.tolist()
+
+        def picked(column: Sequence[object]) -> list[object]:
+            return [column[position] for position in positions]
+
+        return Rows(
+            self.groups[chosen],
+            self.times[chosen],
+            self.offsets[chosen],
+            self.hashes[chosen],
+            picked(self.ids),  # type: ignore[arg-type]
+            picked(self.numbers),  # type: ignore[arg-type]
+            picked(self.values),  # type: ignore[arg-type]
+            picked(self.said),  # type: ignore[arg-type]
+            self.unexpected[chosen],
+        )

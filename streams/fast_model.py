@@ -1,0 +1,149 @@
+"""`ModelReader`: events of one model that the typed decoder accepted → packed numbers, values and what was said."""
+
+import struct
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from detectors.row import TEXT_KEPT
+from detectors.row_shape import RowShape
+from schemas.prediction import FeatureValue
+from schemas.spec import ModelSpec
+from streams.fast_labels import Names, texts_of
+from streams.fast_types import NAN
+
+WORTH_A_MATRIX = 32  # rows; fewer are as fast one by one
+
+_astuple = msgspec.structs.astuple
+
+
+class Read(NamedTuple):
+    """Columns of the same length, but for `unexpected` (empty: none) and `unfit`."""
+
+    numbers: list[bytes]
+    values: list[tuple[FeatureValue, ...]]
+    said: list[str | None]
+    unexpected: Sequence[bool]
+    unfit: list[int]
+    """Positions of events that the contract, the task or the classes may refuse; their columns mean nothing."""
+
+
+class ModelReader:
+    """Reads as `detectors.row.row_of`, `detectors.row.task_problem` and `streams.fit.Fit` do, by column."""
+
+    def __init__(self, spec: ModelSpec, classes: frozenset[str] | None, shape: RowShape) -> None:
+        self._spec = spec
+        self._classes = None if classes is None else classes | {None}
+        self._pack = shape.pack
+        self._width = shape.width
+        self._numeric = len(shape.numeric)
+        self._declared = self._numeric + len(shape.other)
+        self._names = Names()
+
+    def read(self, features: Sequence[Any], outputs: Sequence[Any], latencies: Sequence[float | None]) -> Read:
+        """Return the columns of events (at least one), given what they hold."""
+        said, results, unfit = self._output(outputs)
+        first, last = self._numeric, self._declared
+        values = [one[first:last] for one in map(_astuple, features)]
+        unexpected = []
+        if len(features[0].__struct_fields__) > last:
+            unexpected = [any(value is not msgspec.UNSET for value in one[last:]) for one in map(_astuple, features)]
+        return Read(self._packed(features, results, latencies), values, said, unexpected, unfit)
+
+    def _packed(
+        self, features: Sequence[Any], results: Sequence[Any], latencies: Sequence[float | None]
+    ) -> list[bytes]:
+        pack, numeric = self._pack, self._numeric
+        # Tuples that live no longer than a line do not wake the garbage collector.
+        rows = zip(map(_astuple, features), results, latencies, strict=True)
+        try:
+            return [pack(*one[:numeric], result, latency) for one, result, latency in rows]
+        except struct.error:  # a null somewhere, for which numpy says NaN
+            rows = zip(map(_astuple, features), results, latencies, strict=True)
+            flat = np.array([(*one[:numeric], result, latency) for one, result, latency in rows], dtype="<f8").tobytes()
+            size = self._width * 8
+            return [flat[start : start + size] for start in range(0, len(flat), size)]
+
+    def _output(self, outputs: Sequence[Any]) -> tuple[list[str | None], list[Any], list[int]]:
+        """Return what was said, the number that goes with it, and the positions of what is unfit."""
+        if self._spec.task == "regression":
+            numbers = [output.value for output in outputs]
+            return [None] * len(outputs), numbers, _positions([n is None or n != n for n in numbers])
+        if self._spec.task == "text":
+            texts = [output.text for output in outputs]
+            unfit = _positions([text is None for text in texts])
+            texts = [text or "" for text in texts] if unfit else texts
+            return [text[:TEXT_KEPT] for text in texts], list(map(len, texts)), unfit
+        labels = texts_of([output.label for output in outputs])
+        unfit = []
+        if self._classes is not None and not self._classes.issuperset(labels):
+            unfit = [position for position, label in enumerate(labels) if label not in self._classes]
+        if self._spec.task == "binary":
+            said, scores, unsaid = self._binary(labels, [output.score for output in outputs])
+        else:
+            said, scores, unsaid = self._multiclass(labels, outputs)
+        return said, scores, unfit + unsaid
+
+    def _binary(self, labels: list[str | None], scores: list[Any]) -> tuple[list[str | None], list[Any], list[int]]:
+        if None not in labels:
+            return labels, scores, []
+        positive, threshold = self._spec.positive_label, self._spec.threshold
+        negative = f"not {positive}"
+        unfit = [
+            position
+            for position, (label, score) in enumerate(zip(labels, scores, strict=True))
+            if label is None and (score is None or score != score)
+        ]
+        if unfit:
+            scores = [NAN if score is None else score for score in scores]
+        derived = [positive if score is not None and score >= threshold else negative for score in scores]
+        return [one if label is None else label for label, one in zip(labels, derived, strict=True)], scores, unfit
+
+    def _multiclass(
+        self, labels: list[str | None], outputs: Sequence[Any]
+    ) -> tuple[list[str | None], list[Any], list[int]]:
+        shares = [output.probabilities for output in outputs]
+        scores = [output.score for output in outputs]
+        unfit: list[int] = []
+        said = list(labels)
+        for names, positions in _by_names(shares).items():
+            if not names:  # none, or an empty mapping
+                unfit += [p for p in positions if labels[p] is None or shares[p] is not None]
+                continue
+            if self._names.unfit(names):
+                unfit += positions
+                continue
+            ordered = sorted(names)
+            silent = [position for position in positions if labels[position] is None]
+            if len(silent) >= WORTH_A_MATRIX:
+                flat = chain.from_iterable([shares[position].values() for position in silent])
+                matrix = np.fromiter(flat, dtype=np.float64, count=len(silent) * len(names)).reshape(len(silent), -1)
+                place = {name: column for column, name in enumerate(names)}
+                best = matrix[:, [place[name] for name in ordered]].argmax(axis=1)
+                for position, column in zip(silent, best.tolist(), strict=True):
+                    said[position] = ordered[column]
+            else:
+                for position in silent:
+                    said[position] = max(ordered, key=shares[position].__getitem__)
+            for position in positions:
+                scores[position] = shares[position].get(said[position])
+        return said, scores, unfit
+
+
+def _by_names(shares: list[dict[str, float] | None]) -> dict[tuple[str, ...], list[int]]:
+    """Return the positions of mappings by their keys, in their order."""
+    keys = [() if one is None else tuple(one) for one in shares]
+    distinct = dict.fromkeys(keys)
+    if len(distinct) == 1:
+        return {keys[0]: list(range(len(keys)))}
+    found: dict[tuple[str, ...], list[int]] = {}
+    for position, key in enumerate(keys):
+        found.setdefault(key, []).append(position)
+    return found
+
+
+def _positions(flags: list[bool]) -> list[int]:
+    return [position for position, flag in enumerate(flags) if flag] if True in flags else []

@@ -1,0 +1,170 @@
+"""`LabelLog`: the labels that met rows of one `RowLog`, in the order in which they did.
+
+Nothing of it is needed in memory once its block is sealed: samples read single labels back, and a restart reads all.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from detectors.row import Label
+from schemas.event_time import Micros
+from streams.blocks import SEALED, Blocks, cuts
+from streams.column_log import Column, ColumnLog, Numbers
+from streams.row_log import LABELLED, RowLog
+from streams.store import Store
+
+
+class Labels(NamedTuple):
+    """Labels that met rows, by column."""
+
+    rows: Numbers
+    """Numbers of the rows."""
+    times: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
+    """NaN: none, as in `ratings` and `losses`."""
+    ratings: npt.NDArray[np.float64]
+    losses: npt.NDArray[np.float64]
+    truths: npt.NDArray[np.int64]
+    kinds: npt.NDArray[np.uint8]
+    """LABELLED, RATED or both: what the row had not had before."""
+    labels: list[str | None]
+
+
+class _Block(msgspec.Struct, array_like=True):
+    """Consecutive labels on disk."""
+
+    rows: bytes
+    times: bytes
+    values: bytes
+    ratings: bytes
+    losses: bytes
+    truths: bytes
+    kinds: bytes
+    labels: list[str | None]
+
+
+_KINDS = {"rows": "<i8", "times": "<i8", "values": "<f8", "ratings": "<f8", "losses": "<f8", "truths": "<i8"}
+_KINDS |= {"kinds": "u1"}
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Block).decode
+
+
+class LabelLog:
+    """Labels by number."""
+
+    def __init__(self, store: Store, lifetime: Micros, rows: RowLog) -> None:
+        self._blocks = Blocks(store, "labels", lifetime)
+        self._rows = rows
+        self._last_rows: list[tuple[int, int]] = []
+        """First number of each block, and the largest row in it: a block goes when that row has gone."""
+        loaded = list(self._blocks.load())
+        first = loaded[-1][0] if loaded else 0
+        like: dict[str, Column] = {name: np.zeros(0, np.dtype(kind)) for name, kind in _KINDS.items()}
+        self._open = ColumnLog(like, first)
+        self._labels: list[str | None] = []
+        for start, packed in loaded:
+            block = _unpacked(packed)
+            self._last_rows.append((start, int(block.rows.max())))
+            self._note(block, np.arange(start, start + len(block.labels)))
+        if loaded:
+            self._append(_unpacked(loaded[-1][1]))
+        self._saved = self._open.end
+
+    @property
+    def first(self) -> int:
+        """Labels before it are gone."""
+        return self._last_rows[0][0] if self._last_rows else self._open.first
+
+    def append(self, labels: Labels) -> Numbers:
+        """Add labels; return their numbers. Rows learn which label holds their loss."""
+        numbers = self._append(labels)
+        self._note_losses(labels, numbers)
+        return numbers
+
+    def save(self) -> None:
+        """Write the labels that are new into the store's changes."""
+        end = self._open.end
+        if self._saved == end:
+            return
+        first = self._open.first
+        for begin, stop in cuts(first, end):
+            self._blocks.put(begin, _encode(self._pack(begin, stop)))
+            last = int(self._open.column("rows")[begin - self._open.base : stop - self._open.base].max())
+            if self._last_rows and self._last_rows[-1][0] == begin:
+                self._last_rows.pop()
+            self._last_rows.append((begin, last))
+            if stop - begin >= SEALED:
+                del self._labels[: stop - self._open.first]
+                self._open.drop(stop)
+        self._saved = end
+
+    def drop(self) -> None:
+        """Forget the labels of rows that have gone."""
+        gone = 0
+        while gone < len(self._last_rows) - 1 and self._last_rows[gone][1] < self._rows.columns.first:
+            gone += 1
+        if gone:
+            del self._last_rows[:gone]
+            self._blocks.drop(self._last_rows[0][0])
+
+    def read(self, numbers: Sequence[int]) -> Iterator[tuple[int, Label, float]]:
+        """Yield the row, the label and the loss of each number; ascending numbers are read best."""
+        first, block = 0, None
+        for number in numbers:
+            if number >= self._open.first:
+                entry, columns, label = number - self._open.base, self._open.column, number - self._open.first
+                yield _entry({name: columns(name)[entry] for name in _KINDS}, self._labels[label])
+                continue
+            if block is None or not first <= number < first + len(block.labels):
+                first, packed = self._blocks.find(number)
+                block = _unpacked(packed)
+            columns_of = {name: getattr(block, name)[number - first] for name in _KINDS}
+            yield _entry(columns_of, block.labels[number - first])
+
+    def all(self) -> Iterator[tuple[Numbers, Labels]]:
+        """Yield everything that was committed: numbers and labels, a block at a time."""
+        for start, packed in self._blocks.load():
+            block = _unpacked(packed)
+            yield np.arange(start, start + len(block.labels)), block
+
+    def _append(self, labels: Labels) -> Numbers:
+        numbers = self._open.append(len(labels.labels), {name: getattr(labels, name) for name in _KINDS})
+        self._labels.extend(labels.labels)
+        return numbers
+
+    def _note(self, labels: Labels, numbers: Numbers) -> None:
+        """Let rows know again what they had learned before the restart."""
+        there = labels.rows >= self._rows.columns.first
+        rows, kinds = labels.rows[there], labels.kinds[there]
+        np.bitwise_or.at(self._rows.columns.column("flags"), rows - self._rows.columns.base, kinds)
+        labelled = (kinds & LABELLED) != 0
+        self._rows.set("truth", rows[labelled], labels.truths[there][labelled])
+        self._note_losses(labels, numbers)
+
+    def _note_losses(self, labels: Labels, numbers: Numbers) -> None:
+        lost = ~np.isnan(labels.losses) & (labels.rows >= self._rows.columns.first)
+        self._rows.set("judged", labels.rows[lost], numbers[lost])
+
+    def _pack(self, begin: int, end: int) -> _Block:
+        entries = slice(begin - self._open.base, end - self._open.base)
+        packed = {name: self._open.column(name)[entries].astype(kind).tobytes() for name, kind in _KINDS.items()}
+        return _Block(**packed, labels=self._labels[begin - self._open.first : end - self._open.first])
+
+
+def _unpacked(packed: bytes) -> Labels:
+    block = _decode(packed)
+    columns = {name: np.frombuffer(getattr(block, name), kind) for name, kind in _KINDS.items()}
+    return Labels(**columns, labels=block.labels)
+
+
+def _entry(columns: dict[str, Column], label: str | None) -> tuple[int, Label, float]:
+    def known(value: float) -> float | None:
+        return None if np.isnan(value) else value
+
+    value, rating = known(float(columns["values"])), known(float(columns["ratings"]))
+    return int(columns["rows"]), Label(int(columns["times"]), label, value, rating), float(columns["losses"])

@@ -1,0 +1,319 @@
+"""`RowLog`: the predictions that feedback may still refer to, oldest first; all of models with one time to live.
+
+What the join asks of a row lies in memory, by column; the row itself is in the store and read only for a sample. Rows
+are dropped from the front, when event time is past their time to live or there are too many. When that happens decides
+nothing: verdicts depend on times, never on whether a row is still there.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from detectors.row import Row
+from detectors.row_shape import RowShape
+from detectors.rows import Rows
+from schemas.event_time import Micros
+from schemas.prediction import FeatureValue
+from streams.blocks import SEALED, Blocks, cuts
+from streams.column_log import Column, ColumnLog, Numbers
+from streams.groups import Groups
+from streams.id_index import Hashes, IdIndex
+from streams.store import Store
+
+LABELLED, RATED, TRAFFIC, COHORT, UNEXPECTED = (1 << bit for bit in range(5))
+"""Flags. Labelled and rated: feedback has said so. Traffic and cohort: in the panes of that family."""
+
+NOT_JUDGED = -1
+
+GONE: Micros = -(2**62)
+"""Time of a row whose model is gone from the monitor file: before all feedback, and dropped before all others."""
+
+GONE: Micros = -(2**62)
+"""Time of a row whose model is gone from the monitor file: before all feedback, and dropped before all others."""
+
+
+class _Block(msgspec.Struct, array_like=True):
+    """Consecutive rows on disk. Arrays are little-endian."""
+
+    names: list[tuple[str, str]]
+    """Model and version, by the block's own codes in `groups`."""
+    widths: list[int]
+    """Numbers of a row, by the same codes."""
+    groups: bytes
+    hashes: bytes
+    times: bytes
+    previous: bytes
+    said: bytes
+    codes: bytes
+    outputs: bytes
+    flags: bytes
+    cells: bytes
+    numbers: bytes
+    tails: bytes
+    ends: bytes
+    """Where each row's tail ends: its id, what it said, and its features that are no numbers."""
+
+
+class _Payload(NamedTuple):
+    """What only samples need of rows, by position; kept in memory until its block is sealed."""
+
+    ids: list[str]
+    numbers: list[bytes]
+    values: list[tuple[FeatureValue, ...]]
+    said: list[str | None]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Block).decode
+_into = msgspec.msgpack.Encoder().encode_into
+_tail = msgspec.msgpack.Decoder(list[FeatureValue]).decode
+
+
+class RowLog:
+    """Rows by number.
+
+    Parameters
+    ----------
+    store, lifetime
+        Where the blocks are, and which log of the store this is: that of the models whose rows live so long.
+    groups
+        Codes of the model versions.
+    segments
+        The most segments that a model of this log has: columns of `cells`.
+    """
+
+    def __init__(self, store: Store, lifetime: Micros, groups: Groups, segments: int) -> None:
+        self._groups = groups
+        self._blocks = Blocks(store, "rows", lifetime)
+        self._payload = _Payload([], [], [], [])
+        like: dict[str, Column] = {
+            "first_hash": np.zeros(0, np.uint64),
+            "second_hash": np.zeros(0, np.uint64),
+            "previous": np.zeros(0, np.int64),
+            "time": np.zeros(0, np.int64),
+            "group": np.zeros(0, np.int32),
+            "flags": np.zeros(0, np.uint8),
+            "truth": np.zeros(0, np.int64),
+            "judged": np.zeros(0, np.int64),
+            "said": np.zeros(0, np.int64),
+            "code": np.zeros(0, np.int32),
+            "output": np.zeros(0, np.float64),
+            "cells": np.zeros((0, segments), np.int32),
+        }
+        loaded = list(self._blocks.load())
+        first = loaded[0][0] if loaded else 0
+        self.columns = ColumnLog(like, first)
+        """`previous`: the entry before it with its id. `truth`: key of what it was labelled with. `judged`: the label
+        with its loss, in the `LabelLog`. `said`, `code`, `output`, `cells`: of the prediction, from `describe` on."""
+        self._payload_first = first
+        for _, block in loaded:
+            self._load(_decode(block))
+        self.columns.drop(self._blocks.first)
+        self._saved = self._payload_first = self.columns.end
+        if loaded:
+            self._reopen(*loaded[-1])
+        self.index = IdIndex(self.columns)
+        self.index.rebuild()
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def append(self, rows: Rows, previous: Numbers, flags: npt.NDArray[np.uint8]) -> Numbers:
+        """Add rows whose newest entries of the same id are `previous`; return their numbers."""
+        numbers = self.columns.append(
+            len(rows),
+            {
+                "first_hash": rows.hashes[:, 0],
+                "second_hash": rows.hashes[:, 1],
+                "previous": previous,
+                "time": rows.times,
+                "group": rows.groups,
+                "flags": flags | np.where(rows.unexpected, UNEXPECTED, 0).astype(np.uint8),
+                "judged": NOT_JUDGED,
+            },
+        )
+        self._payload.ids.extend(rows.ids)
+        self._payload.numbers.extend(rows.numbers)
+        self._payload.values.extend(rows.values)
+        self._payload.said.extend(rows.said)
+        return numbers
+
+    def of(self, name: str, numbers: Numbers) -> Column:
+        """Return a column at `numbers`."""
+        return self.columns.column(name)[numbers - self.columns.base]
+
+    def set(self, name: str, numbers: Numbers, values: Any) -> None:
+        """Change a column at `numbers`."""
+        self.columns.column(name)[numbers - self.columns.base] = values
+
+    def drop(self, first: int) -> None:
+        """Forget the rows before `first`, and their blocks; those of the newest block stay until it is sealed."""
+        self.columns.drop(min(first, self._payload_first))
+        self._blocks.drop(self.columns.first)
+
+    def save(self) -> None:
+        """Write the rows that are new into the store's changes. All must have been described."""
+        end = self.columns.end
+        if self._saved == end:
+            return
+        open_first = self._payload_first
+        for begin, stop in cuts(open_first, end):
+            self._blocks.put(begin, _encode(self._pack(begin, stop)))
+            if stop - begin >= SEALED:
+                open_first = stop
+        for column in self._payload:
+            del column[: open_first - self._payload_first]
+        self._payload_first, self._saved = open_first, end
+
+    def rows(self, numbers: Sequence[int]) -> Iterator[Row]:
+        """Yield rows; ascending numbers are read best."""
+        opened: _Opened | None = None
+        for number in numbers:
+            if number >= self._payload_first:
+                yield self._unsealed(number)
+                continue
+            if opened is None or not opened.first <= number < opened.end:
+                opened = _Opened(*self._blocks.find(number), self._groups)
+            yield opened.row(number)
+
+    def _unsealed(self, number: int) -> Row:
+        position, entry = number - self._payload_first, number - self.columns.base
+        shape = self._shape(int(self.columns.column("group")[entry]))
+        return shape.row(
+            self._payload.ids[position],
+            int(self.columns.column("time")[entry]),
+            self._payload.numbers[position],
+            self._payload.values[position],
+            self._payload.said[position],
+            bool(self.columns.column("flags")[entry] & UNEXPECTED),
+        )
+
+    def payload(self, first: int) -> _Payload:
+        """Return what only `describe` and samples need of the rows from `first` on, which must not be sealed."""
+        start = first - self._payload_first
+        ids, numbers, values, said = self._payload
+        return _Payload(ids[start:], numbers[start:], values[start:], said[start:])
+
+    def _shape(self, group: int) -> RowShape:
+        return self._groups.shapes[self._groups.model_codes[self._groups.names[group][0]]]
+
+    def _pack(self, begin: int, end: int) -> _Block:
+        entries = slice(begin - self.columns.base, end - self.columns.base)
+        positions = slice(begin - self._payload_first, end - self._payload_first)
+
+        def packed(name: str, kind: str) -> bytes:
+            return self.columns.column(name)[entries].astype(kind, copy=False).tobytes()
+
+        names, codes = np.unique(self.columns.column("group")[entries], return_inverse=True)
+        hashes = np.stack([self.columns.column(name)[entries] for name in ("first_hash", "second_hash")], axis=1)
+        tails, ends = bytearray(), list[int]()
+        into, put = _into, ends.append
+        for id, said, values in zip(
+            self._payload.ids[positions], self._payload.said[positions], self._payload.values[positions], strict=True
+        ):
+            into((id, said, *values), tails, -1)
+            put(len(tails))
+        return _Block(
+            names=[self._groups.names[group] for group in names.tolist()],
+            widths=[self._shape(group).width for group in names.tolist()],
+            groups=codes.astype("<i4").tobytes(),
+            hashes=hashes.astype("<u8", copy=False).tobytes(),
+            times=packed("time", "<i8"),
+            previous=packed("previous", "<i8"),
+            said=packed("said", "<i8"),
+            codes=packed("code", "<i4"),
+            outputs=packed("output", "<f8"),
+            flags=(self.columns.column("flags")[entries] & (TRAFFIC | COHORT | UNEXPECTED)).astype("u1").tobytes(),
+            cells=packed("cells", "<i4"),
+            numbers=b"".join(self._payload.numbers[positions]),
+            tails=bytes(tails),
+            ends=np.array(ends, dtype="<i4").tobytes(),
+        )
+
+    def _load(self, block: _Block) -> None:
+        restored = [self._groups.restore(*name) for name in block.names]
+        codes = np.frombuffer(block.groups, "<i4")
+        own = np.array([code or 0 for code in restored], dtype=np.int32)[codes]
+        gone = np.array([code is None for code in restored], dtype=bool)[codes]
+        hashes = np.frombuffer(block.hashes, "<u8").reshape(-1, 2)
+        count = len(hashes)
+        saved = np.frombuffer(block.cells, "<i4").reshape(count, -1)
+        cells = np.zeros((count, self.columns.column("cells").shape[1]), dtype=np.int32)
+        common = min(saved.shape[1], cells.shape[1])  # models with more segments may have come or gone
+        cells[:, :common] = saved[:, :common]
+        self.columns.append(
+            count,
+            {
+                "first_hash": hashes[:, 0],
+                "second_hash": hashes[:, 1],
+                "previous": np.frombuffer(block.previous, "<i8"),
+                "time": np.where(gone, GONE, np.frombuffer(block.times, "<i8")),  # it fits nothing, is in no pane
+                "group": own,
+                "flags": np.where(gone, 0, np.frombuffer(block.flags, "u1")),
+                "judged": NOT_JUDGED,
+                "said": np.frombuffer(block.said, "<i8"),
+                "code": np.frombuffer(block.codes, "<i4"),
+                "output": np.frombuffer(block.outputs, "<f8"),
+                "cells": cells,
+            },
+        )
+
+    def _reopen(self, first: int, packed: bytes) -> None:
+        """Take the newest block back into memory if it is not sealed yet."""
+        opened = _Opened(first, packed, self._groups)
+        gone = self.columns.live("time")[max(0, first - self.columns.first) :] == GONE
+        if opened.end - first >= SEALED or gone.any():  # a block is packed anew by the models of the monitor file
+            return
+        for number in range(first, opened.end):
+            id, said, values = opened.tail(number)
+            self._payload.ids.append(id)
+            self._payload.said.append(said)
+            self._payload.values.append(values)
+            self._payload.numbers.append(opened.numbers(number))
+        self._payload_first = first
+
+
+class _Opened:
+    """A block, decoded so that single rows can be read."""
+
+    def __init__(self, first: int, packed: bytes, groups: Groups) -> None:
+        self._block = _decode(packed)
+        self._groups = groups
+        self.first = first
+        self._codes = np.frombuffer(self._block.groups, "<i4")
+        self.end = first + len(self._codes)
+        self._number_ends = np.cumsum(8 * np.array(self._block.widths, dtype=np.int64)[self._codes])
+        self._tail_ends = np.frombuffer(self._block.ends, "<i4")
+        self._times = np.frombuffer(self._block.times, "<i8")
+        self._flags = np.frombuffer(self._block.flags, "u1")
+
+    def numbers(self, number: int) -> bytes:
+        """Return the packed numbers of a row."""
+        position = number - self.first
+        begin = int(self._number_ends[position - 1]) if position else 0
+        return self._block.numbers[begin : int(self._number_ends[position])]
+
+    def tail(self, number: int) -> tuple[str, str | None, tuple[FeatureValue, ...]]:
+        """Return the id of a row, what it said, and its features that are no numbers."""
+        position = number - self.first
+        begin = int(self._tail_ends[position - 1]) if position else 0
+        id, said, *values = _tail(self._block.tails[begin : int(self._tail_ends[position])])
+        return str(id), None if said is None else str(said), tuple(values)
+
+    def row(self, number: int) -> Row:
+        """Return a row."""
+        position = number - self.first
+        id, said, values = self.tail(number)
+        model, _ = self._block.names[int(self._codes[position])]
+        shape = self._groups.shapes[self._groups.model_codes[model]]
+        time: Micros = int(self._times[position])
+        return shape.row(id, time, self.numbers(number), values, said, bool(self._flags[position] & UNEXPECTED))
+
+
+def unique_within(hashes: Hashes) -> bool:
+    """Say whether all ids differ (by their first hash, so False may be said of different ones)."""
+    ordered = np.sort(hashes[:, 0])
+    return not bool((ordered[1:] == ordered[:-1]).any())

@@ -1,0 +1,283 @@
+"""The join as plain code: one event after the other, lists by id, nothing ever dropped, no store; and panes by counts.
+
+What it says is what `streams.join` must say, whatever the chunks, the interleaving, the checkpoints and the restarts.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from detectors import counting
+from detectors.layout import Layouts
+from detectors.row import Label, Row, loss_of, row_of
+from detectors.row_shape import RowShape
+from detectors.rows import Rows
+from detectors.sample import Sample, SampledRow
+from detectors.summary import PaneKey, PaneSummary, pane_start
+from schemas.event_time import Micros, to_micros
+from schemas.feedback import Feedback
+from schemas.prediction import Prediction
+from schemas.spec import MonitorSpec
+from schemas.watermark import Watermark
+from streams import blocks, column_log, id_index, label_log, row_log
+from streams.accounting import Bin
+from streams.feedback_columns import FeedbackColumns
+from streams.groups import Groups
+from streams.judged import feedback_of, rows_of
+from streams.records import ROLES, Role
+
+
+@dataclass
+class Told:
+    """A row with what it was told."""
+
+    model: str
+    version: str
+    row: Row
+    offset: int
+    traffic: bool = True
+    cohort: bool = True
+    label: Label | None = None
+    rating: Label | None = None
+
+
+@dataclass
+class Said:
+    """A feedback event."""
+
+    event: Feedback
+    offset: int
+    label: Label
+    settled: bool = False
+
+
+@dataclass
+class JoinOracle:
+    """Both topics of a source partition, event by event."""
+
+    spec: MonitorSpec
+    times: dict[Role, Micros] = field(default_factory=dict)
+    counts: dict[Role, dict[str, int]] = field(default_factory=lambda: {role: defaultdict(int) for role in ROLES})
+    rows: dict[tuple[str, bool], list[Told]] = field(default_factory=lambda: defaultdict(list))
+    said: dict[str, list[Said]] = field(default_factory=lambda: defaultdict(list))
+    accepted: list[Told] = field(default_factory=list)
+    joined: list[tuple[Told, Label, int]] = field(default_factory=list)
+    """A row, what was new about it, and the offset of the feedback."""
+
+    def take(self, role: Role, event: Prediction | Feedback | Watermark | None, offset: int) -> None:
+        self.counts[role]["read"] += 1
+        self.counts[role]["waiting"] += 1
+        if event is None:
+            self.settle(role, "dead_lettered")
+            return
+        time = to_micros(event.timestamp)
+        lateness = self.spec.models[event.model].lateness if isinstance(event, Prediction) else (
+            self.spec.feedback_lateness
+        )  # fmt: skip
+        if isinstance(event, Watermark):
+            self.settle(role, "control")
+        elif role in self.times and time < self.times[role] - lateness:
+            self.settle(role, "late")
+            return
+        self.times[role] = max(time, self.times.get(role, time))
+        if isinstance(event, Prediction):
+            self.prediction(event, offset)
+        elif isinstance(event, Feedback):
+            self.feedback(event, offset)
+
+    def checkpoint(self) -> None:
+        """Settle feedback that no prediction on time can match any more."""
+        if "predictions" in self.times:
+            over = self.times["predictions"] - max(model.lateness for model in self.spec.models.values())
+            for said in [one for of_id in self.said.values() for one in of_id]:
+                if not said.settled and said.label.time + self.spec.feedback_lateness < over:
+                    said.settled = True
+                    self.settle("feedback", "expired" if self.expired(said) else "orphaned")
+
+    def settle(self, role: Role, bin_: Bin) -> None:
+        self.counts[role][bin_] += 1
+        self.counts[role]["waiting"] -= 1
+
+    def prediction(self, event: Prediction, offset: int) -> None:
+        told = Told(event.model, event.version, row_of(event, self.spec.models[event.model]), offset)
+        known = self.rows[event.prediction_id, False]
+        if self.twin(known, told) is not None:
+            self.settle("predictions", "duplicate")
+            return
+        self.settle("predictions", "summarised")
+        known.append(told)
+        self.accepted.append(told)
+        for said in self.said[event.prediction_id]:
+            self.offer(said, told)
+
+    def feedback(self, event: Feedback, offset: int) -> None:
+        text, number = event.label, event.value
+        if event.correction is not None:
+            text, number = event.correction, finite(event.correction)
+        said = Said(event, offset, Label(to_micros(event.timestamp), text, number, event.rating))
+        if event.prediction is not None:
+            self.self_contained(event.prediction, said)
+            return
+        self.said[event.prediction_id].append(said)
+        for told in self.rows[event.prediction_id, False]:
+            self.offer(said, told)
+
+    def self_contained(self, event: Prediction, said: Said) -> None:
+        model = self.spec.models[event.model]
+        told = Told(event.model, event.version, row_of(event, model), said.offset, traffic=False)
+        told.cohort = said.label.time < pane_start(told.row.time, model) + model.pane + model.maturity
+        known = self.rows[event.prediction_id, True]
+        twin = self.twin(known, told)
+        if not self.fits(said, twin or told):
+            self.settle("feedback", "expired")
+            return
+        if twin is None:
+            known.append(told)
+            self.accepted.append(told)
+        self.offer(said, twin or told)
+
+    def twin(self, known: list[Told], new: Told) -> Told | None:
+        for one in known:
+            near = abs(one.row.time - new.row.time) <= self.spec.models[new.model].label_horizon
+            if (one.model, one.version) == (new.model, new.version) and near:
+                return one
+        return None
+
+    def fits(self, said: Said, told: Told) -> bool:
+        time, model = said.label.time, self.spec.models[told.model]
+        in_time = time - model.label_horizon <= told.row.time <= time + self.spec.feedback_lateness
+        return means(said, told) and in_time and (self.says(said, told) or said.label.rating is not None)
+
+    def says(self, said: Said, told: Told) -> bool:
+        asked = said.label.value if self.spec.models[told.model].task == "regression" else said.label.label
+        return asked is not None
+
+    def offer(self, said: Said, told: Told) -> None:
+        if not self.fits(said, told):
+            return
+        label, new = said.label, Label(said.label.time)
+        answered = self.spec.models[told.model].task == "text" and (told.label or told.rating) is not None
+        says = self.says(said, told) and not answered
+        conflict = False
+        if says and told.label is None:
+            told.label, new.label, new.value = label, label.label, label.value
+        elif says and told.label is not None:
+            conflict = (told.label.label, told.label.value) != (label.label, label.value)
+        if label.rating is not None and told.rating is None and not answered:
+            told.rating, new.rating = label, label.rating
+        used = new.label is not None or new.value is not None or new.rating is not None
+        if used:
+            self.joined.append((told, new, said.offset))
+        if not said.settled:
+            said.settled = True
+            self.settle("feedback", "summarised" if used else "duplicate")
+            if conflict:
+                corrects = said.event.source == "annotator" or said.event.correction is not None
+                self.counts["feedback"]["corrected" if corrects else "conflicting"] += 1
+
+    def expired(self, said: Said) -> bool:
+        ages = [
+            (said.label.time - told.row.time, self.spec.models[told.model].label_horizon)
+            for told in self.rows[said.event.prediction_id, False]
+            if means(said, told)
+        ]
+        return any(horizon < age <= 2 * horizon for age, horizon in ages)
+
+
+def means(said: Said, told: Told) -> bool:
+    return said.event.model in (None, told.model) and said.event.version in (None, told.version)
+
+
+def finite(correction: str) -> float | None:
+    try:
+        number = float(correction)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def panes(oracle: JoinOracle, layouts: Layouts) -> dict[PaneKey, PaneSummary]:
+    """Count whole lists of rows and labels: the summaries that all that was accepted and joined amounts to."""
+    parts: dict[PaneKey, tuple[list[Told], list[tuple[Told, Label, int]]]] = defaultdict(lambda: ([], []))
+    for told in oracle.accepted:
+        key = PaneKey(told.model, told.version, "cohort", pane_start(told.row.time, oracle.spec.models[told.model]))
+        if told.traffic:
+            parts[key._replace(family="traffic")][0].append(told)
+        if told.cohort:
+            parts[key][0].append(told)
+    for told, label, offset in oracle.joined:
+        spec = oracle.spec.models[told.model]
+        key = PaneKey(told.model, told.version, "cohort", pane_start(told.row.time, spec))
+        if label.time < key.due(spec):
+            parts[key][1].append((told, label, offset))
+        known = pane_start(max(told.row.time, label.time), spec)
+        parts[key._replace(family="label", start=known)][1].append((told, label, offset))
+    return {key: counted(layouts, key, rows, labels) for key, (rows, labels) in parts.items()}
+
+
+def counted(layouts: Layouts, key: PaneKey, rows: list[Told], labels: list[tuple[Told, Label, int]]) -> PaneSummary:
+    layout = layouts.of(key.model, key.version)
+    summary, shape = PaneSummary.empty(key, layout), RowShape(layout.spec)
+    for told in rows:
+        summary.cover("predictions" if told.traffic else "feedback", told.offset)
+    for _, _, offset in labels:
+        summary.cover("feedback", offset)
+    pairs = [(told.row, label) for told, label, _ in labels]
+    found = [(row, label, loss_of(row, label, layout.spec)) for row, label in pairs]
+    lost = [(row, label, loss) for row, label, loss in found if loss is not None]
+    losses = np.array([loss for _, _, loss in lost], dtype=np.float64)
+    columns = shape.columns_of([told.row for told in rows])
+    sampled: list[SampledRow] = []
+    if key.family == "traffic":
+        counting.count_traffic(layout, summary.counts, columns)
+    elif key.family == "label":
+        times = np.array([(row.time, label.time) for row, label in pairs], dtype=np.int64).reshape(-1, 2)
+        ratings = np.array([label.rating for _, label in pairs], dtype=np.float64)
+        counting.count_labels(layout, summary.counts, times[:, 0], times[:, 1], ratings)
+        counting.count_label_losses(layout, summary.counts, losses)
+        sampled = [SampledRow(max(row.time, label.time), row, label, loss) for row, label, loss in lost]
+    else:
+        counting.count_cohort(layout, summary.counts, counting.segment_cells(layout, columns))
+        if lost:
+            said = counting.said_codes(layout, [row.label for row, _, _ in lost])
+            truth = counting.said_codes(layout, [label.label for _, label, _ in lost])
+            cells = counting.segment_cells(layout, shape.columns_of([row for row, _, _ in lost]))
+            counting.count_cohort_losses(layout, summary.counts, losses, said, truth, cells)
+        sampled = [SampledRow(told.row.time, told.row) for told in rows]
+        sampled += [SampledRow(row.time, row, label, loss) for row, label, loss in lost]  # replace those without
+    if summary.sample is not None:
+        summary.sample = Sample(layout.spec.sample, sampled)
+    return summary
+
+
+@contextmanager
+def tiny(sealed: int = 5, largest: int = 8) -> Iterator[None]:
+    """Make blocks, columns and indexes so small that a few events fill them."""
+    with ExitStack() as stack:
+        for module in (blocks, row_log, label_log):
+            stack.enter_context(patch.object(module, "SEALED", sealed))
+        stack.enter_context(patch.object(blocks, "LARGEST", largest))
+        stack.enter_context(patch.object(column_log, "_SMALLEST", 4))
+        stack.enter_context(patch.object(id_index, "_SMALLEST", 8))
+        yield
+
+
+def as_rows(spec: MonitorSpec, groups: Groups, events: Sequence[dict[str, Any]], first_offset: int = 0) -> Rows:
+    """Return predictions as the join takes them."""
+    predictions = [Prediction.model_validate(event) for event in events]
+    rows = rows_of(predictions, np.arange(first_offset, first_offset + len(events)), spec, groups)
+    codes = [groups.code(one.model, one.version) for one in predictions]
+    rows.groups = np.array(codes, dtype=np.int32)
+    return rows
+
+
+def as_feedback(groups: Groups, events: Sequence[dict[str, Any]], first_offset: int = 0) -> FeedbackColumns:
+    """Return feedback, none of it self-contained, as the join takes it."""
+    found = [Feedback.model_validate(event) for event in events]
+    return feedback_of(found, np.arange(first_offset, first_offset + len(events)), groups, [None] * len(events))
