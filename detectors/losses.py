@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import repeat
+from operator import eq
 
 import numpy as np
 import numpy.typing as npt
@@ -55,8 +57,10 @@ def class_keys(spec: ModelSpec, classes: Sequence[str | None]) -> Keys:
     Binary: 1 for the positive label, else 0. Multiclass: a 63-bit hash of the name. No class: NO_CLASS.
     """
     if spec.task == "binary":
-        known = {None: NO_CLASS, spec.positive_label: 1}
-        return np.fromiter((known.get(name, 0) for name in classes), dtype=np.int64, count=len(classes))
+        keys = np.fromiter(map(eq, classes, repeat(spec.positive_label)), dtype=np.bool_, count=len(classes))
+        if None not in classes:
+            return keys.astype(np.int64)
+        return np.where([name is None for name in classes], NO_CLASS, keys)
     return np.fromiter(map(_class_key, classes), dtype=np.int64, count=len(classes))
 
 

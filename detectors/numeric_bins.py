@@ -4,8 +4,6 @@ A column is sorted once; then each bin, and each thing that can be wrong with a 
 positions in it. That costs a tenth of looking for the bin of each value.
 """
 
-import sys
-
 import numpy as np
 import numpy.typing as npt
 
@@ -15,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 
 BLOCK = 4_096  # rows at a time: what is worked on stays in the cache
 
-_LARGEST = sys.float_info.max
+_LARGEST = np.finfo(np.float64).max
 
 
 class NumericBins:

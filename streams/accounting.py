@@ -9,8 +9,9 @@ Bin = Literal["summarised", "dead_lettered", "duplicate", "late", "expired", "or
 Evicted: there was no room for it. Control: a watermark event."""
 
 Detail = Literal["corrected", "conflicting", "forgotten"]
-"""Forgotten: predictions that were evicted while their label could still come. The others are feedback in the bin `duplicate` that says something else than the label before it: a correction by somebody who may
-correct (an annotator, or the field `correction`), or a conflict."""
+"""Forgotten: predictions that were evicted while their label could still come. The others are feedback in the bin
+`duplicate` that says something else than the label before it: a correction by somebody who may correct (an annotator,
+or the field `correction`), or a conflict."""
 
 BINS: tuple[Bin, ...] = get_args(Bin)
 DETAILS: tuple[Detail, ...] = get_args(Detail)

@@ -5,7 +5,7 @@ those rows are made events and judged one by one. So nothing here decides what i
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import msgspec
@@ -73,6 +73,10 @@ class Coded(NamedTuple):
         """Return the rows whose value is not None and of which something holds."""
         found = [value is not None and holds(value) for value in self.values]
         return np.array(found, dtype=bool)[self.codes]
+
+    def among(self, known: Collection[str]) -> Mask:
+        """Return the rows whose value is one of `known`."""
+        return self.where(lambda value: isinstance(value, str) and value in known)
 
     def numbers(self, number: Callable[[Cell], int]) -> npt.NDArray[np.int64]:
         """Return a number for each row, that of its value; None has one, too."""
@@ -143,10 +147,7 @@ def feature_numbers(batch: Batch, name: str, typed: bool) -> tuple[Floats, Mask 
         if _is_float(kind):
             return _packed(_floats(array), _null(array)), None
         if pa.types.is_integer(kind):
-            values = _floats(array)
-            if kind == pa.uint64():
-                values[values >= 2.0**63] = np.inf  # no 64-bit number: see detectors.row
-            return values, None
+            return _floats(array), None
         if pa.types.is_boolean(kind) or (typed and _is_text(array)):
             return np.where(_null(array), np.nan, np.inf), None
         if _is_text(array) and (read := _read_floats(array)) is not None:
@@ -240,6 +241,8 @@ def texts(batch: Batch, column: str | None) -> tuple[list[str | None], Mask | No
     array = batch.arrow(column)
     if array is not None and _is_text(array):
         return array.to_pylist(), None
+    if column not in batch.columns:
+        return [None] * batch.rows, None
     found = [_speakable(cells.text(cell)) for cell in batch.column(column)]
     odd = np.array([not (text is None or isinstance(text, str)) for text in found], dtype=bool)
     return [text if isinstance(text, str) else None for text in found], odd

@@ -3,8 +3,8 @@
 import gc
 
 THRESHOLDS = 100_000, 20, 50
-"""Level 1 makes some ten objects for each event and drops them with the chunk, by reference count. At the default of 700
-the collector would run for every hundred events, and at times over everything there is."""
+"""Level 1 makes some ten objects for each event and drops them with the chunk, by reference count. At the default of
+700 the collector would run for every hundred events, and at times over everything there is."""
 
 
 def spare_the_collector() -> None:

@@ -58,8 +58,8 @@ class ColumnLog:
         live = len(self)
         # Dead entries are only worth moving for when that makes room enough to be amortised.
         capacity = self._capacity
-        if live + count > 0.7 * capacity:
-            capacity = max(int(1.5 * (live + count)), _SMALLEST)
+        if live + count > 0.8 * capacity:
+            capacity = max(int(1.25 * (live + count)), _SMALLEST)
         begin, end = self.first - self.base, self.end - self.base
         for name, like in self._like.items():
             self._columns[name] = _grown(self._columns[name] if live else like, begin, end if live else begin, capacity)

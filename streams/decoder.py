@@ -24,13 +24,13 @@ from streams.cloudevents import unwrap
 from streams.decode import Refusal, decode
 from streams.decoded import Decoded
 from streams.fast_feedback import FastFeedback
-from streams.fast_predictions import FastPredictions
+from streams.fast_predictions import FastPredictions, Part
 from streams.fast_times import Flags
 from streams.fast_types import FastTypes
 from streams.fit import Fit
 from streams.groups import Groups
 from streams.judged import feedback_of, merged_feedback, merged_rows, rows_of
-from streams.records import RecordBatch, Role
+from streams.records import Headers, RecordBatch, Role
 
 Positions = npt.NDArray[np.int64]
 
@@ -38,6 +38,8 @@ _UNREADABLE = b""  # stands for what only the contract may look at
 _STRUCTURED = b'"specversion"'
 _MILLISECOND = SECOND // 1_000
 _FAR = 1 << 52  # milliseconds; later than any event
+HOT = 500
+"""Events at a time that are objects; after that they are columns. So many stay in the processor's cache meanwhile."""
 _UNDECLARED = "unknown field"  # in what msgspec says
 _REFUSES = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
 
@@ -86,10 +88,17 @@ class Decoder:
         return self._decode_predictions(records) if role == "predictions" else self._decode_feedback(records)
 
     def _decode_predictions(self, records: RecordBatch) -> Decoded:
-        typed = self._typed(self._predictions.types, records)
+        data = self._data(records)
+        typed, parts = _Typed(records.offsets[:0], [], set()), list[Part]()
+        for start in range(0, len(data), HOT):
+            piece = self._typed(self._predictions.types, data[start : start + HOT], records.headers, start)
+            if piece.events:
+                parts.append(self._predictions.apart(piece.events))
+            typed.undeclared.update(piece.undeclared)
+            typed = typed._replace(positions=np.concatenate((typed.positions, piece.positions)))
         fast, rows, versions = typed.positions, rows_of([], records.offsets[:0], self._spec, self._groups), list[str]()
-        if typed.events:
-            rows, versions, fit = self._predictions.read(typed.events, records.offsets[fast])
+        if parts:
+            rows, versions, fit = self._predictions.read(parts, records.offsets[fast])
             fit &= self._in_time(rows.times, records.timestamps[fast])
             if not fit.all():
                 kept = np.flatnonzero(fit)
@@ -108,7 +117,7 @@ class Decoder:
         return Decoded(fast, rows, judged.refused, judged.watermarks, evicted)
 
     def _decode_feedback(self, records: RecordBatch) -> Decoded:
-        typed = self._typed(self._feedback.types, records)
+        typed = self._typed(self._feedback.types, self._data(records), records.headers, 0)
         fast, columns = typed.positions, feedback_of([], records.offsets[:0], self._groups, [])
         if typed.events:
             columns, fit = self._feedback.read(typed.events, records.offsets[fast])
@@ -133,10 +142,10 @@ class Decoder:
             columns = merged_feedback(columns, feedback_of(events, records.offsets[kept], self._groups, inside), order)
         return Decoded(fast, columns, judged.refused, judged.watermarks, evicted)
 
-    def _typed(self, types: FastTypes, records: RecordBatch) -> _Typed:
-        """Return what the typed decoder makes of the records, as far as it accepts them."""
+    def _typed(self, types: FastTypes, data: Sequence[bytes], headers: Sequence[Headers] | None, start: int) -> _Typed:
+        """Return what the typed decoder makes of the records from position `start` on, as far as it accepts them."""
         types.refresh()
-        data, headers, read = self._data(records), records.headers, types.decode
+        read = types.decode
         events: list[Any] = []
         refused, undeclared = list[int](), set[int]()
         rest = map(read, data)
@@ -146,14 +155,14 @@ class Decoder:
                 break
             except _REFUSES as error:
                 position = len(events)
-                opened = headers is not None and bool(headers[position])
+                opened = headers is not None and bool(headers[start + position])
                 event = None if opened else _structured(read, data[position])
                 events.append(event)
                 if event is None:
                     refused.append(position)
                     if _UNDECLARED in str(error):
-                        undeclared.add(position)
-        positions = np.arange(len(events))
+                        undeclared.add(start + position)
+        positions = np.arange(start, start + len(events))
         if refused:
             positions = np.delete(positions, refused)
             events = [event for event in events if event is not None]

@@ -32,7 +32,10 @@ class Read(NamedTuple):
 
 
 class ModelReader:
-    """Reads as `detectors.row.row_of`, `detectors.row.task_problem` and `streams.fit.Fit` do, by column."""
+    """Reads as `detectors.row.row_of`, `detectors.row.task_problem` and `streams.fit.Fit` do, by column.
+
+    For one model, or for several that are read alike.
+    """
 
     def __init__(self, spec: ModelSpec, classes: frozenset[str] | None, shape: RowShape) -> None:
         self._spec = spec
@@ -47,23 +50,22 @@ class ModelReader:
         """Return the columns of events (at least one), given what they hold."""
         said, results, unfit = self._output(outputs)
         first, last = self._numeric, self._declared
-        values = [one[first:last] for one in map(_astuple, features)]
+        rows = list(map(_astuple, features))
+        values = [row[first:last] for row in rows]
         unexpected = []
-        if len(features[0].__struct_fields__) > last:
-            unexpected = [any(value is not msgspec.UNSET for value in one[last:]) for one in map(_astuple, features)]
-        return Read(self._packed(features, results, latencies), values, said, unexpected, unfit)
+        if max(map(len, rows)) > last:
+            unexpected = [any(value is not msgspec.UNSET for value in row[last:]) for row in rows]
+        return Read(self._packed(rows, results, latencies), values, said, unexpected, unfit)
 
     def _packed(
-        self, features: Sequence[Any], results: Sequence[Any], latencies: Sequence[float | None]
+        self, rows: Sequence[tuple[Any, ...]], results: Sequence[Any], latencies: Sequence[float | None]
     ) -> list[bytes]:
         pack, numeric = self._pack, self._numeric
-        # Tuples that live no longer than a line do not wake the garbage collector.
-        rows = zip(map(_astuple, features), results, latencies, strict=True)
         try:
-            return [pack(*one[:numeric], result, latency) for one, result, latency in rows]
+            return [pack(*r[:numeric], result, ms) for r, result, ms in zip(rows, results, latencies, strict=True)]
         except struct.error:  # a null somewhere, for which numpy says NaN
-            rows = zip(map(_astuple, features), results, latencies, strict=True)
-            flat = np.array([(*one[:numeric], result, latency) for one, result, latency in rows], dtype="<f8").tobytes()
+            whole = [(*r[:numeric], result, ms) for r, result, ms in zip(rows, results, latencies, strict=True)]
+            flat = np.array(whole, dtype="<f8").tobytes()
             size = self._width * 8
             return [flat[start : start + size] for start in range(0, len(flat), size)]
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from itertools import islice, pairwise, repeat
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -24,26 +24,50 @@ Column = tuple[Any, ...]
 _NEGATIVE_ZERO = np.array([-0.0]).view(np.int64)[0]
 
 
+class Part(NamedTuple):
+    """Columns of some events of a chunk."""
+
+    ids: Sequence[str]
+    stamps: Sequence[str]
+    versions: Sequence[str]
+    models: npt.NDArray[np.int32]
+    read: Read
+
+
 class FastPredictions:
     """Predictions of all models of the monitor file."""
 
     def __init__(self, spec: MonitorSpec, layouts: Layouts, shapes: Sequence[RowShape]) -> None:
         self.types = FastTypes("predictions", spec.models)
         self._codes = {name: code for code, name in enumerate(spec.models)}
-        each = zip(spec.models.items(), shapes, strict=True)
-        self._readers = [ModelReader(model, layouts.classes(name), shape) for (name, model), shape in each]
+        self._readers: list[ModelReader] = []
+        reader_of: list[int] = []  # models that are read alike share a reader
+        places: dict[object, int] = {}
+        for (name, model), shape in zip(spec.models.items(), shapes, strict=True):
+            classes = layouts.classes(name)
+            kinds = tuple(feature.type for feature in model.features.values())
+            alike = (model.task, model.positive_label, model.threshold, kinds, classes)
+            if alike not in places:
+                places[alike] = len(self._readers)
+                self._readers.append(ModelReader(model, classes, shape))
+            reader_of.append(places[alike])
+        self._reader_of = np.array(reader_of, dtype=np.int64)
         self._names = Names()
 
-    def read(self, events: Sequence[Any], offsets: npt.NDArray[np.int64]) -> tuple[Rows, list[str], Flags]:
-        """Return the rows of events (at least one), their versions, and which of them are fit.
+    def apart(self, events: Sequence[Any]) -> "Part":
+        """Return what a chunk is made of, for some of its events (at least one); they are not needed after that."""
+        ids, stamps, versions, *parts = islice(zip(*map(msgspec.structs.astuple, events), strict=True), len(PREDICTION))
+        return Part(ids, stamps, versions, *self._by_model(list(map(type, events)), *parts))
+
+    def read(self, parts: Sequence["Part"], offsets: npt.NDArray[np.int64]) -> tuple[Rows, list[str], Flags]:
+        """Return the rows of a chunk in parts (at least one), their versions, and which of them are fit.
 
         In `groups` stands the code of the model alone. Columns of what is not fit mean nothing.
         """
-        ids, stamps, versions, *parts = islice(zip(*map(msgspec.structs.astuple, events), strict=True), len(PREDICTION))
+        ids, stamps, versions, models, read = _whole(parts)
         times, fit = read_times(stamps)
         if wrong := self._names.unfit(versions):
             fit &= [version not in wrong for version in versions]
-        models, read = self._by_model(list(map(type, events)), *parts)
         if read.unfit:
             fit[read.unfit] = False
         rows = Rows(
@@ -51,13 +75,13 @@ class FastPredictions:
             times=times,
             offsets=offsets,
             hashes=id_hashes(ids),
-            ids=list(ids),
+            ids=ids,
             numbers=_one_zero(read.numbers),
             values=read.values,
             said=read.said,
-            unexpected=np.array(read.unexpected or np.zeros(len(events)), dtype=bool),
+            unexpected=np.array(read.unexpected or np.zeros(len(ids)), dtype=bool),
         )
-        return rows, list(versions), fit
+        return rows, versions, fit
 
     def _by_model(
         self, kinds: list[type], features: Column, outputs: Column, latencies: Column
@@ -65,10 +89,14 @@ class FastPredictions:
         code_of = {kind: self._codes[self.types.models[kind]] for kind in set(kinds)}
         if len(code_of) == 1:
             code = code_of[kinds[0]]
-            return np.full(len(kinds), code, dtype=np.int32), self._readers[code].read(features, outputs, latencies)
+            reader = self._readers[self._reader_of[code]]
+            return np.full(len(kinds), code, dtype=np.int32), reader.read(features, outputs, latencies)
         models = np.array(list(map(code_of.__getitem__, kinds)), dtype=np.int32)
-        order = np.argsort(models, kind="stable")
-        grouped = models[order]
+        by_reader = self._reader_of[models]
+        if (by_reader == by_reader[0]).all():
+            return models, self._readers[by_reader[0]].read(features, outputs, latencies)
+        order = np.argsort(by_reader, kind="stable")
+        grouped = by_reader[order]
         bounds = [0, *(np.flatnonzero(np.diff(grouped)) + 1).tolist(), len(kinds)]
         places = order.tolist()
         by_model: Callable[[Column], Column] = itemgetter(*places)
@@ -93,6 +121,23 @@ class FastPredictions:
             list(in_log_order(unexpected)) if True in unexpected else [],
             whole.unfit,
         )
+
+
+def _whole(parts: Sequence[Part]) -> tuple[list[str], list[str], list[str], npt.NDArray[np.int32], Read]:
+    """Return the parts of a chunk as one."""
+    ids, stamps, versions = list[str](), list[str](), list[str]()
+    whole, unexpected = Read([], [], [], [], []), list[bool]()
+    for part in parts:
+        whole.unfit.extend(len(ids) + position for position in part.read.unfit)
+        whole.numbers.extend(part.read.numbers)
+        whole.values.extend(part.read.values)
+        whole.said.extend(part.read.said)
+        unexpected.extend(part.read.unexpected or repeat(False, len(part.ids)))
+        ids.extend(part.ids)
+        stamps.extend(part.stamps)
+        versions.extend(part.versions)
+    models = np.concatenate([part.models for part in parts])
+    return ids, stamps, versions, models, whole._replace(unexpected=unexpected if True in unexpected else [])
 
 
 def _one_zero(numbers: list[bytes]) -> list[bytes]:

@@ -167,7 +167,7 @@ def new_app(kafka: KafkaSpec, base: Path, data_dir: Path, instance_id: str | Non
         consumer_auto_offset_reset="earliest",  # never used for our own reads: positions are always set
         consumer_group_instance_id=instance_id,
         consumer_max_fetch_size=1024 * 1024,  # of each partition: level 2 waits while a fetch is handed to level 1
-        stream_buffer_maxsize=16,  # chunks
+        stream_buffer_maxsize=4,  # chunks
         stream_wait_empty=False,
         stream_recovery_delay=0.0,
         producer_compression_type="lz4",

@@ -124,21 +124,22 @@ class Join:
     def predictions(self, rows: Rows) -> list[Outcome]:
         """Take predictions that are on time; the first one of its id in log order wins."""
         outcomes: list[Outcome] = []
-        for log, part in self._by_log(rows):
-            left = np.arange(len(part), dtype=np.int64)
-            while len(left):
-                hashes = part.hashes[left]
-                newest, slots = log.rows.index.find(hashes)
-                if (newest != NONE).any():
-                    twins = self._twins(log, newest, part.groups[left], part.times[left]) != NONE
-                    left, hashes, newest, slots = left[~twins], hashes[~twins], newest[~twins], slots[~twins]
-                    if not len(left):
-                        break
-                now = _firsts(hashes)
-                taken = part if len(now) == len(part) else part.take(left[now])
-                outcomes += self._accept(log, taken, newest[now], slots[now])
-                left = np.delete(left, now)
-            # whatever was not accepted was a duplicate
+        left = np.arange(len(rows), dtype=np.int64)
+        newest, slots = np.full(len(rows), NONE, dtype=np.int64), np.zeros(len(rows), dtype=np.int64)
+        while len(left):
+            news = []
+            for log, mine in self._by_log(rows.groups[left], left):
+                newest[mine], slots[mine] = log.rows.index.find(rows.hashes[mine])
+                if (newest[mine] != NONE).any():
+                    mine = mine[self._twins(log, newest[mine], rows.groups[mine], rows.times[mine]) == NONE]
+                news.append(mine)
+            left = news[0] if len(news) == 1 else np.sort(np.concatenate(news))
+            now = _firsts(rows.hashes[left])
+            for log, mine in self._by_log(rows.groups[left[now]], left[now]):
+                taken = rows if len(mine) == len(rows) else rows.take(mine)
+                outcomes += self._accept(log, taken, newest[mine], slots[mine])
+            left = np.delete(left, now)
+        # whatever was not accepted was a duplicate
         accepted = sum(len(outcome.numbers) for outcome in outcomes if isinstance(outcome, Accepted))
         self._accounting.settle("predictions", "summarised", accepted)
         self._accounting.settle("predictions", "duplicate", len(rows) - accepted)
@@ -169,11 +170,8 @@ class Join:
             fresh = newest[now] == NONE
             waiting.index.replace(slots[now][~fresh], numbers[~fresh])
             waiting.index.insert(taken.hashes[fresh], numbers[fresh])
-            for log in self.logs:
-                heads, _ = log.rows.index.find(taken.hashes)
-                for older in _chain(log.rows, heads):
-                    there = older != NONE
-                    outcomes += self._offer(log, older[there], numbers[there])
+            for log, older, there in self._rows_of(taken.hashes):
+                outcomes += self._offer(log, older, numbers[there])
             left = np.delete(left, now)
         return outcomes
 
@@ -201,17 +199,34 @@ class Join:
         """Return the codes of the model versions that pending rows are of."""
         return {group for log in self.logs for group in np.unique(log.rows.columns.live("group")).tolist()}
 
-    def _by_log(self, rows: Rows) -> Iterator[tuple[PendingLog, Rows]]:
-        if not len(rows):
-            return
+    def _by_log(self, groups: npt.NDArray[np.int32], at: Numbers) -> Iterator[tuple[PendingLog, Numbers]]:
+        """Yield each log and those of the positions `at` whose rows, of these groups, belong there."""
         if len(self.logs) == 1:
-            yield self.logs[0], rows
+            if len(at):
+                yield self.logs[0], at
             return
-        of = self._log_of[self._groups.model(rows.groups)]
+        of = self._log_of[self._groups.model(groups)]
         for number, log in enumerate(self.logs):
-            mine = np.flatnonzero(of == number)
+            mine = at[of == number]
             if len(mine):
-                yield log, rows if len(mine) == len(rows) else rows.take(mine)
+                yield log, mine
+
+    def _rows_of(self, hashes: Hashes) -> Iterator[tuple[PendingLog, Numbers, Numbers]]:
+        """Yield rows of ids, and at which positions those stand: of each id in log order, whatever log keeps them."""
+        levels = [(log, older) for log in self.logs for older in _chain(log.rows, log.rows.index.find(hashes)[0])]
+        if len({log.lifetime for log, _ in levels}) <= 1:
+            for log, older in levels:
+                there = np.flatnonzero(older != NONE)
+                yield log, older[there], there
+            return
+        offsets = np.full((len(levels), len(hashes)), -1, dtype=np.int64)
+        for number, (log, older) in enumerate(levels):
+            offsets[number, older != NONE] = log.rows.of("offset", older[older != NONE])
+        for turn in np.argsort(offsets, axis=0):
+            for number in np.unique(turn).tolist():
+                log, older = levels[number]
+                there = np.flatnonzero((turn == number) & (older != NONE))
+                yield log, older[there], there
 
     def _twins(
         self, log: PendingLog, newest: Numbers, groups: npt.NDArray[np.int32], times: npt.NDArray[np.int64]
@@ -343,7 +358,7 @@ class Join:
     def _one_self_contained(self, event: FeedbackColumns, truths: npt.NDArray[np.int64]) -> list[Outcome]:
         (row,) = event.inside.values()
         row.hashes = row.hashes ^ _SELF_CONTAINED  # the first hash stays: samples go by it
-        ((log, row),) = self._by_log(row)
+        ((log, _),) = self._by_log(row.groups, np.zeros(1, dtype=np.int64))
         newest, slots = log.rows.index.find(row.hashes)
         numbers = self._twins(log, newest, row.groups, row.times)
         known = numbers[0] != NONE

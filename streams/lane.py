@@ -27,7 +27,7 @@ from streams.transport import Chunk, Consumer, Guard
 log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 1.0
-CHECKPOINT_RECORDS = 100_000
+CHECKPOINT_RECORDS = 60_000
 METRICS_SECONDS = 1.0
 STALLED_AFTER = 60.0
 """Seconds for which a partition with lag may bring nothing before it is fetched anew from where the state stands."""

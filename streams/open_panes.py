@@ -38,7 +38,7 @@ from streams.incomplete import Incomplete
 from streams.join import Accepted, Joined, Outcome, PendingLog, lifetime_of
 from streams.label_log import Labels
 from streams.records import Role
-from streams.row_log import COHORT, NOT_JUDGED, TRAFFIC, UNEXPECTED
+from streams.row_log import COHORT, GONE, NOT_JUDGED, TRAFFIC, UNEXPECTED
 from streams.store import Store
 
 Positions = npt.NDArray[np.int64]
@@ -294,6 +294,7 @@ class OpenPanes:
     def _draw_labels_again(self, log: PendingLog) -> None:
         for labels, entries in log.labels.all():
             chosen = np.flatnonzero(~np.isnan(entries.losses) & (entries.rows >= log.rows.columns.first))
+            chosen = chosen[log.rows.of("time", entries.rows[chosen]) != GONE]
             numbers, rows = labels[chosen], entries.rows[chosen]
             groups, times, hashes = (log.rows.of(name, rows) for name in ("group", "time", "first_hash"))
             for pane, at in self._of_open_panes("label", groups, np.maximum(times, entries.times[chosen])):

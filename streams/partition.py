@@ -95,6 +95,8 @@ class SourcePartition:
         self._join = Join(spec, self._groups, store, self._clock, self._accounting, self._incomplete)
         self._panes = OpenPanes(spec, layouts, self._groups, store, self._join.logs, self._incomplete)
         self._outbox = Outbox(store)
+        # Models whose panes end at the same moments are looked at once.
+        self._paces = list({(m.lateness, m.pane, m.maturity): m for m in spec.models.values()}.values())
         self._changed = False
         self._sealed: Changes = {}
         newest = spec.limits.max_bad_window
@@ -335,11 +337,9 @@ class SourcePartition:
     def _close_panes(self) -> None:
         """Hand over the panes that no event can go into any more, and tell level 2 how far event time has come."""
         boundaries: list[int] = []
-        marks: dict[str, tuple[Micros | None, Micros | None]] = {}
-        for name, model in self._spec.models.items():
+        for model in self._paces:
             predictions = self._clock.watermark("predictions", model.lateness)
             both = self._clock.complete(model, self._spec)
-            marks[name] = (predictions, both)
             for mark in (predictions, both, None if both is None else both - model.maturity):
                 boundaries.append(-1 if mark is None else mark // model.pane)
         if boundaries == self._boundaries:
@@ -347,9 +347,14 @@ class SourcePartition:
         self._boundaries = boundaries
         self._panes.count()
         for key in self._panes.keys:
-            predictions, both = marks[key.model]
-            mark = predictions if key.family == "traffic" else both
-            if mark is not None and mark >= key.due(self._spec.models[key.model]):
+            model = self._spec.models[key.model]
+            traffic = key.family == "traffic"
+            mark = (
+                self._clock.watermark("predictions", model.lateness)
+                if traffic
+                else self._clock.complete(model, self._spec)
+            )
+            if mark is not None and mark >= key.due(model):
                 self._outbox.put(summary_message(self._panes.finish(key), self.partition, self._through()))
         self._tell_watermark()
         if worth_a_mark(self._marks, self._clock, self._spec):

@@ -3,8 +3,6 @@
 By the hash of the id (`detectors.id_hash`), 24 bytes a prediction: a million of them must fit beside all else.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 
@@ -12,13 +10,35 @@ from detectors.id_hash import Hashes, id_hashes
 from streams.cell_columns import Times
 from streams.cells import Cell
 
+Column = npt.NDArray[np.uint64]
 
-class _Table(NamedTuple):
-    """Predictions of one model, in the order of their hashes."""
 
-    first: npt.NDArray[np.uint64]
-    second: npt.NDArray[np.uint64]
-    times: npt.NDArray[np.int64]
+class _Table:
+    """Predictions of one model."""
+
+    def __init__(self) -> None:
+        self.first: Column = np.zeros(0, dtype=np.uint64)
+        """Of the hashes, ascending; those that are equal are in the order in which they were added."""
+        self.second: Column = np.zeros(0, dtype=np.uint64)
+        self.times: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self._added: list[tuple[Column, Column, npt.NDArray[np.int64]]] = []
+
+    def add(self, hashes: Hashes, times: npt.NDArray[np.int64]) -> None:
+        self._added.append((hashes[:, 0].copy(), hashes[:, 1].copy(), times))
+
+    def sort(self) -> None:
+        """Take in what was added; column by column, so that little stands in memory twice."""
+        if not self._added:
+            return
+        columns = [list(parts) for parts in zip(*self._added, strict=True)]
+        self._added.clear()
+        self.first = np.concatenate((self.first, *columns[0]))
+        columns[0].clear()
+        order = np.argsort(self.first, kind="stable")
+        self.first = self.first[order]
+        self.second = np.concatenate((self.second, *columns[1]))[order]
+        columns[1].clear()
+        self.times = np.concatenate((self.times, *columns[2]))[order]
 
 
 class PredictionTimes:
@@ -26,49 +46,52 @@ class PredictionTimes:
 
     def __init__(self, wanted: bool) -> None:
         self.wanted = wanted
-        self._parts: dict[str, list[tuple[Hashes, npt.NDArray[np.int64]]]] = {}
         self._tables: dict[str, _Table] = {}
 
     def add(self, models: list[Cell], ids: list[Cell], times: Times) -> None:
         """Keep the times of predictions. Ids and models that are no text are left out."""
-        by_model: dict[str, list[int]] = {}
-        for row, (model, id, known) in enumerate(zip(models, ids, times.known.tolist(), strict=True)):
-            if known and isinstance(id, str) and isinstance(model, str):
-                by_model.setdefault(model, []).append(row)
-        for model, rows in by_model.items():
-            part = (id_hashes([ids[row] for row in rows]), times.micros[rows])
-            self._parts.setdefault(model, []).append(part)
+        for model, rows in _by_model(models, ids).items():
+            rows = rows[times.known[rows]]
+            if model is not None and len(rows):
+                self._tables.setdefault(model, _Table()).add(_hashes(ids, rows), times.micros[rows])
 
     def of(self, models: list[Cell], ids: list[Cell]) -> Times:
         """Return the time of each prediction; model None is any, that which was added first before others."""
         times = Times(np.zeros(len(ids), dtype=np.int64), np.zeros(len(ids), dtype=bool))
-        by_model: dict[str | None, list[int]] = {}
-        for row, (model, id) in enumerate(zip(models, ids, strict=True)):
-            if isinstance(id, str) and isinstance(model, str | None):
-                by_model.setdefault(model, []).append(row)
-        for model, rows in by_model.items():
-            hashes = id_hashes([ids[row] for row in rows])
-            for name in self._parts if model is None else [model]:
-                if name in self._parts:
-                    _look_up(self._table(name), hashes, np.array(rows), times)
+        for model, rows in _by_model(models, ids).items():
+            hashes = _hashes(ids, rows)
+            for name, table in self._tables.items():
+                if model in (None, name):
+                    table.sort()
+                    _look_up(table, hashes, rows, times)
         return times
 
-    def _table(self, model: str) -> _Table:
-        table = self._tables.get(model)
-        if table is None:
-            hashes = np.concatenate([hashes for hashes, _ in self._parts[model]])
-            times = np.concatenate([times for _, times in self._parts[model]])
-            self._parts[model].clear()
-            order = np.lexsort((hashes[:, 1], hashes[:, 0]))  # stable: the first of an id stays first
-            table = _Table(hashes[order, 0], hashes[order, 1], times[order])
-            self._tables[model] = table
-        return table
+
+def _by_model(models: list[Cell], ids: list[Cell]) -> dict[str | None, npt.NDArray[np.int64]]:
+    """Return the rows of each model, None among them; rows whose id or model is of another type are left out."""
+    if models and set(map(type, ids)) == {str} and models.count(models[0]) == len(models) and _is_name(models[0]):
+        return {models[0]: np.arange(len(ids))}
+    rows: dict[str | None, list[int]] = {}
+    for row, (model, id) in enumerate(zip(models, ids, strict=True)):
+        if isinstance(id, str) and _is_name(model):
+            rows.setdefault(model, []).append(row)
+    return {model: np.array(some, dtype=np.int64) for model, some in rows.items()}
+
+
+def _is_name(model: Cell) -> bool:
+    return model is None or isinstance(model, str)
+
+
+def _hashes(ids: list[Cell], rows: npt.NDArray[np.int64]) -> Hashes:
+    return id_hashes(ids if len(rows) == len(ids) else [ids[row] for row in rows.tolist()])
 
 
 def _look_up(table: _Table, hashes: Hashes, rows: npt.NDArray[np.int64], times: Times) -> None:
     """Fill in the times of `rows` that are in the table and have none yet."""
     open_ = ~times.known[rows]
     hashes, rows = hashes[open_], rows[open_]
+    near = np.argsort(hashes[:, 0])  # neighbours are found next to each other
+    hashes, rows = hashes[near], rows[near]
     places = np.searchsorted(table.first, hashes[:, 0])
     while len(rows):
         inside = places < len(table.first)

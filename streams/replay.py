@@ -12,10 +12,11 @@ from types import TracebackType
 from typing import IO, Self
 
 import msgspec
+import pyarrow as pa
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from schemas.event_time import rfc3339
+from schemas.event_time import Micros, rfc3339
 from schemas.spec import MonitorSpec
 from streams.accounting import adds_up
 from streams.dead_letters import describe
@@ -23,14 +24,15 @@ from streams.errors import UserError
 from streams.files import load_layouts
 from streams.monitoring import MonitorPartition
 from streams.partition import SourcePartition
-from streams.records import ROLES, Destination, Outgoing, Record, Role
+from streams.records import ROLES, Destination, Outgoing, Record
 from streams.report import write_report
 from streams.report_data import read_outputs
 from streams.store import Store
+from streams.table_chunks import TableChunk
 from streams.tables import Tables
 from streams.terminal_report import print_report
 
-CHUNK = 5_000  # events between checkpoints; outputs do not depend on it
+CHUNK = 10_000  # events between checkpoints; outputs do not depend on it
 
 FILES: dict[Destination, str] = {
     "alerts": "alerts.jsonl",
@@ -51,6 +53,7 @@ def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False) 
     UserError
         When a table or a profile is missing or damaged, or `out` cannot be written.
     """
+    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps some 40 MB more than it needs
     layouts = load_layouts(spec, base)
     tables = Tables(spec, base)
     try:
@@ -60,21 +63,14 @@ def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False) 
     with tempfile.TemporaryDirectory(prefix="streamgauge-") as scratch, _Reports(out) as reports:
         source = SourcePartition(0, 1, spec, layouts, Store(Path(scratch), durable=False), None)
         monitors = MonitorPartition(spec, layouts)
-        summaries = 0
-        for chunk in _with_progress(_chunks(tables), tables.rows, progress):
-            for role in ROLES:
-                source.process(role, chunk[role])
-            sending = source.checkpoint()
-            source.sent()
-            records = []
-            for outgoing in sending:
-                if outgoing.destination == "summaries":
-                    records.append(Record(summaries, -1, outgoing.key, outgoing.value, outgoing.headers))
-                    summaries += 1
-                elif outgoing.destination == "dead_letters":
-                    reports.write(outgoing)
-            for output in monitors.process(records):
-                reports.write(output)
+        levels = _Levels(source, monitors, reports)
+        for chunk in _with_progress(tables.chunks(layouts, source._groups, CHUNK), tables.rows, progress):
+            for role, decoded in chunk.decoded.items():
+                source.take(role, decoded, chunk.records[role])
+            levels.checkpoint()
+        for role in ROLES:
+            source.process(role, [Record(source.position[role] or 0, -1, None, _watermark(tables.end))])
+        levels.checkpoint()
         counts = source.counts()
         source.close()
     accounting = {
@@ -89,30 +85,11 @@ def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False) 
     print_report(Console(), out, spec, outputs)
 
 
-def _chunks(tables: Tables) -> Iterator[dict[Role, list[Record]]]:
-    """Yield the events of the tables, then a watermark for both topics."""
-    offsets: dict[Role, int] = dict.fromkeys(ROLES, 0)
-    chunk: dict[Role, list[Record]] = {role: [] for role in ROLES}
-    size = 0
-
-    def put(role: Role, key: bytes | None, value: bytes) -> None:
-        chunk[role].append(Record(offsets[role], -1, key, value))
-        offsets[role] += 1
-
-    for event in tables.stream():
-        put(event.role, event.key, event.value)
-        size += 1
-        if size == CHUNK:
-            yield chunk
-            chunk, size = {role: [] for role in ROLES}, 0
-    for role in ROLES:
-        put(role, None, msgspec.json.encode({"type": "watermark", "timestamp": rfc3339(tables.end)}))
-    yield chunk
+def _watermark(end: Micros) -> bytes:
+    return msgspec.json.encode({"type": "watermark", "timestamp": rfc3339(end)})
 
 
-def _with_progress(
-    chunks: Iterator[dict[Role, list[Record]]], total: int, shown: bool
-) -> Iterator[dict[Role, list[Record]]]:
+def _with_progress(chunks: Iterator[TableChunk], total: int, shown: bool) -> Iterator[TableChunk]:
     if not shown:
         yield from chunks
         return
@@ -121,7 +98,29 @@ def _with_progress(
         task = bar.add_task("replay", total=total)
         for chunk in chunks:
             yield chunk
-            bar.advance(task, sum(len(records) for records in chunk.values()))
+            bar.advance(task, chunk.rows)
+
+
+class _Levels:
+    """Between level 1 and level 2: summaries go on to level 2; what it says, and dead letters, into the reports."""
+
+    def __init__(self, source: SourcePartition, monitors: MonitorPartition, reports: "_Reports") -> None:
+        self._source, self._monitors, self._reports = source, monitors, reports
+        self._summaries = 0
+
+    def checkpoint(self) -> None:
+        """Make what was taken durable, as a worker does after some chunks."""
+        sending = self._source.checkpoint()
+        self._source.sent()
+        records = []
+        for outgoing in sending:
+            if outgoing.destination == "summaries":
+                records.append(Record(self._summaries, -1, outgoing.key, outgoing.value, outgoing.headers))
+                self._summaries += 1
+            elif outgoing.destination == "dead_letters":
+                self._reports.write(outgoing)
+        for output in self._monitors.process(records):
+            self._reports.write(output)
 
 
 class _Reports:

@@ -31,9 +31,6 @@ NOT_JUDGED = -1
 GONE: Micros = -(2**62)
 """Time of a row whose model is gone from the monitor file: before all feedback, and dropped before all others."""
 
-GONE: Micros = -(2**62)
-"""Time of a row whose model is gone from the monitor file: before all feedback, and dropped before all others."""
-
 
 class _Block(msgspec.Struct, array_like=True):
     """Consecutive rows on disk. Arrays are little-endian."""
@@ -45,6 +42,7 @@ class _Block(msgspec.Struct, array_like=True):
     groups: bytes
     hashes: bytes
     times: bytes
+    offsets: bytes
     previous: bytes
     said: bytes
     codes: bytes
@@ -94,6 +92,7 @@ class RowLog:
             "second_hash": np.zeros(0, np.uint64),
             "previous": np.zeros(0, np.int64),
             "time": np.zeros(0, np.int64),
+            "offset": np.zeros(0, np.int64),
             "group": np.zeros(0, np.int32),
             "flags": np.zeros(0, np.uint8),
             "truth": np.zeros(0, np.int64),
@@ -130,6 +129,7 @@ class RowLog:
                 "second_hash": rows.hashes[:, 1],
                 "previous": previous,
                 "time": rows.times,
+                "offset": rows.offsets,
                 "group": rows.groups,
                 "flags": flags | np.where(rows.unexpected, UNEXPECTED, 0).astype(np.uint8),
                 "judged": NOT_JUDGED,
@@ -222,6 +222,7 @@ class RowLog:
             groups=codes.astype("<i4").tobytes(),
             hashes=hashes.astype("<u8", copy=False).tobytes(),
             times=packed("time", "<i8"),
+            offsets=packed("offset", "<i8"),
             previous=packed("previous", "<i8"),
             said=packed("said", "<i8"),
             codes=packed("code", "<i4"),
@@ -249,6 +250,7 @@ class RowLog:
             {
                 "first_hash": hashes[:, 0],
                 "second_hash": hashes[:, 1],
+                "offset": np.frombuffer(block.offsets, "<i8"),
                 "previous": np.frombuffer(block.previous, "<i8"),
                 "time": np.where(gone, GONE, np.frombuffer(block.times, "<i8")),  # it fits nothing, is in no pane
                 "group": own,
@@ -264,9 +266,10 @@ class RowLog:
     def _reopen(self, first: int, packed: bytes) -> None:
         """Take the newest block back into memory if it is not sealed yet."""
         opened = _Opened(first, packed, self._groups)
-        gone = self.columns.live("time")[max(0, first - self.columns.first) :] == GONE
-        if opened.end - first >= SEALED or gone.any():  # a block is packed anew by the models of the monitor file
+        if opened.end - first >= SEALED or first < self.columns.first:
             return
+        if (self.columns.live("time")[first - self.columns.first :] == GONE).any():
+            return  # a block is packed by the shapes of the models that are in the monitor file
         for number in range(first, opened.end):
             id, said, values = opened.tail(number)
             self._payload.ids.append(id)

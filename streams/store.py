@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 import lmdb
 
+MOST_READ = 8 << 20
 MAP_SIZE = 64 << 30  # address space, not disk: the file is sparse
 
 Table = Literal["rows", "labels", "feedback", "panes", "outbox", "meta"]
@@ -30,13 +31,19 @@ class Store:
 
     def __init__(self, path: Path, durable: bool = True) -> None:
         path.mkdir(parents=True, exist_ok=True)
-        tables = get_args(Table)
-        self._environment = lmdb.open(
-            str(path), map_size=MAP_SIZE, max_dbs=len(tables), readahead=False, meminit=False, sync=durable
-        )
-        self._tables = {name: self._environment.open_db(name.encode()) for name in tables}
+        self._path = path
+        self._durable = durable
+        self._open()
         self._changes: Changes = {}
         self._sealed: Changes = {}
+
+    def _open(self) -> None:
+        tables = get_args(Table)
+        self._environment = lmdb.open(
+            str(self._path), map_size=MAP_SIZE, max_dbs=len(tables), readahead=False, meminit=False, sync=self._durable
+        )
+        self._tables = {name: self._environment.open_db(name.encode()) for name in tables}
+        self._read = 0
 
     def get(self, table: Table, key: bytes) -> bytes | None:
         """Return what a key holds."""
@@ -45,6 +52,7 @@ class Store:
                 return changes[table, key]
         with self._environment.begin() as transaction:
             found: bytes | None = transaction.get(key, db=self._tables[table])
+        self._read += len(found or b"")
         return found
 
     def put(self, table: Table, key: bytes, value: bytes | None) -> None:
@@ -59,6 +67,7 @@ class Store:
             for key, value in cursor:
                 if not bytes(key).startswith(prefix):
                     return
+                self._read += len(value)
                 yield bytes(key), bytes(value)
 
     def clear(self) -> None:
@@ -70,6 +79,9 @@ class Store:
 
     def seal(self) -> Changes:
         """Return what has changed since the last `seal`, to be given to `write`."""
+        if self._read > MOST_READ:  # what was read through the map counts as our memory until the map is made anew
+            self._environment.close()
+            self._open()
         self._sealed, self._changes = self._changes, {}
         return self._sealed
 

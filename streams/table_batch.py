@@ -49,7 +49,7 @@ class Batch:
             return None
         if isinstance(found, list):
             return _typed(found)
-        return found.dictionary_decode() if pa.types.is_dictionary(found.type) else found
+        return _spelt_out(found)
 
     def take(self, positions: Positions) -> "Batch":
         """Return the rows at `positions`, in that order."""
@@ -84,14 +84,17 @@ def joined(batches: Sequence[Batch]) -> Batch:
         if any(part is None or isinstance(part, list) for part in parts):
             columns[name] = list(chain.from_iterable(batch.column(name) for batch in batches))
         else:
-            dictionary = pa.types.is_dictionary(parts[0].type)
-            columns[name] = pa.concat_arrays([part.dictionary_decode() if dictionary else part for part in parts])
+            columns[name] = pa.concat_arrays([_spelt_out(part) for part in parts])
     broken: dict[int, bytes] = {}
     start = 0
     for batch in batches:
         broken |= {start + place: value for place, value in batch.broken.items()}
         start += batch.rows
     return Batch(start, columns, broken)
+
+
+def _spelt_out(column: Any) -> Any:
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
 def _typed(cells: list[Any]) -> Any:
@@ -108,9 +111,8 @@ def _typed(cells: list[Any]) -> Any:
 
 def _python(column: Any) -> list[Any]:
     """Return an Arrow column as Python values; moments as UTC datetimes, whatever their unit."""
+    column = _spelt_out(column)
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        column, kind = column.dictionary_decode(), kind.value_type
     if pa.types.is_timestamp(kind):
         column = _in_the_calendar(column.cast(pa.timestamp("us", "UTC"), safe=False))
     elif pa.types.is_duration(kind) or pa.types.is_time(kind):

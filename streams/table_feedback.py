@@ -88,9 +88,8 @@ class FeedbackTableColumns:
             elif task != "text":
                 odd |= mine & silent & no_label
                 if classes is not None:
-                    known = classes
-                    odd |= mine & label.where(lambda said, known=known: said not in known)  # type: ignore[misc]
-                    odd |= mine & correction.where(lambda said, known=known: said not in known)  # type: ignore[misc]
+                    for said in (label, correction):
+                        odd |= mine & ~(said.none | said.among(classes))
         return odd | (no_label & no_correction & value.null & rating.null)
 
     def _label(self, batch: Batch, column: str | None) -> Coded:

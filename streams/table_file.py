@@ -24,8 +24,8 @@ import pyarrow.parquet as pq
 from streams.errors import UserError
 from streams.table_batch import Batch
 
-ROWS = 16_384  # in a batch: large enough that work by column pays, small beside the memory of anything else
-PAGES = 1 << 18  # bytes of a column chunk of Parquet that are read at a time: a row group may be the whole table
+ROWS = 8_192  # in a batch: large enough that work by column pays, small beside the memory of anything else
+PAGES = 1 << 16  # bytes of a column chunk of Parquet that are read at a time: a row group may be the whole table
 
 Format = Literal["csv", "json lines", "parquet"]
 
@@ -181,8 +181,16 @@ class TableFile:
     def _parquet(self, columns: set[str] | None) -> Iterator[Batch]:
         names = [name for name in self.header if columns is None or name in columns]
         with self._parquet_file() as file:
-            for batch in file.iter_batches(batch_size=ROWS, columns=names):
-                yield Batch(batch.num_rows, dict(zip(names, batch.columns, strict=True)), {})
+            for batch in file.iter_batches(batch_size=ROWS, columns=names, use_threads=False):
+                columns_read = map(_plainly, batch.columns)
+                yield Batch(batch.num_rows, dict(zip(names, columns_read, strict=True)), {})
+
+
+def _plainly(column: Any) -> Any:
+    """Return views of text, of which Arrow can do little yet, as text."""
+    if pa.types.is_string_view(column.type):
+        return column.cast(pa.string())
+    return column.cast(pa.binary()) if pa.types.is_binary_view(column.type) else column
 
 
 def _json_batch(lines: list[bytes], columns: set[str] | None) -> Batch:

@@ -138,7 +138,9 @@ class PredictionColumns:
         text, odd_text = cell_columns.texts(batch, columns.text)
         odd = score.odd | ~(score.null | is_share(score.values))
         odd |= value.odd | ~(value.null | np.isfinite(value.values))
-        odd |= label.where(lambda said: not is_label(said) or (classes is not None and said not in classes))
+        odd |= label.where(lambda said: not is_label(said))
+        if classes is not None:
+            odd |= ~(label.none | label.among(classes))
         if odd_text is not None:
             odd |= odd_text
         shares, absent, odd_shares = self._probabilities(batch)

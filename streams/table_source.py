@@ -9,6 +9,7 @@ import numpy.typing as npt
 from schemas.event_time import Micros
 from streams import table_file
 from streams.cell_columns import Mask, Times
+from streams.cells import Cell
 from streams.errors import UserError
 from streams.prediction_times import PredictionTimes
 from streams.records import Role
@@ -117,7 +118,7 @@ class TableSource:
             times = reader.times(batch)
             if isinstance(reader, PredictionRows):
                 names = reader.models_of(batch)
-                models |= {name for name in names if isinstance(name, str)}
+                models |= {name for name in dict.fromkeys(map(_text, names)) if name is not None}
                 if times_by_id is not None and times_by_id.wanted:
                     times_by_id.add(names, reader.ids(batch), times)
             self._account(times, reader.kept(batch) if isinstance(reader, FeedbackRows) else None)
@@ -156,6 +157,10 @@ class TableSource:
                 f"{self._file.name}: no row has a timestamp that can be read: column {column!r} holds {show(cell)}; "
                 "write 2026-01-31T12:00:00Z, 2026-01-31 12:00:00 (UTC), or seconds or milliseconds since 1970"
             )
+
+
+def _text(name: Cell) -> str | None:
+    return name if isinstance(name, str) else None
 
 
 def _required(reader: PredictionRows | FeedbackRows, models: set[str]) -> set[str]:

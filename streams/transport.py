@@ -42,7 +42,7 @@ ROUNDS_IN_VAIN = 10
 """Fetches without a record of a partition that should have some. A fetch with nothing to bring takes a second."""
 ANSWER_MS = 30_000
 """Milliseconds the producer waits for an answer before it asks again, perhaps another broker."""
-MAX_RECORDS = 2_000
+MAX_RECORDS = 4_000
 """Records of a chunk. Level 1 has a fixed price for each chunk, worth it from about 500 on."""
 MAX_BYTES = 2 * 1024 * 1024
 """Bytes of a chunk's values, or one record that is larger. Bounds how long the event loop is held."""

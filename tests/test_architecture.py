@@ -49,7 +49,9 @@ def tree(path: Path) -> ast.Module:
 
 
 def modules(*packages: str) -> list[Path]:
-    return sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
+    """The modules of packages; environments that stand in them are not ours."""
+    found = (path for package in packages for path in (ROOT / package).rglob("*.py"))
+    return sorted(path for path in found if not any(part.startswith(".venv") for part in path.parts))
 
 
 def name(path: Path) -> str:

@@ -103,7 +103,9 @@ def test_cuts_cover_everything_once_in_blocks_of_which_only_the_last_is_small(fi
 
 @settings(derandomize=True, deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(st.integers(0, 30), st.floats(0, 1)), max_size=25))
-def test_a_log_kept_in_blocks_is_the_log(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, float]]) -> None:
+def test_a_log_kept_in_blocks_is_the_log(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, float]]
+) -> None:
     """Each block here is the numbers in it; a reader that starts anew sees what a log in memory holds."""
     store = Store(tmp_path_factory.mktemp("store"), durable=False)
     with patch.object(blocks, "SEALED", 5), patch.object(blocks, "LARGEST", 8):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from detectors.layout import Layouts
@@ -185,6 +185,13 @@ def test_another_label_is_a_conflict(tmp_path: Path) -> None:
     assert count(told, "cohort", "loss_sums") == 0, "the first label stays"
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_label_with_a_number_is_another_label_than_the_same_without(tmp_path: Path, value: float) -> None:
+    labels = [feedback("a", T0 + HOUR, label="1"), feedback("a", T0 + 2 * HOUR, label="1", value=value)]
+    told = joined(tmp_path, [prediction("a", T0)], [*labels, feedback("a", T0 + 3 * HOUR, label="1")])
+    assert bins(told) == {"summarised": 1, "duplicate": 2, "conflicting": 1}
+
+
 @pytest.mark.parametrize("change", [{"label": "0", "source": "annotator"}, {"correction": "0"}])
 def test_another_label_from_somebody_who_may_correct_is_a_correction(tmp_path: Path, change: dict[str, Any]) -> None:
     labels = [feedback("a", T0 + HOUR, label="1"), feedback("a", T0 + 2 * HOUR, **change)]
@@ -297,6 +304,45 @@ def test_a_label_after_the_judgement_is_learnt_from_and_not_judged(tmp_path: Pat
     assert count(on_time, "cohort", "losses") == 1
 
 
+def test_an_id_that_comes_for_ever_waits_a_limited_number_of_times(tmp_path: Path) -> None:
+    labels = [feedback("a", T0 + n, label="1") for n in range(MOST_FEEDBACK + 20)]
+    others = [feedback(f"b{n}", T0 + n) for n in range(5)]
+    for feedback_first in (False, True):
+        path = tmp_path / str(feedback_first)
+        told = joined(path, [prediction("b0", T0), prediction("b1", T0)], [*labels, *others, *others], feedback_first)
+        assert bins(told) == {"orphaned": MOST_FEEDBACK + 2 * 3, "duplicate": 20 + 2, "summarised": 2}
+
+
+@pytest.mark.parametrize("size", [1, 7, 1_000])
+def test_an_id_that_is_predicted_for_ever_is_a_duplicate_in_the_end_and_no_other_id_is(
+    tmp_path: Path, size: int
+) -> None:
+    """Each time with another version; each other id comes with two versions, before and after that."""
+    endless = [prediction("a", T0, version=str(n)) for n in range(MOST_ROWS + 20)]
+    before = [prediction(f"b{n}", T0, version="1") for n in range(10)]
+    after = [prediction(f"b{n}", T0, version="2") for n in range(10)]
+    logs: Logs = {
+        "predictions": log_of([*endless, *before, *endless[-3:], *after, watermark(END)]),
+        "feedback": log_of([watermark(END)]),
+    }
+    first = len(endless) + len(before)
+    order: list[tuple[Role, int]] = [("predictions", min(size, first - at)) for at in range(0, first, size)]
+    order += [("predictions", size)] * (24 // size + 1)
+    told = run(SPEC, LAYOUTS, logs, tmp_path, [*order, ("feedback", 9)])
+    assert bins(told, "predictions") == {"summarised": MOST_ROWS + 20, "duplicate": 20 + 3}
+
+
+@pytest.mark.xfail(strict=True, reason="open: a sample knows rows by id and time alone, and these two are one to it")
+def test_a_prediction_that_comes_by_itself_and_in_feedback_is_sampled_the_same_in_any_interleaving(
+    tmp_path: Path,
+) -> None:
+    own = feedback("a", T0 + HOUR, label="1", prediction=prediction("a", T0, output={"label": "1"}))
+    events = [prediction("a", T0, output={"label": "0"})]
+    one, other = (joined(tmp_path / str(first), events, [own], first) for first in (False, True))
+    assert one.counts == other.counts
+    assert one.finals() == other.finals()
+
+
 IDS = "abc"
 MOMENTS = st.integers(0, 40).map(lambda quarter: T0 + quarter * 15 * MINUTE)
 
@@ -388,9 +434,7 @@ def test_rows_and_feedback_leave_memory_and_the_store_when_nothing_can_refer_to_
             source.checkpoint()
             source.sent()
             held.append(kept(source))
-        assert max(one["rows"] for one in held) <= each * (12 + 2) + sealed, (
-            "two horizons, and the hours at both ends"
-        )
+        assert max(one["rows"] for one in held) <= each * (12 + 2) + sealed, "two horizons, and the hours at both ends"
         assert max(one["feedback"] for one in held) <= each * 3
         assert max(one["row blocks"] for one in held) <= each * (12 + 2) // sealed + 2
         assert max(one["label blocks"] for one in held) <= each * (12 + 2) // sealed + 3
@@ -445,7 +489,12 @@ MANY = spec_of(
     t={**OTHER, "task": "text", "segments": [], "label_horizon": "4h", "pane": "30m", "reference": "t.json"},
     w={**MODEL, "features": {"x": "numeric"}, "segments": [], "label_horizon": "2h", "label_maturity": "1h"},
 )
-MANY_LAYOUTS = Layouts(dict(MANY.models), layouts_of(spec_of())._profiles)  # t and w have no reference
+ONE = spec_of(m=MODEL)
+MONITORS = {
+    # models to draw from: those of a monitor that keeps rows in several logs, and of one that has one log
+    "mmrrtw": (MANY, Layouts(dict(MANY.models), LAYOUTS._profiles)),  # t and w have no reference
+    "m": (ONE, LAYOUTS),
+}
 OUTPUTS: dict[str, list[dict[str, Any]]] = {
     "m": [{"label": "1", "score": 0.9}, {"label": "0"}, {"score": 0.25}],
     "r": [{"value": 9.0}, {"value": 12.5}],
@@ -465,8 +514,8 @@ AIMED: list[dict[str, Any]] = [
 
 
 @st.composite
-def any_prediction(draw: st.DrawFn, id: str, time: Micros) -> dict[str, Any]:
-    model = draw(st.sampled_from("mmrrtw"))
+def any_prediction(draw: st.DrawFn, models: str, id: str, time: Micros) -> dict[str, Any]:
+    model = draw(st.sampled_from(models))
     features = {"x": draw(st.sampled_from([0.5, None, "odd", 7])), "c": draw(st.sampled_from(["a", "b", None, "new"]))}
     if model == "w":
         features = {"x": 1.0} if draw(st.booleans()) else {"x": -1.0, "unexpected": 1}
@@ -477,17 +526,17 @@ def any_prediction(draw: st.DrawFn, id: str, time: Micros) -> dict[str, Any]:
 
 
 @st.composite
-def any_event(draw: st.DrawFn, role: Role) -> tuple[Micros, dict[str, Any]]:
+def any_event(draw: st.DrawFn, models: str, role: Role) -> tuple[Micros, dict[str, Any]]:
     id, time = draw(st.sampled_from(IDS)), draw(MOMENTS)
     if role == "predictions":
-        return time + draw(st.sampled_from([0, 0, 5, 15, 45])) * MINUTE, draw(any_prediction(id, time))
+        return time + draw(st.sampled_from([0, 0, 5, 15, 45])) * MINUTE, draw(any_prediction(models, id, time))
     time += draw(st.sampled_from([-HOUR // 2, 0, 0, 2 * HOUR, 4 * HOUR, 5 * HOUR, 8 * HOUR, 12 * HOUR]))
     more = {**draw(st.sampled_from(SAID)), **draw(st.sampled_from(AIMED))}
     more["source"] = draw(st.sampled_from(["outcome", "outcome", "user", "annotator"]))
     if draw(st.integers(0, 4)) == 0:
         before = draw(st.sampled_from([0, 1, 3, 5, 7]))
         # A prediction that came both by itself and in feedback would be one row of a sample, and two of a pane.
-        more["prediction"] = draw(any_prediction(id, time - before * HOUR + SECOND))
+        more["prediction"] = draw(any_prediction(models, id, time - before * HOUR + SECOND))
     return time + draw(st.sampled_from([0, 0, 20, 60])) * MINUTE, feedback(id, time, **more)
 
 
@@ -496,16 +545,17 @@ Turn = tuple[Role, int, str]
 
 
 @st.composite
-def any_run(draw: st.DrawFn) -> tuple[Logs, list[Turn]]:
+def any_run(draw: st.DrawFn) -> tuple[str, Logs, list[Turn]]:
+    models = draw(st.sampled_from([*MONITORS]))
     logs: Logs = {}
     for role in ROLES:
-        drawn = draw(st.lists(any_event(role), min_size=3, max_size=35))
+        drawn = draw(st.lists(any_event(models, role), min_size=3, max_size=35))
         arrivals = [event for _, event in sorted(drawn, key=lambda pair: pair[0])]
         logs[role] = log_of([*arrivals, watermark(END)])
     sizes = draw(st.sampled_from([st.just(100), st.integers(1, 4), st.integers(1, 20)]))
     then = st.sampled_from(["on", "on", "checkpoint", "checkpoint", "reopen", "crash"])
     turns: list[Turn] = draw(st.lists(st.tuples(st.sampled_from(ROLES), sizes, then), max_size=30))
-    return logs, turns
+    return models, logs, turns
 
 
 class Compared:
@@ -570,7 +620,7 @@ class Compared:
         accepted = [((one.model, one.version, one.row), one.offset) for one in self.oracle.accepted]
         assert sorted(self.accepted, key=repr) == sorted(accepted, key=repr)
         joined = [
-            ((told.model, told.version, told.row), new.time, *truth_of(told, new, self.spec), new.rating, offset)
+            ((told.model, told.version, told.row), new.time, new.label, new.value, new.rating, offset)
             for told, new, offset in self.oracle.joined
         ]
         assert sorted(self.joined, key=repr) == sorted(joined, key=repr)
@@ -593,10 +643,6 @@ def unmissing(value: Any) -> Any:
     return None if value != value else value
 
 
-def truth_of(told: Any, new: Any, spec: MonitorSpec) -> tuple[str | None, float | None]:
-    return new.label, new.value
-
-
 def assert_same_summary(found: PaneSummary, expected: PaneSummary) -> None:
     assert found.counts.tolist() == expected.counts.tolist(), found.key
     assert found.offsets == expected.offsets, found.key
@@ -608,14 +654,14 @@ def assert_same_summary(found: PaneSummary, expected: PaneSummary) -> None:
         assert found.sample.rows() == expected.sample.rows(), found.key
 
 
-@settings(max_examples=120, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@settings(max_examples=400, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(any_run(), st.booleans())
 def test_it_says_what_plain_code_says_whatever_the_chunks_the_checkpoints_and_the_restarts(
-    drawn: tuple[Logs, list[Turn]], small: bool
+    drawn: tuple[str, Logs, list[Turn]], small: bool
 ) -> None:
-    logs, turns = drawn
+    models, logs, turns = drawn
     with tempfile.TemporaryDirectory() as directory, tiny() if small else nullcontext():
-        both = Compared(MANY, MANY_LAYOUTS, Path(directory))
+        both = Compared(*MONITORS[models], Path(directory))
         end: list[Turn] = [(role, 100, "checkpoint") for role in ROLES]
         for role, size, then in [*turns, *end]:
             start = both.source.position[role] or 0

@@ -1,55 +1,68 @@
-"""The open panes of one source partition: which rows go where, and what a restart brings back."""
+"""The open panes of one source partition: which rows go where, and what a restart brings back.
+
+Panes are asked of a whole `SourcePartition`: what goes into them is what the join returns. That the counts and samples
+are those of plain counting, whatever happens, is proved in `test_join.py`.
+"""
 
 import random
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
+import pytest
 
-from detectors.row import Label, row_of
+from detectors.layout import Layouts
 from detectors.summary import PaneKey, PaneSummary
-from schemas.prediction import Prediction
-from streams.join import Accepted, Joined
+from schemas.spec import MonitorSpec
 from streams.messages import summary_message
-from streams.open_panes import OpenPanes
-from streams.store import Store, StoredRow
+from streams.partition import SourcePartition
+from streams.records import ROLES, Role
 
-from .world import HOUR, MINUTE, T0, layouts_of, prediction, spec_of
+from .join_oracle import tiny
+from .world import HOUR, MINUTE, T0, feedback, layouts_of, log_of, open_source, prediction, spec_of, watermark
 
 SPEC = spec_of()
 LAYOUTS = layouts_of(SPEC)
 
 
-def stored(id: str, time: int, model: str = "m", version: str = "1", offset: int = 0) -> StoredRow:
-    event = Prediction.model_validate(prediction(id, time, model, version))
-    return StoredRow(model, version, offset, row_of(event, SPEC.models[model]))
+def source_of(path: Path, spec: MonitorSpec = SPEC, layouts: Layouts = LAYOUTS) -> SourcePartition:
+    return open_source(spec, layouts, path)
 
 
-def accepted(row: StoredRow, traffic: bool = True, known: int | None = None) -> Accepted:
-    return Accepted(row, traffic, row.row.time if known is None else known)
+def take(source: SourcePartition, role: Role, events: Sequence[dict[str, Any]]) -> None:
+    source.process(role, log_of(events, start=source.position[role] or 0))
 
 
-def panes(path: Path) -> tuple[OpenPanes, Store]:
-    store = Store(path, durable=False)
-    return OpenPanes(SPEC, LAYOUTS, store), store
+def checkpoint(source: SourcePartition) -> None:
+    source.checkpoint()
+    source.sent()
 
 
-def packed(summary: PaneSummary) -> bytes:
-    return msgspec.msgpack.encode(summary_message(summary, 0, {}))
+def panes(source: SourcePartition) -> list[PaneSummary]:
+    source._panes.count()
+    return [source._panes.summary(key) for key in source._panes.keys]
+
+
+def packed(source: SourcePartition) -> list[bytes]:
+    return [msgspec.msgpack.encode(summary_message(one, 0, {})) for one in panes(source)]
 
 
 def rows(summary: PaneSummary) -> int:
-    return int(
-        LAYOUTS.of(summary.key.model, summary.key.version).families[summary.key.family].view(summary.counts, "n")[0]
-    )
+    layout = LAYOUTS.of(summary.key.model, summary.key.version).families[summary.key.family]
+    return int(layout.view(summary.counts, "n")[0])
 
 
 def test_a_prediction_goes_into_the_traffic_and_cohort_panes_of_its_time_model_and_version(tmp_path: Path) -> None:
-    open_, _ = panes(tmp_path)
-    open_.add(
-        [accepted(stored("a", T0 + HOUR - 1)), accepted(stored("b", T0 + HOUR)), accepted(stored("c", T0, version="2"))]
+    source = source_of(tmp_path)
+    take(
+        source,
+        "predictions",
+        [prediction("c", T0, version="2"), prediction("a", T0 + HOUR - 1), prediction("b", T0 + HOUR)],
     )
-    found = {(one.key.version, one.key.family, one.key.start): rows(one) for one in open_}
+    found = {(one.key.version, one.key.family, one.key.start): rows(one) for one in panes(source)}
     assert found == {
         (version, family, start): 1
         for version, start in [("1", T0), ("1", T0 + HOUR), ("2", T0)]
@@ -58,94 +71,189 @@ def test_a_prediction_goes_into_the_traffic_and_cohort_panes_of_its_time_model_a
 
 
 def test_panes_are_in_the_order_in_which_they_are_due(tmp_path: Path) -> None:
-    open_, _ = panes(tmp_path)
-    open_.add([accepted(stored(str(n), T0 + n * 37 * MINUTE, random.Random(n).choice("mr"))) for n in range(20)])
-    due = [one.key.due(SPEC.models[one.key.model]) for one in open_]
+    source = source_of(tmp_path)
+    for n in range(20, 0, -1):  # no two in the same order as their times
+        take(source, "predictions", [prediction(str(n), T0 + n * MINUTE, "mr"[n % 2], version=str(n % 5))])
+    take(source, "feedback", [feedback(str(n), T0 + 3 * HOUR + n) for n in range(21)])
+    due = [one.key.due(SPEC.models[one.key.model]) for one in panes(source)]
     assert due == sorted(due)
-    assert len(due) > 20
+    assert len(due) == len(set(source._panes.keys)) == 10 * 3
 
 
 def test_a_label_goes_into_the_pane_of_when_it_was_known_and_into_the_cohort_of_its_prediction(tmp_path: Path) -> None:
-    open_, _ = panes(tmp_path)
-    row = stored("a", T0)
-    open_.add([accepted(row), Joined(row, Label(T0 + 2 * HOUR, "1"), 9)])
-    found = {(one.key.family, one.key.start): one for one in open_}
+    source = source_of(tmp_path)
+    take(source, "predictions", [prediction("a", T0, output={"label": "0"})])
+    take(source, "feedback", [*[feedback("nobody", T0)] * 9, feedback("a", T0 + 2 * HOUR)])
+    found = {(one.key.family, one.key.start): one for one in panes(source)}
     label, cohort = found["label", T0 + 2 * HOUR], found["cohort", T0]
     assert rows(label) == 1
     assert label.offsets == {"feedback": (9, 9)}
+    assert cohort.offsets == {"predictions": (0, 0), "feedback": (9, 9)}
     layout = LAYOUTS.of("m", "1").families["cohort"]
     assert layout.view(cohort.counts, "losses").sum() == 1
     assert cohort.sample is not None
-    assert [one.loss for one in cohort.sample.rows()] == [float(row.row.label != "1")]
+    assert [one.loss for one in cohort.sample.rows()] == [1.0]
 
 
 def test_a_label_before_its_prediction_is_known_from_the_prediction_on(tmp_path: Path) -> None:
-    open_, _ = panes(tmp_path)
-    row = stored("a", T0 + HOUR)
-    open_.add([accepted(row), Joined(row, Label(T0 + HOUR - 1, "1"), 9)])
-    assert {one.key.start for one in open_ if one.key.family == "label"} == {T0 + HOUR}
+    source = source_of(tmp_path)
+    take(source, "predictions", [prediction("a", T0 + HOUR)])
+    take(source, "feedback", [feedback("a", T0 + HOUR - 1)])
+    assert {one.key.start for one in panes(source) if one.key.family == "label"} == {T0 + HOUR}
 
 
 def test_what_comes_after_the_judgement_is_not_added_to_the_cohort(tmp_path: Path) -> None:
-    open_, _ = panes(tmp_path)
-    due = T0 + 4 * HOUR  # a pane of 1 h and a maturity of 3 h
-    row = stored("a", T0)
-    open_.add([accepted(row, traffic=False, known=due), Joined(row, Label(due, "1"), 0)])
-    assert {one.key.family for one in open_} == {"label"}
-    open_.add([accepted(stored("b", T0), traffic=False, known=due - 1)])
-    assert {one.key.family for one in open_} == {"label", "cohort"}
+    source, due = source_of(tmp_path), T0 + 4 * HOUR  # a pane of 1 h and a maturity of 3 h
+    take(source, "feedback", [feedback("a", due, prediction=prediction("a", T0))])
+    assert {one.key.family for one in panes(source)} == {"label"}
+    take(source, "feedback", [feedback("b", due - 1, prediction=prediction("b", T0))])
+    assert {one.key.family for one in panes(source)} == {"label", "cohort"}
+    cohort = next(one for one in panes(source) if one.key.family == "cohort")
+    assert rows(cohort) == 1
 
 
-def test_what_was_saved_is_there_after_a_restart_and_counts_on(tmp_path: Path) -> None:
-    rows_ = [stored(str(n), T0 + n * MINUTE, offset=n) for n in range(100)]
-    outcomes = [accepted(row) for row in rows_] + [Joined(row, Label(row.row.time + HOUR, "1"), 0) for row in rows_]
-    straight, _ = panes(tmp_path / "straight")
-    straight.add(outcomes)
-    restarted, store = panes(tmp_path / "restarted")
-    for start in range(0, len(outcomes), 30):
-        restarted.add(outcomes[start : start + 30])
-        restarted.save()
-        store.commit()
-        restarted.add(outcomes[:10])  # never saved: as if it had not been
-        store.close()
-        restarted, store = panes(tmp_path / "restarted")
-    assert [packed(one) for one in restarted] == [packed(one) for one in straight]
+def test_a_label_after_the_judgement_is_not_in_the_sample_of_a_cohort_that_is_still_open(tmp_path: Path) -> None:
+    """It is open while the other topic lags."""
+    source = source_of(tmp_path)
+    take(source, "predictions", [prediction("a", T0), prediction("b", T0)])
+    take(source, "feedback", [feedback("a", T0 + 4 * HOUR - 1), feedback("b", T0 + 4 * HOUR)])
+    for _ in range(2):
+        cohort = next(one for one in panes(source) if one.key.family == "cohort")
+        assert cohort.sample is not None
+        assert {one.row.id: one.label is None for one in cohort.sample.rows()} == {"a": False, "b": True}
+        checkpoint(source)
+        source.close()
+        source = source_of(tmp_path)
 
 
-def test_a_sample_that_has_overflowed_stays_the_smallest_hashes_after_a_restart(tmp_path: Path) -> None:
-    small = spec_of(m={**SPEC.models["m"].model_dump(mode="json"), "sample": 5})
-    layouts = layouts_of(small)
-    outcomes = [accepted(stored(str(n), T0, offset=n)) for n in range(60)]
-    straight = OpenPanes(small, layouts, Store(tmp_path / "a", durable=False))
-    straight.add(outcomes)
-    store = Store(tmp_path / "b", durable=False)
-    half = OpenPanes(small, layouts, store)
-    half.add(outcomes[:30])
-    half.save()
-    restarted = OpenPanes(small, layouts, store)
-    restarted.add(outcomes[30:])
-    assert [packed(one) for one in restarted] == [packed(one) for one in straight]
-    assert len(next(one for one in restarted if one.sample is not None).sample or ()) == 5
+def busy(seed: int = 1, count: int = 150) -> list[tuple[Role, dict[str, Any]]]:
+    rng = random.Random(seed)
+    events: list[tuple[Role, dict[str, Any]]] = []
+    for n in range(count):
+        time = T0 + n * MINUTE
+        events.append(("predictions", prediction(str(n), time, rng.choice("mr"), rng.choice("12"))))
+        if rng.random() < 0.7:
+            said = {"label": rng.choice("01"), "value": rng.gauss(10, 3)}
+            events.append(("feedback", feedback(str(rng.randrange(n + 1)), time + rng.randrange(HOUR), **said)))
+        if rng.random() < 0.1:
+            own = prediction(f"own {n}", time, "m")
+            events.append(("feedback", feedback(f"own {n}", time, prediction=own, label="1")))
+    return events
+
+
+def blocks(small: bool) -> AbstractContextManager[None]:
+    return tiny() if small else nullcontext()
+
+
+@pytest.mark.parametrize("small", [True, False], ids=["small blocks", "blocks"])
+def test_what_was_saved_is_there_after_a_restart_and_counts_on(tmp_path: Path, small: bool) -> None:
+    events = busy()
+    straight, restarted = source_of(tmp_path / "straight"), source_of(tmp_path / "restarted")
+    with blocks(small):
+        for start in range(0, len(events), 30):
+            for number, (role, event) in enumerate(events[start : start + 30]):
+                take(straight, role, [event])
+                take(restarted, role, [event])
+                if number % 7 == 0:
+                    checkpoint(restarted)
+            checkpoint(restarted)
+            for role, event in events[start + 30 : start + 40]:  # never saved: as if it had not been
+                take(restarted, role, [event])
+            restarted.close()
+            restarted = source_of(tmp_path / "restarted")
+        assert packed(restarted) == packed(straight)
+        assert len(packed(straight)) > 12
+
+
+@pytest.mark.parametrize("small", [True, False], ids=["small blocks", "blocks"])
+def test_a_sample_that_has_overflowed_stays_the_smallest_hashes_after_a_restart(tmp_path: Path, small: bool) -> None:
+    spec = spec_of(m={**SPEC.models["m"].model_dump(mode="json"), "sample": 5})
+    layouts = layouts_of(spec)
+    predictions = [prediction(str(n), T0 + n) for n in range(60)]
+    labels = [feedback(str(n), T0 + n) for n in range(60)]
+    with blocks(small):
+        straight = source_of(tmp_path / "a", spec, layouts)
+        take(straight, "predictions", predictions)
+        take(straight, "feedback", labels)
+        for half in (slice(0, 30), slice(30, 60)):
+            source = source_of(tmp_path / "b", spec, layouts)
+            take(source, "predictions", predictions[half])
+            take(source, "feedback", labels[half])
+            checkpoint(source)
+            source.close()
+        restarted = source_of(tmp_path / "b", spec, layouts)
+        assert packed(restarted) == packed(straight)
+        assert [len(one.sample) for one in panes(restarted) if one.sample is not None] == [5, 5]
 
 
 def test_a_finished_pane_is_forgotten_here_and_in_the_store(tmp_path: Path) -> None:
-    open_, store = panes(tmp_path)
-    open_.add([accepted(stored("a", T0))])
-    open_.save()
+    source = source_of(tmp_path)
+    take(source, "predictions", [prediction("a", T0)])
+    checkpoint(source)
     key = PaneKey("m", "1", "traffic", T0)
-    finished = open_.finish(key)
+    finished = source._panes.finish(key)
     assert (finished.key, rows(finished)) == (key, 1)
-    open_.save()
-    store.commit()
-    assert {one.key.family for one in OpenPanes(SPEC, LAYOUTS, store)} == {"cohort"}
+    source._changed = True
+    checkpoint(source)
+    assert {one.key.family for one in panes(source)} == {"cohort"}
+    source.close()
+    assert {one.key.family for one in panes(source_of(tmp_path))} == {"cohort"}
 
 
 def test_a_chunk_adds_what_its_rows_add_one_by_one(tmp_path: Path) -> None:
-    rows_ = [stored(str(n), T0 + n * MINUTE, random.Random(n).choice("mr")) for n in range(90)]
-    outcomes = [one for row in rows_ for one in (accepted(row), Joined(row, Label(row.row.time, "1", 9.5), 0))]
-    at_once, one_by_one = panes(tmp_path / "a")[0], panes(tmp_path / "b")[0]
-    at_once.add(outcomes)
-    for outcome in outcomes:
-        one_by_one.add([outcome])
-    assert [packed(one) for one in at_once] == [packed(one) for one in one_by_one]
-    assert sum(int(np.abs(one.counts).sum()) for one in at_once) > 0
+    events = busy(2)
+    at_once, one_by_one = source_of(tmp_path / "a"), source_of(tmp_path / "b")
+    for role in ROLES:
+        chunk = [event for of, event in events if of == role]
+        take(at_once, role, chunk)
+        for event in chunk:
+            take(one_by_one, role, [event])
+            one_by_one._panes.count()
+    assert packed(at_once) == packed(one_by_one)
+    assert sum(int(np.abs(one.counts).sum()) for one in panes(at_once)) > 0
+
+
+@pytest.mark.parametrize("small", [True, False], ids=["small blocks", "blocks"])
+@pytest.mark.parametrize("gone", ["m", "r", "n"])
+def test_a_model_that_goes_leaves_the_panes_of_the_others_as_they_were(tmp_path: Path, small: bool, gone: str) -> None:
+    """All three share the ids; `m` and `n` share a log, in which `m` alone has segments."""
+    models = {name: one.model_dump(mode="json") for name, one in SPEC.models.items()}
+    late = {"lateness": "30m"}  # as r: the lateness of feedback is the largest
+    all_ = spec_of(**models, n={**models["m"], **late, "segments": []})
+    profiles = {**LAYOUTS._profiles, "n": LAYOUTS._profiles["m"]}
+    left = spec_of(**{name: one.model_dump(mode="json") for name, one in all_.models.items() if name != gone})
+    layouts, fewer = Layouts(dict(all_.models), profiles), Layouts(dict(left.models), profiles)
+    with blocks(small):
+        source = source_of(tmp_path, all_, layouts)
+        for n in range(40):
+            events = [prediction(str(n // 2), T0 + n * MINUTE, name, str(n % 2), output=OUTPUT[name]) for name in "nmr"]
+            random.Random(n).shuffle(events)
+            take(source, "predictions", events)
+            take(source, "feedback", [feedback(str(n // 3), T0 + n * MINUTE, label="1", value=3.0, version=str(n % 2))])
+            if n % 9 == 0:
+                checkpoint(source)
+        checkpoint(source)
+        before = [msgspec.msgpack.encode(summary_message(one, 0, {})) for one in panes(source) if one.key.model != gone]
+        source.close()
+        for turn in range(2):
+            source = source_of(tmp_path, left, fewer)
+            assert packed(source) == before, turn
+            source._changed = True
+            checkpoint(source)
+            source.close()
+        source = source_of(tmp_path, left, fewer)
+        more = [
+            prediction(str(n), T0 + 41 * MINUTE, name, "1", output=OUTPUT[name]) for n in range(20) for name in "nmr"
+        ]
+        take(source, "predictions", [one for one in more if one["model"] != gone])
+        counts = source.counts()["predictions"]
+        assert counts["duplicate"] == 40, "those that stay know their ids"
+        take(source, "feedback", [feedback(str(n), T0 + 42 * MINUTE, rating=0.5) for n in range(20)])
+        checkpoint(source)
+        for role in ROLES:
+            take(source, role, [watermark(T0 + 500 * HOUR)])
+        checkpoint(source)
+        assert source._panes.keys == []
+
+
+OUTPUT: dict[str, dict[str, Any]] = {"m": {"label": "1"}, "n": {"label": "0"}, "r": {"value": 2.0}}

@@ -34,10 +34,14 @@ def test_what_was_saved_is_sent_again_after_a_restart_in_order_and_whole(tmp_pat
 def test_only_what_was_returned_for_sending_is_taken_out(tmp_path: Path) -> None:
     outbox = Outbox(Store(tmp_path))
     outbox.put(A)
+    assert outbox.sending() == [], "not before it is saved"
+    outbox.save()
     assert outbox.sending() == [A]
     outbox.put(B)
+    outbox.save()
+    outbox.put(C)
     outbox.sent()
-    assert outbox.sending() == [B]
+    assert outbox.sending() == [B], "C is in the next transaction"
     outbox.sent()
     outbox.sent()
     assert outbox.sending() == []

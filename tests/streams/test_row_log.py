@@ -30,7 +30,7 @@ EVERY = spec_of(
 OUTPUTS: dict[str, list[dict[str, Any]]] = {
     "m": [{"label": "1", "score": 0.25}, {"label": "0"}, {"score": 0.75}],
     "r": [{"value": -1.5}, {"value": 0.0}],
-    "t": [{"text": ""}, {"text": "an answer \ud83e\udd86 " * 300}],
+    "t": [{"text": ""}, {"text": "an answer 🦆 " * 300}],
     "k": [{"label": "red"}, {"probabilities": {"red": 0.25, "green": 0.75}}],
 }
 LIFETIME = 10 * HOUR
@@ -177,7 +177,7 @@ def test_large_blocks_are_cut_and_read_back(tmp_path: Path) -> None:
 
 def test_a_quiet_topic_leaves_few_blocks_and_all_its_rows(tmp_path: Path) -> None:
     log = Log(tmp_path)
-    with tiny(sealed=50):
+    with tiny(sealed=50, largest=60):
         for number in range(230):
             log.append([event(number)])
             log.commit()
@@ -248,3 +248,21 @@ def test_very_many_rows_of_a_model_that_is_gone_are_loaded_in_no_time(tmp_path: 
     log.spec = without("r")
     log.reopen()
     assert len(log.log) == 20_000
+
+
+@pytest.mark.parametrize("now", [0, 1, 2, 3, 5])
+def test_models_with_more_segments_may_come_and_go(tmp_path: Path, now: int) -> None:
+    """Each row keeps the cells of the segments that its model has."""
+    store, groups = Store(tmp_path, durable=False), Groups(EVERY)
+    log = RowLog(store, LIFETIME, groups, segments=3)
+    rows = as_rows(EVERY, groups, [event(n) for n in range(4)])
+    numbers = log.append(rows, np.full(4, NONE), np.zeros(4, dtype=np.uint8))
+    cells = np.arange(12).reshape(4, 3)
+    log.columns.column("cells")[:4] = cells
+    log.save()
+    store.commit()
+    again = RowLog(store, LIFETIME, Groups(EVERY), segments=now)
+    found = again.of("cells", numbers)
+    assert found.shape == (4, now)
+    assert found[:, :3].tolist() == cells[:, :now].tolist()
+    assert not found[:, 3:].any()

@@ -4,11 +4,13 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streams import store as store_module
 from streams.store import Store, Table
 
 ALL: list[Table] = ["rows", "labels", "feedback", "panes", "outbox", "meta"]
@@ -152,10 +154,12 @@ def test_cleared_it_holds_nothing(tmp_path: Path) -> None:
     for table in ALL:
         store.put(table, b"k", b"v")
     store.commit()
+    store.put("rows", b"k", b"sealed")
+    store.seal()
     store.put("rows", b"new", b"v")
     store.clear()
     assert [list(store.items(table)) for table in ALL] == [[]] * 6
-    assert store.get("rows", b"new") is None
+    assert [store.get("rows", key) for key in (b"k", b"new")] == [None, None]
     store.commit()
     assert [list(reopened(store, tmp_path).items("rows"))] == [[]]
 
@@ -197,3 +201,18 @@ def test_it_is_a_dict_that_forgets_what_was_not_written(
         assert {key: one for key in (b"a", b"b", b"ab") if (one := store.get("rows", key)) is not None} == seen
         assert dict(store.items("rows")) == written
     store.close()
+
+
+def test_what_was_read_is_let_go_of_between_two_transactions_and_nothing_else_is(tmp_path: Path) -> None:
+    with patch.object(store_module, "MOST_READ", 10):
+        store = Store(tmp_path, durable=False)
+        for turn in range(20):
+            key, value = b"%d" % turn, b"%d" % turn * 20
+            store.put("rows", key, value)
+            before = store._environment
+            changes = store.seal()
+            assert (store._environment is before) == (turn == 0), "before the first transaction nothing was read"
+            assert store.get("rows", key) == value
+            store.write(changes)
+            assert [len(found) for _, found in store.items("rows")] == [20 * len(key) for key, _ in store.items("rows")]
+            assert store.get("rows", key) == value

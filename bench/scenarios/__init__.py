@@ -1,0 +1,1 @@
+"""Measurements of our worker alone, by the name in the results. Each returns plain data and judges nothing."""
