@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 1.0
 CHECKPOINT_RECORDS = 60_000
+URGENT_SECONDS = 0.1
+"""Least time between checkpoints. In a backlog panes close one after the other, and each alone would be urgent."""
 METRICS_SECONDS = 1.0
 STALLED_AFTER = 60.0
 """Seconds for which a partition with lag may bring nothing before it is fetched anew from where the state stands."""
@@ -122,7 +124,7 @@ class Lane:
                     continue  # of an assignment that is over; it will be read again
                 with self._failing():
                     self._take(event.message.tp, event.value)
-                    if self._pending >= CHECKPOINT_RECORDS or self.level.urgent:
+                    if self._pending >= CHECKPOINT_RECORDS or (self.level.urgent and self._age() >= URGENT_SECONDS):
                         await self._checkpoint(app.consumer)
 
     async def tick(self, consumer: Consumer) -> None:
@@ -132,7 +134,7 @@ class Lane:
                 return
             with self._failing():
                 await self._look_for_idle(consumer)
-                if self.level.urgent or monotonic() - self._checkpointed_at >= CHECKPOINT_SECONDS:
+                if self._age() >= (URGENT_SECONDS if self.level.urgent else CHECKPOINT_SECONDS):
                     await self._checkpoint(consumer)
                 elif self._flushing is not None and self._flushing.done():
                     await self._flushed()
@@ -214,6 +216,9 @@ class Lane:
         self._flushing = asyncio.create_task(self._flush(consumer, dict(self.guard.expected), self._pending > 0))
         self._pending = 0
         self._checkpointed_at = monotonic()
+
+    def _age(self) -> float:
+        return monotonic() - self._checkpointed_at
 
     async def _flushed(self) -> None:
         """Wait until the checkpoint that was begun is through; an error of it is raised here."""

@@ -1,20 +1,22 @@
 """`in_time_order`: the batches of a table whose rows are in any order, as batches in time order.
 
 Where rows are only a little out of order, batches are read once and held until their turn has come. Where they are far
-out of order, the table is read several times, and of each pass `HELD` rows are kept: memory is 8 + 8 bytes for each row
-of the table, and `HELD` rows.
+out of order, the table is read several times, and of each pass `HELD` rows are kept. Memory: those, twice for moments,
+and 20 bytes for each row of the table.
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from streams.table_batch import Batch, joined
 
-HELD = 200_000  # rows
+HELD = 100_000  # rows
 
 Int64 = npt.NDArray[np.int64]
+Ranks = npt.NDArray[np.signedinteger[Any]]
 
 
 def in_time_order(times: Int64, batches: Callable[[], Iterator[Batch]], rows: int) -> Iterator[tuple[Batch, Int64]]:
@@ -29,11 +31,12 @@ def in_time_order(times: Int64, batches: Callable[[], Iterator[Batch]], rows: in
     rows
         In a batch that is yielded, at most.
     """
-    order = np.argsort(times, kind="stable")
+    small = np.int32 if len(times) < 2**31 else np.int64
+    order: Ranks = np.argsort(times, kind="stable").astype(small)
     ranks = np.empty_like(order)
-    ranks[order] = np.arange(len(order))
-    away = np.maximum.accumulate(order) - np.arange(len(order))
-    step = len(order) if len(order) == 0 or int(away.max()) <= HELD else HELD
+    ranks[order] = np.arange(len(order), dtype=small)
+    most = int((np.maximum.accumulate(order) - np.arange(len(order), dtype=small)).max(initial=0))
+    step = len(order) if most <= HELD else HELD
     done = 0
     for low in range(0, len(order), max(step, 1)):
         for batch in _one_pass(ranks, order[low : low + step], low, batches(), rows):
@@ -41,12 +44,12 @@ def in_time_order(times: Int64, batches: Callable[[], Iterator[Batch]], rows: in
             done += batch.rows
 
 
-def _one_pass(ranks: Int64, order: Int64, low: int, batches: Iterator[Batch], rows: int) -> Iterator[Batch]:
+def _one_pass(ranks: Ranks, order: Ranks, low: int, batches: Iterator[Batch], rows: int) -> Iterator[Batch]:
     """Yield the rows of ranks from `low` on, as many as `order` has; `order` says where they stand."""
     reach = np.maximum.accumulate(order)  # how far the table must have been read for a rank to be there
     high, done, read = low + len(order), low, 0
     held: list[Batch] = []
-    held_ranks: list[Int64] = []
+    held_ranks: list[Ranks] = []
     for batch in batches:
         mine = ranks[read : read + batch.rows]
         read += batch.rows
@@ -58,11 +61,14 @@ def _one_pass(ranks: Int64, order: Int64, low: int, batches: Iterator[Batch], ro
         if ready - done < rows and ready < high:
             continue
         everything, all_ranks = joined(held), np.concatenate(held_ranks)
+        held, held_ranks = [], []
         place = np.argsort(all_ranks)
         for start in range(0, ready - done, rows):
             yield everything.take(place[start : min(start + rows, ready - done)])
         rest = np.sort(place[ready - done :])
-        held, held_ranks = ([everything.take(rest)], [all_ranks[rest]]) if len(rest) else ([], [])
+        if len(rest):
+            held, held_ranks = [everything.take(rest)], [all_ranks[rest]]
+        del everything
         done = ready
         if done == high:
             return

@@ -37,18 +37,24 @@ def memory(cluster: Cluster, pending: int, deadline: float = 900) -> dict[str, A
         worker.follow(feeder.records, deadline, at_lap)
         worker.settle()
         peak = resident_mb(worker.pid, "VmHWM")
-    early = [rss for count, rss, _ in samples if pending <= count <= (1 + NEAR) * pending]
-    late = [rss for count, rss, _ in samples if count >= events - NEAR * pending]
+    early = _near(samples, pending, round((1 + NEAR) * pending))
+    late = _near(samples, round(events - NEAR * pending), feeder.records)
     return {
         "pending": pending,
         "events": events,
-        "rss_mb_after_pending": median(early),
-        "rss_mb_after_all": median(late),
+        "rss_mb_after_pending": early,
+        "rss_mb_after_all": late,
         "rss_mb_max": max(rss for _, rss, _ in samples),
         "mapped_file_mb_max": max(mapped for *_, mapped in samples),
         "peak_mb": peak,
-        "ratio": median(late) / median(early),
+        "ratio": late / early,
     }
+
+
+def _near(samples: list[tuple[int, float, float]], start: int, stop: int) -> float:
+    """Return the median of the samples taken between two counts of events, or the first one after them."""
+    later = [(count, rss) for count, rss, _ in samples if count >= start]
+    return median([rss for count, rss in later if count <= stop] or [later[0][1]])
 
 
 class _Feeder:

@@ -42,7 +42,8 @@ class CopyingSource:
         else:
             state = {"position": json.loads(progress) if progress else dict.fromkeys(ROLES), "outbox": []}
         self.position: dict[Role, int | None] = state["position"]
-        self.outbox: list[list[str]] = state["outbox"]
+        self.waiting: list[list[str]] = state["outbox"]
+        self.saving: list[list[str]] = []
         self.urgent = False
         self.seen = dict.fromkeys(ROLES, 0)
         self.rebuild: dict[Role, tuple[int | None, int]] = {}
@@ -54,33 +55,40 @@ class CopyingSource:
             expected = self.position[role]
             assert expected is None or record.offset >= expected, f"{role}: {record.offset} after {expected}"
             self.position[role] = record.offset + 1
-            self.outbox.append([role, str(record.offset), (record.value or b"").decode()])
+            self.waiting.append([role, str(record.offset), (record.value or b"").decode()])
             self.seen[role] += 1
         time.sleep(self.pause)
 
     def rebuilt(self) -> None: ...
 
     def idle(self, role: Role) -> None:
-        self.outbox.append([role, f"idle-{self.position[role]}", ""])
+        self.waiting.append([role, f"idle-{self.position[role]}", ""])
         self.urgent = True
 
-    def checkpoint(self) -> list[Outgoing]:
-        beside = self.path.with_suffix(".new")
-        beside.write_text(json.dumps({"position": self.position, "outbox": self.outbox}))
-        beside.replace(self.path)
+    def lost(self, role: Role) -> None: ...
+
+    def prepare(self) -> None:
+        self.saved = json.dumps({"position": self.position, "outbox": self.waiting})
+        self.saving, self.told = list(self.waiting), json.dumps(self.position).encode()
         self.urgent = False
+
+    def write(self) -> None:
+        beside = self.path.with_suffix(".new")
+        beside.write_text(self.saved)
+        beside.replace(self.path)
+
+    def outbox(self) -> list[Outgoing]:
         copies = [
             Outgoing(
                 "alerts", value.encode(), value.encode(), [("ce_id", f"{role}-{self.partition}-{offset}".encode())]
             )
-            for role, offset, value in self.outbox
+            for role, offset, value in self.saving
         ]
         key = str(self.partition).encode()
-        progress = Outgoing("progress", key, json.dumps(self.position).encode(), partition=self.partition)
-        return [*copies, progress]
+        return [*copies, Outgoing("progress", key, self.told, partition=self.partition)]
 
     def sent(self) -> None:
-        self.outbox = []
+        del self.waiting[: len(self.saving)]
 
     def counts(self) -> dict[Role, dict[str, int]]:
         return {role: {"summarised": self.seen[role]} for role in ROLES}

@@ -12,6 +12,7 @@ from faust.types import TP
 from schemas.kafka_spec import KafkaSpec
 from streams.errors import Stopped
 from streams.faust_worker import SESSION_TIMEOUT, new_app
+from streams.records import Record, RecordBatch
 from streams.transport import ANSWER_MS, PRIVATE_SEAMS, Chunk, ChunkScheduler, Guard
 
 from .broker import Broker, Kafka, Process, until
@@ -144,7 +145,7 @@ def test_fetches_that_bring_nothing_of_a_partition_are_counted() -> None:
 
 
 def chunk(start: int, end: int) -> Chunk:
-    return Chunk(start, end, [Fetched(offset) for offset in range(start, end)])  # type: ignore[misc]
+    return Chunk(start, end, RecordBatch.of([Record(offset, 0, None, b"") for offset in range(start, end)]))
 
 
 def test_the_guard_stops_when_a_chunk_was_lost_on_the_way() -> None:
@@ -173,7 +174,7 @@ def test_a_quiet_topic_flows_at_once(kafka: Kafka, group: str, copier: Start) ->
 
 
 def test_every_record_comes_through_kill_9(kafka: Kafka, group: str, copier: Start) -> None:
-    count = 12_000
+    count = 40_000
     fill(kafka, group, count, ("predictions",))
     fill(kafka, group, 500, ("feedback",))
     wanted = expected_ids(count, "predictions") | expected_ids(500, "feedback")
@@ -186,13 +187,14 @@ def test_every_record_comes_through_kill_9(kafka: Kafka, group: str, copier: Sta
         )
         process.kill()
     process = copier(instance="one")
+    until(lambda: "generation" in process.tail(), "the last of them to be assigned", 60)
     until(lambda: copied(kafka, group) == wanted, "every record", 60, pause=0.5)
     assert process.stop() == 0, process.tail()
 
 
 def test_workers_come_and_go(kafka: Kafka, group: str, copier: Start) -> None:
     """A second worker joins, is killed, the first ends on SIGTERM and a third takes over: nothing is missing."""
-    count = 12_000
+    count = 40_000
     fill(kafka, group, count, ("predictions",))
     wanted = expected_ids(count, "predictions")
     first = copier("a", pause=0.2)
@@ -209,7 +211,7 @@ def test_workers_come_and_go(kafka: Kafka, group: str, copier: Start) -> None:
 
 def test_a_broker_that_is_away_is_waited_for(stoppable: Broker, kafka: Kafka, group: str, copier: Start) -> None:
     """The worker says so, is alive, not ready, and goes on by itself; nothing is missing."""
-    count = 12_000
+    count = 40_000
     fill(kafka, group, count, ("predictions",))
     wanted = expected_ids(count, "predictions")
     process = copier(pause=0.1)
@@ -227,7 +229,7 @@ def test_a_broker_that_is_away_is_waited_for(stoppable: Broker, kafka: Kafka, gr
 
 
 def test_sigterm_in_a_backlog_ends_soon_and_leaves_nothing_to_repeat(kafka: Kafka, group: str, copier: Start) -> None:
-    count = 12_000
+    count = 40_000
     fill(kafka, group, count)
     process = copier(pause=0.3)
     until(lambda: sum(kafka.committed(group).values()) > 0, "the worker to have begun", 60)

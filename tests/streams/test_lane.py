@@ -7,7 +7,7 @@ import pytest
 from faust.types import TP
 
 from streams.errors import Stopped
-from streams.lane import CHECKPOINT_SECONDS, METRICS_SECONDS, STALLED_AFTER, Lane
+from streams.lane import CHECKPOINT_SECONDS, METRICS_SECONDS, STALLED_AFTER, URGENT_SECONDS, Lane
 from streams.records import Record, RecordBatch
 from streams.transport import Chunk
 
@@ -215,7 +215,11 @@ def test_what_is_urgent_is_checkpointed_at_once() -> None:
     async def steps() -> None:
         await lane.assign(consumer, frozenset({A}), 1)
         level.urgent = True
+        lane._checkpointed_at = monotonic()
         await feed(lane, app, event(1, 0, 1))
+        assert "checkpoint" not in level.done, "in a backlog something is always urgent"
+        lane._checkpointed_at -= URGENT_SECONDS
+        await feed(lane, app, event(1, 1, 2))
 
     asyncio.run(steps())
     assert "checkpoint" in level.done
