@@ -6,8 +6,9 @@ infinite. `detectors.row.row_of` normalises rows alike, so that both ways of rea
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,12 @@ class RowShape:
         kinds = [feature.type for feature in spec.features.values()]
         self.numeric = tuple(position for position, kind in enumerate(kinds) if kind == "numeric")
         self.other = tuple(position for position, kind in enumerate(kinds) if kind != "numeric")
+        place = {position: index for index, position in enumerate((*self.numeric, *self.other))}
+        order = [place[position] for position in range(len(kinds))]
+        self._in_order: Callable[[tuple[FeatureValue, ...]], Iterable[FeatureValue]] = (
+            itemgetter(*order) if len(order) > 1 and order != sorted(order) else iter
+        )
+        """Puts the numeric features and then the others into the order of the monitor file."""
         self.task = spec.task
         self.width = len(self.numeric) + 2
         """Numbers of a row."""
@@ -74,21 +81,16 @@ class RowShape:
         unexpected: bool,
     ) -> Row:
         """Return the row that was packed."""
-        unpacked = [None if math.isnan(number) else number for number in self._struct.unpack(numbers)]
-        features: list[FeatureValue] = [None] * (len(self.numeric) + len(self.other))
-        for position, number in zip(self.numeric, unpacked[:OUTPUT], strict=True):
-            features[position] = number
-        for position, value in zip(self.other, values, strict=True):
-            features[position] = value
-        row = Row(time, id, features, latency_ms=unpacked[LATENCY], unexpected=unexpected)
-        output = unpacked[OUTPUT]
+        unpacked: Sequence[float | None] = self._struct.unpack(numbers)
+        if math.isnan(sum(unpacked)):  # type: ignore[arg-type]  # something is missing, or broken
+            unpacked = [None if number is None or math.isnan(number) else number for number in unpacked]
+        *numeric, output, latency = unpacked
+        features = list(self._in_order((*numeric, *values)))
         if self.task == "regression":
-            row.value = output
-        elif self.task == "text":
-            row.text, row.text_length = said, int(output or 0)
-        else:
-            row.label, row.score = said, output
-        return row
+            return Row(time, id, features, None, None, output, None, 0, latency, unexpected)
+        if self.task == "text":
+            return Row(time, id, features, None, None, None, said, int(output or 0), latency, unexpected)
+        return Row(time, id, features, said, output, None, None, 0, latency, unexpected)
 
     def columns(
         self,

@@ -27,7 +27,7 @@ from streams.transport import Chunk, Consumer, Guard
 log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 1.0
-CHECKPOINT_RECORDS = 60_000
+CHECKPOINT_RECORDS = 40_000
 URGENT_SECONDS = 0.1
 """Least time between checkpoints. In a backlog panes close one after the other, and each alone would be urgent."""
 METRICS_SECONDS = 1.0

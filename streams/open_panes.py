@@ -181,8 +181,11 @@ class OpenPanes:
                 (flags[at] & UNEXPECTED) != 0,
             )
             cells = segment_cells(layout, columns)
-            rows.set("said", numbers[at], class_keys(layout.spec, columns.said) if layout.classes else 0)
-            rows.set("code", numbers[at], said_codes(layout, columns.said))
+            codes = said_codes(layout, columns.said)
+            alike = layout.spec.task == "binary" and None not in columns.said  # then the key of a class is its code
+            keys = codes if alike else class_keys(layout.spec, columns.said) if layout.classes else 0
+            rows.set("said", numbers[at], keys)
+            rows.set("code", numbers[at], codes)
             rows.set("output", numbers[at], columns.numbers[:, OUTPUT])
             if cells.shape[1]:
                 rows.columns.column("cells")[numbers[at] - rows.columns.base, : cells.shape[1]] = cells
@@ -273,13 +276,13 @@ class OpenPanes:
                 for row, label, loss in log.labels.read(np.sort(judged[judged != NOT_JUDGED]).tolist())
                 if label.time < due
             }
-            for number, row in zip(numbers.tolist(), log.rows.rows(numbers.tolist()), strict=True):
+            for number, row in zip(numbers.tolist(), log.rows.rows(numbers), strict=True):
                 yield SampledRow(row.time, row, *found.get(number, (None, None)))
         else:
             numbers = sample.numbers()
             found_labels = log.labels.read(numbers[numbers >= log.labels.first].tolist())
             entries = sorted((one for one in found_labels if one[0] >= log.rows.columns.first), key=lambda one: one[0])
-            rows = log.rows.rows([number for number, _, _ in entries])
+            rows = log.rows.rows(np.array([number for number, _, _ in entries], dtype=np.int64))
             for (_, label, loss), row in zip(entries, rows, strict=True):
                 yield SampledRow(max(row.time, label.time), row, label, loss)
 

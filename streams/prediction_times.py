@@ -66,6 +66,18 @@ class PredictionTimes:
                     _look_up(table, hashes, rows, times)
         return times
 
+    def once(self, model: str | None, rows: int) -> bool:
+        """Return whether all that was added is of `model` (None: of one), as many as `rows`, and no id comes twice."""
+        if len(self._tables) != 1 or not self._tables.keys() >= {model or next(iter(self._tables))}:
+            return False
+        (table,) = self._tables.values()
+        table.sort()
+        return len(table.first) == rows and bool((table.first[1:] != table.first[:-1]).all())
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._tables.clear()
+
 
 def _by_model(models: list[Cell], ids: list[Cell]) -> dict[str | None, npt.NDArray[np.int64]]:
     """Return the rows of each model, None among them; rows whose id or model is of another type are left out."""

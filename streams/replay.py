@@ -13,13 +13,13 @@ from types import TracebackType
 from typing import IO, Self
 
 import msgspec
-import pyarrow as pa
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from schemas.event_time import Micros, rfc3339
 from schemas.spec import MonitorSpec
 from streams.accounting import adds_up
+from streams.allocator import give_back
 from streams.dead_letters import describe
 from streams.errors import UserError
 from streams.files import load_layouts
@@ -34,9 +34,7 @@ from streams.tables import Tables
 from streams.terminal_report import print_report
 
 CHUNK = 10_000  # events between checkpoints; outputs do not depend on it
-OBJECTS = (
-    500_000  # new ones, more than went, before the garbage collector looks: at its 700 it took a quarter of the time
-)
+OBJECTS = 500_000  # more new ones than gone, before garbage is collected: at 700 that took a quarter of the time
 
 FILES: dict[Destination, str] = {
     "alerts": "alerts.jsonl",
@@ -57,7 +55,7 @@ def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False) 
     UserError
         When a table or a profile is missing or damaged, or `out` cannot be written.
     """
-    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps some 40 MB more than it needs
+    give_back()
     layouts = load_layouts(spec, base)
     tables = Tables(spec, base)
     try:

@@ -5,7 +5,7 @@ are dropped from the front, when event time is past their time to live or there 
 nothing: verdicts depend on times, never on whether a row is still there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,7 +20,7 @@ from schemas.prediction import FeatureValue
 from streams.blocks import SEALED, Blocks, cuts
 from streams.column_log import Column, ColumnLog, Numbers
 from streams.groups import Groups
-from streams.id_index import Hashes, IdIndex
+from streams.id_index import IdIndex
 from streams.store import Store
 
 LABELLED, RATED, TRAFFIC, COHORT, UNEXPECTED = (1 << bit for bit in range(5))
@@ -168,16 +168,16 @@ class RowLog:
             del column[: open_first - self._payload_first]
         self._payload_first, self._saved = open_first, end
 
-    def rows(self, numbers: Sequence[int]) -> Iterator[Row]:
-        """Yield rows; ascending numbers are read best."""
-        opened: _Opened | None = None
-        for number in numbers:
-            if number >= self._payload_first:
-                yield self._unsealed(number)
-                continue
-            if opened is None or not opened.first <= number < opened.end:
-                opened = _Opened(*self._blocks.find(number), self._groups)
-            yield opened.row(number)
+    def rows(self, numbers: Numbers) -> Iterator[Row]:
+        """Yield rows; the numbers ascend."""
+        sealed = int(np.searchsorted(numbers, self._payload_first))
+        start = 0
+        while start < sealed:
+            opened = _Opened(*self._blocks.find(int(numbers[start])), self._groups)
+            stop = int(np.searchsorted(numbers[:sealed], opened.end))
+            yield from opened.rows(numbers[start:stop])
+            start = stop
+        yield from map(self._unsealed, numbers[sealed:].tolist())
 
     def _unsealed(self, number: int) -> Row:
         position, entry = number - self._payload_first, number - self.columns.base
@@ -306,17 +306,27 @@ class _Opened:
         id, said, *values = _tail(self._block.tails[begin : int(self._tail_ends[position])])
         return str(id), None if said is None else str(said), tuple(values)
 
-    def row(self, number: int) -> Row:
-        """Return a row."""
-        position = number - self.first
-        id, said, values = self.tail(number)
-        model, _ = self._block.names[int(self._codes[position])]
-        shape = self._groups.shapes[self._groups.model_codes[model]]
-        time: Micros = int(self._times[position])
-        return shape.row(id, time, self.numbers(number), values, said, bool(self._flags[position] & UNEXPECTED))
+    def rows(self, numbers: Numbers) -> Iterator[Row]:
+        """Yield rows."""
+        at = numbers - self.first
+        tails, packed = self._block.tails, self._block.numbers
+        # Rows of a model that is gone from the monitor file are not asked for.
+        shapes = [self._groups.shapes[self._groups.model_codes.get(model, 0)] for model, _ in self._block.names]
+        about = (
+            _begins(self._tail_ends, at),
+            self._tail_ends[at].tolist(),
+            _begins(self._number_ends, at),
+            self._number_ends[at].tolist(),
+            self._codes[at].tolist(),
+            self._times[at].tolist(),
+            ((self._flags[at] & UNEXPECTED) != 0).tolist(),
+        )
+        for tail, tail_end, begin, end, code, time, unexpected in zip(*about, strict=True):
+            id, said, *values = _tail(tails[tail:tail_end])
+            yield shapes[code].row(id, time, packed[begin:end], values, said, unexpected)
 
 
-def unique_within(hashes: Hashes) -> bool:
-    """Say whether all ids differ (by their first hash, so False may be said of different ones)."""
-    ordered = np.sort(hashes[:, 0])
-    return not bool((ordered[1:] == ordered[:-1]).any())
+def _begins(ends: Numbers, at: Numbers) -> list[int]:
+    """Return where the entries at the positions `at` begin, which is where those before them end."""
+    begins: list[int] = np.where(at > 0, ends[at - 1], 0).tolist()
+    return begins

@@ -142,6 +142,8 @@ class FeedbackRows:
     ----------
     times_of
         Times of predictions by model (None: of any) and id; asked where the table has `delay`.
+    made
+        Column with the time of the prediction that a row is on, where the table has `delay` and such a column.
     """
 
     def __init__(
@@ -149,8 +151,9 @@ class FeedbackRows:
         table: FeedbackTable,
         models: Mapping[str, ModelSpec],
         times_of: Callable[[list[Cell], list[Cell]], Times],
+        made: str | None = None,
     ) -> None:
-        self.table, self._times_of = table, times_of
+        self.table, self._times_of, self._made = table, times_of, made
         columns = table.columns
         label = cells.label(known_classes([model for name, model in models.items() if table.model in (None, name)]))
         self.label = label
@@ -167,6 +170,7 @@ class FeedbackRows:
         self.time_columns = _names(
             columns.prediction_id,
             columns.timestamp,
+            made,
             columns.model,
             *(getattr(columns, field) for field in self._outcomes),
         )
@@ -183,7 +187,10 @@ class FeedbackRows:
         """Return the event time of each row."""
         if self.table.delay is None:
             return cell_columns.moments(batch, self.table.columns.timestamp)
-        times = self._times_of(self._models(batch), self._ids(batch))
+        if self._made is None:
+            times = self._times_of(self._models(batch), self._ids(batch))
+        else:
+            times = cell_columns.moments(batch, self._made)
         late = times.micros + self.table.delay
         return Times(late, times.known & (late < END_OF_CALENDAR))
 

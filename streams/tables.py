@@ -15,7 +15,7 @@ from pathlib import Path
 from detectors.layout import Layouts
 from schemas.event_time import Micros
 from schemas.spec import MonitorSpec
-from schemas.table_spec import FilesSpec, Table
+from schemas.table_spec import FeedbackTable, FilesSpec, PredictionTable, Table
 from streams.errors import UserError
 from streams.files import resolve
 from streams.groups import Groups
@@ -87,9 +87,12 @@ class Tables:
             model = _model(spec, table, table.columns.model, f"files.predictions[{place}]")
             reader = PredictionRows(table, spec.models, model, file.typed)
             self._sources.append(TableSource("predictions", file, reader, times))
-        for feedback in files.feedback:
+        made = [_made(feedback, files.predictions, times, self._sources) for feedback in files.feedback]
+        if not any(table.delay and column is None for table, column in zip(files.feedback, made, strict=True)):
+            times.clear()
+        for feedback, column in zip(files.feedback, made, strict=True):
             file = TableFile(resolve(base, feedback.path), feedback.path)
-            self._sources.append(TableSource("feedback", file, FeedbackRows(feedback, spec.models, times.of)))
+            self._sources.append(TableSource("feedback", file, FeedbackRows(feedback, spec.models, times.of, column)))
         self.rows = sum(source.rows for source in self._sources)
         self.not_known_yet = sum(source.left_out for source in self._sources)
         self.start = min((source.start for source in self._sources if source.start is not None), default=0)
@@ -139,6 +142,21 @@ def reference(spec: MonitorSpec, base: Path, model: str) -> Iterator[tuple[Table
         )
     start = min((source.start for source in sources if source.start is not None), default=0)
     return merge(*(_pairs(source, start, model) for source in sources), key=_prediction_time)
+
+
+def _made(
+    feedback: FeedbackTable, predictions: list[PredictionTable], times: PredictionTimes, sources: list[TableSource]
+) -> str | None:
+    """Return the column with the time of the prediction that a row of feedback is on, if it stands beside it.
+
+    So it does where one table holds both, and it is sure that no other row has the prediction's id.
+    """
+    for table in predictions:
+        same = (table.path, table.columns.prediction_id) == (feedback.path, feedback.columns.prediction_id)
+        if feedback.delay is not None and same and feedback.columns.model is None:
+            rows = sum(source.rows for source in sources)
+            return table.columns.timestamp if times.once(feedback.model, rows) else None
+    return None
 
 
 def _events(source: TableSource, start: Micros) -> Iterator[TableEvent]:

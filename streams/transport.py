@@ -135,8 +135,8 @@ class ChunkScheduler(DefaultSchedulingStrategy):  # type: ignore[misc]
         done = 0
         while done < len(fetched):
             batch = _by_column(fetched[done : done + self.max_records])
-            sizes = np.cumsum([len(value or b"") for value in batch.values])
-            if sizes[-1] > self.max_bytes:
+            if sum(map(len, filter(None, batch.values))) > self.max_bytes:
+                sizes = np.cumsum([len(value or b"") for value in batch.values])
                 batch = batch.until(max(1, int(np.searchsorted(sizes, self.max_bytes, side="right"))))
             done += len(batch)
             carrier = _carrier(tp, start, batch)

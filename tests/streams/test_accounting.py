@@ -218,9 +218,9 @@ def test_ten_thousand_mutated_events_all_end_in_a_bin_and_stop_nothing(tmp_path:
         assert counts[role]["read"] == sum(counts[role][bin_] for bin_ in BINS) + counts[role]["waiting"]
         assert adds_up(counts[role])
     for bin_ in ("summarised", "dead_lettered", "duplicate", "late", "control"):
-        assert counts["predictions"][bin_] > 40, f"the test is weak: few predictions are {bin_}: {counts}"
+        assert counts["predictions"][bin_] > 20, f"the test is weak: few predictions are {bin_}: {counts}"
     for bin_ in ("summarised", "dead_lettered", "duplicate", "late", "expired", "orphaned"):
-        assert counts["feedback"][bin_] > 40, f"the test is weak: few labels are {bin_}: {counts}"
+        assert counts["feedback"][bin_] > 20, f"the test is weak: few labels are {bin_}: {counts}"
 
     letters = told.letters()
     assert len(letters) == sum(counts[role]["dead_lettered"] for role in ROLES)

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -584,7 +585,9 @@ class Compared:
     def note(self, outcome: Outcome) -> None:
         log, numbers = outcome.log, outcome.numbers
         names = [self.source._groups.names[group] for group in log.rows.of("group", numbers).tolist()]
-        rows = [(*name, row) for name, row in zip(names, log.rows.rows(numbers.tolist()), strict=True)]
+        ascending = np.unique(numbers)
+        found = dict(zip(ascending.tolist(), log.rows.rows(ascending), strict=True))
+        rows = [(*name, found[number]) for name, number in zip(names, numbers.tolist(), strict=True)]
         if isinstance(outcome, Accepted):
             self.accepted += zip(rows, outcome.offsets.tolist(), strict=True)
         else:

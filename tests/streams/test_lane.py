@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Mapping
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 

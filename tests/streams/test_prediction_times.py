@@ -41,3 +41,16 @@ def test_ids_that_share_half_of_their_hash_are_told_apart(monkeypatch: pytest.Mo
     monkeypatch.setattr(prediction_times, "id_hashes", half)
     times = known(*(("a", id, time) for time, id in enumerate("xyzxy")))
     assert times.of(["a"] * 4, ["x", "y", "z", "w"]).cells() == [0, 1, 2, None]
+
+
+def test_ids_come_once_only_where_all_rows_are_of_one_model_and_known() -> None:
+    times = known(("a", "x", 1), ("a", "y", 1))
+    assert times.once("a", 2)
+    assert times.once(None, 2)
+    assert not times.once("a", 3), "a row had no id, no time or another model"
+    assert not times.once("b", 2)
+    assert not known(("a", "x", 1), ("a", "x", 1)).once("a", 2)
+    assert not known(("a", "x", 1), ("b", "y", 1)).once(None, 2)
+    assert not known().once(None, 0)
+    times.clear()
+    assert times.of(["a"], ["x"]).cells() == [None]

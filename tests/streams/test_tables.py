@@ -389,6 +389,36 @@ def test_feedback_without_a_time_of_its_own_comes_a_delay_after_its_prediction(t
     }
 
 
+@settings(deadline=None, max_examples=50)
+@given(
+    table=st.lists(
+        st.tuples(
+            st.sampled_from(["a", "b", "c", "7.0", "7", None, *map(str, range(8))]), st.sampled_from([1, 2, None])
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    model=st.sampled_from([None, "credit"]),
+)
+def test_a_table_with_its_own_labels_is_as_one_with_labels_apart(
+    tmp_path_factory: pytest.TempPathFactory, table: list[tuple[str | None, int | None]], model: str | None
+) -> None:
+    path = tmp_path_factory.mktemp("tables")
+    lines = [
+        {**ROW, "id": id, "time": time and START // 1_000_000 + time, "y": row % 2}
+        for row, (id, time) in enumerate(table)
+    ]
+    lines.append({**ROW, "id": "last", "time": START // 1_000_000, "y": None})
+    write_lines(path / "p.jsonl", lines)
+    write_lines(path / "apart.jsonl", lines)
+    told = {"columns": {"prediction_id": "id", "label": "y"}, "delay": "1h"} | ({"model": model} if model else {})
+    both, apart = (
+        list(stream(spec({"path": "p.jsonl", "columns": COLUMNS}, {"path": name, **told}), path))
+        for name in ("p.jsonl", "apart.jsonl")
+    )
+    assert both == apart
+
+
 def test_feedback_that_says_nothing_yet_is_counted_and_left_out(tmp_path: Path) -> None:
     told = write_csv(tmp_path / "f.csv", "id,at,y,stars", "0,2026-01-02,,", "1,2026-01-02,nan, ", "2,2026-01-02,,0.5")
     columns = {"prediction_id": "id", "timestamp": "at", "label": "y", "rating": "stars"}
