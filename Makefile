@@ -7,7 +7,7 @@ PEERS  := bench/.venv-peers
 
 .DEFAULT_GOAL := help
 .PHONY: help setup broker demo example test test-fast lint format schemas lock clean
-.PHONY: bench-throughput chaos
+.PHONY: bench-throughput profile chaos
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ $(PEERS)/.installed: bench/requirements-peers.txt
 	$(BIN)/python -m venv $(PEERS)
 	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r bench/requirements-peers.txt
 	@touch $@
+
+profile: setup broker $(PEERS)/.installed ## what each stage of a worker costs, and docs/performance.md
+	$(BIN)/python -m bench.profile
 
 chaos: setup broker ## kill brokers and workers while events come, and compare (SEEDS=20 FIRST_SEED=1 WRITE=docs/reliability.md)
 	$(BIN)/python -m tests.chaos.run $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST_SEED),--first-seed $(FIRST_SEED)) $(if $(WRITE),--write $(WRITE))

@@ -35,12 +35,20 @@ class Groups:
         self.pane = np.array([model.pane for model in each], dtype=np.int64)
         self.maturity = np.array([model.maturity for model in each], dtype=np.int64)
 
+    @property
+    def crowded(self) -> bool:
+        """Whether it is time to look which codes can be freed."""
+        return 2 * len(self._codes) > MOST_GROUPS
+
     def known(self, model: str, version: str) -> int | None:
         """Return the code of a model version that has one."""
         return self._codes.get((model, version))
 
     def code(self, model: str, version: str) -> int | None:
         """Return the code of a version of a model of the monitor file; None: there are too many versions."""
+        return self._code(model, version, MOST_GROUPS)
+
+    def _code(self, model: str, version: str, most: int) -> int | None:
         key = (model, version)
         code = self._codes.get(key)
         if code is not None:
@@ -48,7 +56,7 @@ class Groups:
         if self._free:
             code = self._free.pop()
             self.names[code] = key
-        elif len(self.names) < MOST_GROUPS:
+        elif len(self.names) < most:
             code = len(self.names)
             self.names.append(key)
         else:
@@ -63,7 +71,8 @@ class Groups:
 
     def restore(self, model: str, version: str) -> int | None:
         """Return the code of a version found in the store; None: its model is gone from the monitor file."""
-        return self.code(model, version) if model in self.model_codes else None
+        # A block may hold rows that are no longer live, so there may be more than the most until `retain`.
+        return self._code(model, version, 2**31) if model in self.model_codes else None
 
     def model(self, groups: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
         """Return the code of the model of each group."""
@@ -74,11 +83,12 @@ class Groups:
         return self._version[groups]
 
     def retain(self, live: set[int]) -> None:
-        """Free the codes that no row and no pane has any more."""
+        """Free the codes that no row has any more. Nothing that was decoded may wait to be taken."""
         for key, code in list(self._codes.items()):
             if code not in live:
                 del self._codes[key]
-                self._free.append(code)
+                if code < MOST_GROUPS:
+                    self._free.append(code)
 
 
 @lru_cache(maxsize=MOST_GROUPS)

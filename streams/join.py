@@ -197,7 +197,9 @@ class Join:
 
     def live_groups(self) -> set[int]:
         """Return the codes of the model versions that pending rows are of."""
-        return {group for log in self.logs for group in np.unique(log.rows.columns.live("group")).tolist()}
+        return {
+            group for log in self.logs for group in np.flatnonzero(np.bincount(log.rows.columns.live("group"))).tolist()
+        }
 
     def _by_log(self, groups: npt.NDArray[np.int32], at: Numbers) -> Iterator[tuple[PendingLog, Numbers]]:
         """Yield each log and those of the positions `at` whose rows, of these groups, belong there."""

@@ -27,7 +27,7 @@ EVENTS_READ = _gauge(
 EVENTS = _gauge(
     "events",
     "The same events by the one bin each ended in: summarised, dead_lettered, duplicate, late, expired, orphaned, "
-    "control. With those that wait they add up to events_read.",
+    "evicted, control. With those that wait they add up to events_read.",
     "topic",
     "partition",
     "bin",
@@ -35,6 +35,12 @@ EVENTS = _gauge(
 EVENTS_WAITING = _gauge("events_waiting", "Events that wait for their counterpart.", "topic", "partition")
 DUPLICATES = _gauge(
     "duplicates", "Duplicates that say something else: corrected or conflicting.", "topic", "partition", "kind"
+)
+FORGOTTEN = _gauge(
+    "forgotten",
+    "Predictions evicted while their label could still come (limits.max_pending): readings of their panes are unknown.",
+    "topic",
+    "partition",
 )
 WATERMARK_LAG = _gauge(
     "watermark_lag_seconds",
@@ -70,6 +76,7 @@ PANES_CLOSED = _counter("panes_closed", "Panes that level 2 has closed.", "model
 LATE_SUMMARIES = _gauge(
     "late_summaries", "Summaries that came for a pane already closed; their events are in no reading.", "model"
 )
+EVICTED_PANES = _gauge("evicted_panes", "Open panes that level 2 had no room for and dropped unjudged.", "model")
 STALLS = _counter(
     "stalls", "Times a partition with lag brought nothing for a minute and was fetched anew.", "topic", "partition"
 )
@@ -82,6 +89,8 @@ def set_accounting(topic: str, partition: int, counts: Mapping[str, int]) -> Non
     for name, count in counts.items():
         if name in BINS:
             EVENTS.labels(topic, partition, name).set(count)
+        elif name == "forgotten":
+            FORGOTTEN.labels(topic, partition).set(count)
         elif name in DETAILS:
             DUPLICATES.labels(topic, partition, name).set(count)
         elif name == "waiting":
@@ -92,5 +101,5 @@ def set_accounting(topic: str, partition: int, counts: Mapping[str, int]) -> Non
 
 def forget_partition(topic: str, partition: int) -> None:
     """Drop the series of a topic-partition that another worker owns now."""
-    for metric in (EVENTS_READ, EVENTS, EVENTS_WAITING, DUPLICATES, WATERMARK_LAG, POSITION, LAG):
+    for metric in (EVENTS_READ, EVENTS, EVENTS_WAITING, DUPLICATES, FORGOTTEN, WATERMARK_LAG, POSITION, LAG):
         metric.remove_by_labels({"topic": topic, "partition": str(partition)})

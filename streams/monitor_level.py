@@ -44,6 +44,11 @@ class Monitors(Protocol):
         """Summaries that came for a closed pane, by model."""
         ...
 
+    @property
+    def evicted(self) -> dict[str, int]:
+        """Open panes that there was no room for, by model."""
+        ...
+
     def restore(self, model: str, snapshot: bytes) -> None:
         """Take a model's state."""
         ...
@@ -189,10 +194,12 @@ class MonitorLevel:
         return Outgoing("snapshots", POSITION, b"%d" % position, partition=number)
 
     def publish_metrics(self) -> None:
-        """Publish what level 2 knows of panes that closed too early."""
+        """Publish what level 2 knows of panes that closed too early, or were dropped."""
         for partition in self._partitions.values():
             for model, late in partition.monitors.late.items():
                 metrics.LATE_SUMMARIES.labels(model).set(late)
+            for model, evicted in partition.monitors.evicted.items():
+                metrics.EVICTED_PANES.labels(model).set(evicted)
 
     def close(self) -> None:
         """Forget everything."""

@@ -101,6 +101,11 @@ class MonitorPartition:
         """Summaries that came for a closed pane, by model: a partition was taken for idle and was not."""
         return {name: model.panes.state.late for name, model in self._models.items()}
 
+    @property
+    def evicted(self) -> dict[str, int]:
+        """Open panes that there was no room for, by model: they are not judged."""
+        return {name: model.panes.state.evicted for name, model in self._models.items()}
+
     def restore(self, model: str, snapshot: bytes) -> None:
         """Take the newest snapshot of a model.
 

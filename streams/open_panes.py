@@ -264,6 +264,17 @@ class OpenPanes:
                     count_cohort_losses(layout, pane.counts, lost[part], rows.of("code", said), truth[part], cells)
 
     def _sampled(self, pane: _OpenPane, sample: RowSample) -> Iterator[SampledRow]:
+        """Yield the rows of a sample, those of self-contained feedback first.
+
+        A sample knows a row by id and time, and keeps the last: a prediction that came by itself too is that one,
+        whichever of the two topics was read first.
+        """
+        log, numbers, rows = self._members(pane, sample)
+        alone = np.argsort((log.rows.of("flags", numbers) & TRAFFIC) != 0, kind="stable")
+        yield from map(rows.__getitem__, alone.tolist())
+
+    def _members(self, pane: _OpenPane, sample: RowSample) -> tuple[PendingLog, Numbers, list[SampledRow]]:
+        """Return the rows of a sample, and their numbers in which log."""
         lifetime = lifetime_of(self._spec.models[pane.key.model], self._spec)
         (log,) = [log for log in self._logs if log.lifetime == lifetime]
         if pane.key.family == "cohort":
@@ -276,15 +287,16 @@ class OpenPanes:
                 for row, label, loss in log.labels.read(np.sort(judged[judged != NOT_JUDGED]).tolist())
                 if label.time < due
             }
-            for number, row in zip(numbers.tolist(), log.rows.rows(numbers), strict=True):
-                yield SampledRow(row.time, row, *found.get(number, (None, None)))
-        else:
-            numbers = sample.numbers()
-            found_labels = log.labels.read(numbers[numbers >= log.labels.first].tolist())
-            entries = sorted((one for one in found_labels if one[0] >= log.rows.columns.first), key=lambda one: one[0])
-            rows = log.rows.rows(np.array([number for number, _, _ in entries], dtype=np.int64))
-            for (_, label, loss), row in zip(entries, rows, strict=True):
-                yield SampledRow(max(row.time, label.time), row, label, loss)
+            rows = zip(numbers.tolist(), log.rows.rows(numbers), strict=True)
+            members = [SampledRow(row.time, row, *found.get(number, (None, None))) for number, row in rows]
+            return log, numbers, members
+        numbers = sample.numbers()
+        found_labels = log.labels.read(numbers[numbers >= log.labels.first].tolist())
+        entries = sorted((one for one in found_labels if one[0] >= log.rows.columns.first), key=lambda one: one[0])
+        numbers = np.array([number for number, _, _ in entries], dtype=np.int64)
+        labelled = zip(entries, log.rows.rows(numbers), strict=True)
+        members = [SampledRow(max(row.time, label.time), row, label, loss) for (_, label, loss), row in labelled]
+        return log, numbers, members
 
     def _draw_cohorts_again(self, log: PendingLog) -> None:
         columns = log.rows.columns

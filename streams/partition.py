@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import repeat
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -24,11 +25,12 @@ import numpy.typing as npt
 
 from detectors.layout import Layouts
 from detectors.rows import Rows
-from schemas.event_time import Micros
+from schemas.event_time import Micros, to_micros
+from schemas.prediction import Prediction
 from schemas.spec import MonitorSpec
 from streams.accounting import Accounting
 from streams.dead_letters import dead_letter
-from streams.decode import Refusal
+from streams.decode import Refusal, decode
 from streams.decoded import Decoded
 from streams.decoder import Decoder
 from streams.errors import Stopped
@@ -58,7 +60,22 @@ class _Meta(msgspec.Struct):
     incomplete: Incomplete
     bad: dict[Role, bytes]
     """Which of the newest records were refused: a restart does not give a broken producer another run-up."""
+    lost: list[Role] = msgspec.field(default_factory=list)
+    """Topics of which records were deleted unread, and nothing has come yet that says up to when."""
 
+
+class _Evicted(NamedTuple):
+    """A prediction for whose version there is no room, or feedback with such a prediction inside."""
+
+    position: int
+    time: Micros
+    model: str
+    predicted: Micros
+    """Time of the prediction."""
+
+
+REST_EVERY = 40_000
+"""Records after which a rebuild lets go of what it no longer needs."""
 
 NEVER = -(2**62)
 """Before all event times, and far enough from the least integer to subtract from."""
@@ -89,11 +106,14 @@ class SourcePartition:
         self._marks = meta.marks
         self._boundaries = meta.boundaries
         self._incomplete = meta.incomplete
-        self._lost: set[Role] = set()
-        self._groups = Groups(spec)
-        self._decoder = Decoder(spec, layouts, self._groups)
-        self._join = Join(spec, self._groups, store, self._clock, self._accounting, self._incomplete)
-        self._panes = OpenPanes(spec, layouts, self._groups, store, self._join.logs, self._incomplete)
+        self._lost: set[Role] = set(meta.lost)
+        self._fed: dict[Role, int] = {}
+        """By topic: records fed since the rebuild began."""
+        self.groups = Groups(spec)
+        """Codes of the model versions in what `take` is given."""
+        self._decoder = Decoder(spec, layouts, self.groups)
+        self._join = Join(spec, self.groups, store, self._clock, self._accounting, self._incomplete)
+        self._panes = OpenPanes(spec, layouts, self.groups, store, self._join.logs, self._incomplete)
         self._outbox = Outbox(store)
         # Models whose panes end at the same moments are looked at once.
         self._paces = list({(m.lateness, m.pane, m.maturity): m for m in spec.models.values()}.values())
@@ -143,11 +163,14 @@ class SourcePartition:
         self._changed = True
         slept = self._clock.asleep
         self._clock.speak(role)
+        if role in self.rebuild and role not in self._fed and records.offsets[0] > (self.rebuild[role][0] or 0):
+            self._lost.add(role)  # of what a new owner must see again, the beginning is gone
         self._accounting.read(role, len(records))
         self._refuse(role, decoded, records)
         self._accounting.settle(role, "control", len(decoded.watermarks))
         self._accounting.settle(role, "evicted", len(decoded.evicted))
-        on_time = self._on_time(role, decoded, len(records))
+        evicted = self._evicted(role, decoded.evicted, records)
+        on_time = self._on_time(role, decoded, evicted, len(records))
         events = decoded.events
         if not on_time.all():
             self._accounting.settle(role, "late", int((~on_time).sum()))
@@ -155,12 +178,20 @@ class SourcePartition:
         if len(events):
             take = self._join.predictions if isinstance(events, Rows) else self._join.feedback
             self._panes.add(take(events))  # type: ignore[arg-type]
-        if role in self._lost and role in self._clock.times:
-            self._note_loss(role, self._clock.times[role])
+        heard = [*events.times[:1].tolist(), *(time for _, time in decoded.watermarks[:1])]
+        if role in self._lost and (heard := heard + [one.time for one in evicted[:1]]):
+            self._note_loss(role, min(heard))
+        for one in evicted:
+            self._incomplete.predictions_lost(one.model, self._spec.models[one.model], one.predicted)
+        if len(evicted) < len(decoded.evicted) and role in self._clock.times:  # rows of a table: they cannot be asked
+            for name, model in self._spec.models.items():
+                self._incomplete.predictions_lost(name, model, self._clock.times[role])
         self.position[role] = int(records.offsets[-1]) + 1
         self._close_panes()
         if slept:  # level 2 waits for this partition again
             self._tell_watermark()
+        if self.rebuild:
+            self._rest(role, len(records))
 
     def lost(self, role: Role) -> None:
         """Note that records of a topic were deleted before they were read; what comes next says up to when."""
@@ -193,9 +224,11 @@ class SourcePartition:
         if self._changed:
             self._panes.count()
             self._join.sweep()
+            if self.groups.crowded:
+                self.groups.retain(self._join.live_groups())
             rebuild_from, self._marks = needed(self._marks, self._clock, self._spec)
             counts = self._accounting.counts
-            progress = Progress(self._fingerprints, self.position, counts, self._clock, rebuild_from)
+            progress = Progress(self._fingerprints, self.position, counts, self._clock, rebuild_from, self._incomplete)
             self._outbox.put(progress.outgoing(self.partition))
             self._outbox.save()
             self._panes.save()
@@ -210,6 +243,7 @@ class SourcePartition:
                 self._boundaries,
                 self._incomplete,
                 bad,
+                sorted(self._lost),
             )
             self._store.put("meta", b"partition", _encode(meta))
             self._changed = False
@@ -234,6 +268,9 @@ class SourcePartition:
         if self._target is None:
             return
         self._clock.resume(self._target.clock)
+        for role in self.rebuild:
+            if role not in self._fed and role in self._clock.times:  # nothing of it is there any more
+                self._note_loss(role, self._clock.times[role])
         self._close_panes()
         self._join.sweep()
         self._outbox.clear()
@@ -252,7 +289,9 @@ class SourcePartition:
 
     def _load(self, progress: bytes | None) -> _Meta:
         packed = self._store.get("meta", b"partition")
-        if packed is not None:
+        if packed is None:
+            self._store.clear()  # what a rebuild that was cut short has left there is not whole
+        else:
             meta = _meta(packed)
             self._check(meta.fingerprints)
             if progress is None or not _ahead(read_progress(progress).position, meta.position):
@@ -263,6 +302,7 @@ class SourcePartition:
             return fresh
         self._target = read_progress(progress)
         self._check(self._target.fingerprints)
+        fresh.incomplete = self._target.incomplete
         mark = self._target.rebuild_from
         if mark is not None:
             fresh.position, fresh.marks = dict(mark.position), [mark]
@@ -295,13 +335,39 @@ class SourcePartition:
             self._outbox.put(dead_letter(refusal, self._topics[role], self.partition, records[position]))
         self._accounting.settle(role, "dead_lettered", len(refused))
 
+    def _evicted(self, role: Role, positions: list[int], records: RecordBatch) -> list[_Evicted]:
+        """Return what is known of the events for whose versions there is no room. They move event time on all the same.
+
+        Else a topic with no other events would stand still, and no row would ever make room.
+        """
+        evicted = []
+        for position in positions:
+            event = decode(role, records[position], self._spec)
+            inside = event if isinstance(event, Prediction) else getattr(event, "prediction", None)
+            if inside is not None and not isinstance(event, Refusal):
+                time, predicted = to_micros(event.timestamp), to_micros(inside.timestamp)
+                evicted.append(_Evicted(position, time, inside.model, predicted))
+        return evicted
+
     def _note_loss(self, role: Role, time: Micros) -> None:
+        """Note that what stood before an event of `time` was lost; event times are out of order by the lateness."""
         self._lost.discard(role)
         for name, model in self._spec.models.items():
             if role == "predictions":
-                self._incomplete.predictions_lost(name, model, time)
+                self._incomplete.predictions_lost(name, model, time + model.lateness)
             else:
-                self._incomplete.feedback_lost(name, time)
+                self._incomplete.feedback_lost(name, time + self._spec.feedback_lateness)
+
+    def _rest(self, role: Role, records: int) -> None:
+        """Let go of what a rebuild no longer needs, now and then: it may read more than fits into memory."""
+        before = sum(self._fed.values())
+        self._fed[role] = self._fed.get(role, 0) + records
+        if before // REST_EVERY != (before + records) // REST_EVERY:
+            self._panes.count()
+            self._join.sweep()
+            self._outbox.clear()
+            self._join.save()
+            self._store.write(self._store.seal())
 
     def _guard(self, role: Role, offset: int, refusal: Refusal) -> None:
         window, limits = self._bad[role], self._spec.limits
@@ -314,20 +380,22 @@ class SourcePartition:
                 "start again, or raise limits.max_bad_share to dead-letter them"
             )
 
-    def _on_time(self, role: Role, decoded: Decoded, count: int) -> npt.NDArray[np.bool_]:
+    def _on_time(self, role: Role, decoded: Decoded, evicted: Sequence[_Evicted], count: int) -> npt.NDArray[np.bool_]:
         """Return which events are not below the watermark as it was before each of them, and advance it."""
         times = np.full(count + 1, NEVER, dtype=np.int64)
         times[0] = self._clock.times.get(role, NEVER)
         times[decoded.positions + 1] = decoded.events.times
         for position, time in decoded.watermarks:
             times[position + 1] = time
+        for one in evicted:
+            times[one.position + 1] = one.time
         newest = np.maximum.accumulate(times)
         if newest[-1] != NEVER:
             self._clock.advance(role, int(newest[-1]))
         events = decoded.events
         lateness: npt.NDArray[np.int64] | int = self._spec.feedback_lateness
         if isinstance(events, Rows):
-            lateness = self._groups.lateness[self._groups.model(events.groups)]
+            lateness = self.groups.lateness[self.groups.model(events.groups)]
         on_time: npt.NDArray[np.bool_] = events.times >= newest[decoded.positions] - lateness
         return on_time
 

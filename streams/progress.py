@@ -5,6 +5,7 @@ import msgspec
 from schemas.event_time import Micros
 from schemas.spec import MonitorSpec
 from streams.event_clock import EventClock
+from streams.incomplete import Incomplete
 from streams.records import Outgoing, Role
 from streams.state_fingerprint import Fingerprints
 
@@ -28,6 +29,8 @@ class Progress(msgspec.Struct):
     clock: EventClock
     rebuild_from: Mark | None
     """None: from the beginning of the log."""
+    incomplete: Incomplete = msgspec.field(default_factory=Incomplete)
+    """What was evicted or deleted unread cannot be read again: a new owner must know of it too."""
 
     def outgoing(self, partition: int) -> Outgoing:
         """Return the record that says so."""

@@ -66,7 +66,7 @@ def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False) 
         source = SourcePartition(0, 1, spec, layouts, Store(Path(scratch), durable=False), None)
         monitors = MonitorPartition(spec, layouts)
         levels = _Levels(source, monitors, reports)
-        for chunk in _with_progress(tables.chunks(layouts, source._groups, CHUNK), tables.rows, progress):
+        for chunk in _with_progress(tables.chunks(layouts, source.groups, CHUNK), tables.rows, progress):
             for role, decoded in chunk.decoded.items():
                 source.take(role, decoded, chunk.records[role])
             levels.checkpoint()

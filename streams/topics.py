@@ -1,5 +1,9 @@
-"""Creates the topics of a monitor, and says what is wrong with those that are there."""
+"""Creates the topics of a monitor, and says what is wrong with those that are there.
 
+What would lose data is refused; what only would if a disk were lost as well, or might, is a warning in the log.
+"""
+
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,14 +11,18 @@ from pathlib import Path
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 
-from schemas.event_time import format_duration
+from schemas.event_time import Micros, format_duration
 from schemas.kafka_spec import Topics
-from schemas.spec import MonitorSpec
+from schemas.spec import ModelSpec, MonitorSpec
 from streams.client import administer, reaching
 from streams.errors import UserError
+from streams.framing import FRAME_BYTES
+
+log = logging.getLogger(__name__)
 
 SOURCES = ("predictions", "feedback")
 COMPACTED = ("progress", "snapshots")
+FRAMED = ("summaries", "progress", "snapshots")
 MILLISECOND = 1_000  # microseconds
 DAY = 86_400_000  # milliseconds
 LARGEST_OUTPUT = 8 << 20  # bytes
@@ -42,6 +50,12 @@ class Topic:
     def retention(self) -> int | None:
         """Milliseconds for which records are kept; None is for ever."""
         kept = int(self.configs.get("retention.ms", 7 * DAY))
+        return None if kept < 0 else kept
+
+    @property
+    def most_bytes(self) -> int | None:
+        """Bytes of a partition that are kept; None: however many there are."""
+        kept = int(self.configs.get("retention.bytes", -1))
         return None if kept < 0 else kept
 
     @property
@@ -78,10 +92,13 @@ def check(spec: MonitorSpec, base: Path) -> list[str]:
 
 
 def require(spec: MonitorSpec, base: Path) -> None:
-    """Raise UserError where `check` finds something."""
-    found = check(spec, base)
-    if found:
-        raise UserError("\n".join(found))
+    """Raise UserError where `check` finds something; log what is doubtful."""
+    with reaching(spec.kafka):
+        found = administer(spec.kafka, base, lambda admin: _describe(admin, spec))
+    if lines := problems(spec, found):
+        raise UserError("\n".join(lines))
+    for line in doubts(spec, found):
+        log.warning("%s", line)
 
 
 def partition_counts(spec: MonitorSpec, base: Path) -> dict[str, int]:
@@ -121,7 +138,47 @@ def problems(spec: MonitorSpec, found: Mapping[str, Topic]) -> list[str]:
                 f"{found[role].max_message + ENVELOPE} or more"
             )
             break
+    for role in FRAMED:
+        if role in found and found[role].max_message < FRAME_BYTES + ENVELOPE:
+            lines.append(
+                f"topic {found[role].name}: max.message.bytes {found[role].max_message} is too small for what is sent "
+                f"there: set it to {FRAME_BYTES + ENVELOPE} or more"
+            )
     return lines
+
+
+def doubts(spec: MonitorSpec, found: Mapping[str, Topic]) -> list[str]:
+    """Say what loses data only when something else goes wrong as well, or may do so."""
+    lines = []
+    name, needed = max(
+        ((name, 3 * model.label_horizon + model.lateness) for name, model in spec.models.items()),
+        key=lambda item: item[1],
+    )
+    for role in (*SOURCES, "summaries"):
+        topic = found.get(role)
+        if topic is None:
+            continue
+        if role in SOURCES and _shorter(topic, needed):
+            lines.append(
+                f"topic {topic.name}: {_kept(topic)} is shorter than three label horizons of model {name} "
+                f"({format_duration(needed)}): a worker that loses its disk cannot read all of it again, and readings "
+                f"of that time would be unknown. Set it to {needed // MILLISECOND} or more"
+            )
+        if topic.most_bytes is not None:
+            lines.append(
+                f"topic {topic.name}: retention.bytes {topic.most_bytes} deletes records however young they are, read "
+                "or not, when many come; readings of that time would be unknown. Set it to -1, and retention.ms to "
+                "what is to be kept"
+            )
+    return lines
+
+
+def _shorter(topic: Topic, needed: Micros) -> bool:
+    return "delete" in topic.policy and topic.retention is not None and topic.retention < needed // MILLISECOND
+
+
+def _kept(topic: Topic) -> str:
+    return f"retention.ms {topic.retention} ({format_duration((topic.retention or 0) * MILLISECOND)})"
 
 
 def _cleanup(role: str, topic: Topic) -> list[str]:
@@ -138,18 +195,26 @@ def _cleanup(role: str, topic: Topic) -> list[str]:
 
 def _retention(spec: MonitorSpec, found: Mapping[str, Topic]) -> list[str]:
     name, model = max(spec.models.items(), key=lambda item: item[1].label_horizon + item[1].lateness)
-    needed = (model.label_horizon + model.lateness) // MILLISECOND
-    lines = []
-    for role in SOURCES:
-        topic = found.get(role)
-        if topic is not None and topic.retention is not None and topic.retention < needed:
-            lines.append(
-                f"topic {topic.name}: retention.ms {topic.retention} "
-                f"({format_duration(topic.retention * MILLISECOND)}) is shorter than label_horizon and lateness of "
-                f"model {name} ({format_duration(needed * MILLISECOND)}): a new owner of a partition could not rebuild "
-                f"its join. Set it to {needed} or more"
-            )
+    needed = model.label_horizon + model.lateness
+    lines = [
+        f"topic {found[role].name}: {_kept(found[role])} is shorter than label_horizon and lateness of model {name} "
+        f"({format_duration(needed)}): a new owner of a partition could not rebuild its join. "
+        f"Set it to {needed // MILLISECOND} or more"
+        for role in SOURCES
+        if role in found and _shorter(found[role], needed)
+    ]
+    name, model = max(spec.models.items(), key=lambda item: _open_for(item[1]))
+    if "summaries" in found and _shorter(found["summaries"], needed := _open_for(model)):
+        lines.append(
+            f"topic {found['summaries'].name}: {_kept(found['summaries'])} is shorter than a pane of model {name} is "
+            f"open ({format_duration(needed)}): its summaries would be gone before it is judged. "
+            f"Set it to {needed // MILLISECOND} or more"
+        )
     return lines
+
+
+def _open_for(model: ModelSpec) -> Micros:
+    return model.pane + model.maturity + model.lateness
 
 
 def _wanted(spec: MonitorSpec, role: str, found: Mapping[str, Topic]) -> dict[str, object]:

@@ -6,7 +6,8 @@ import pytest
 from schemas.kafka_spec import KafkaSpec, Topics
 from schemas.spec import MonitorSpec
 from streams.errors import UserError
-from streams.topics import Topic, check, create, partition_counts, problems, require
+from streams.framing import FRAME_BYTES
+from streams.topics import Topic, check, create, doubts, partition_counts, problems, require
 
 from .broker import Kafka
 
@@ -93,6 +94,25 @@ def test_a_broker_that_is_not_there_is_a_users_error(unique: str) -> None:
         check(spec("127.0.0.1:1", unique), BASE)
 
 
+def test_what_is_kept_too_short_for_a_lost_disk_is_a_warning_and_no_refusal(
+    kafka: Kafka, unique: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    kafka.create(f"{unique}-predictions", 2, retention_ms=str(40 * DAY), retention_bytes="1000000")
+    kafka.create(f"{unique}-summaries", 1, retention_ms=str(DAY))
+    monitor = spec(kafka.bootstrap, unique)
+    create(monitor, BASE)
+    with pytest.raises(UserError, match="shorter than a pane of model credit is open"):
+        require(monitor, BASE)
+    kafka.delete(f"{unique}-summaries")
+    create(monitor, BASE)
+    caplog.clear()
+    require(monitor, BASE)
+    warned = [record.message for record in caplog.records if record.name == "streams.topics"]
+    assert [line.split(":")[0] for line in warned] == [f"topic {unique}-predictions"] * 2
+    assert "three label horizons" in warned[0]
+    assert "retention.bytes 1000000" in warned[1]
+
+
 def topic(role: str, partitions: int = 1, **configs: str) -> Topic:
     policy = "compact" if role in ("progress", "snapshots") else "delete"
     wide = {"cleanup.policy": policy, "retention.ms": "-1", "max.message.bytes": "2000000"}
@@ -111,3 +131,72 @@ def test_a_dead_letter_must_fit_into_its_topic() -> None:
 def test_records_kept_for_ever_are_kept_long_enough() -> None:
     assert topic("predictions").retention is None
     assert KafkaSpec().partitions
+
+
+def judged(**topics: Topic) -> list[str]:
+    fitting = {role: topic(role) for role in Topics.model_fields}
+    fitting["dead_letters"] = topic("dead_letters", max_message_bytes="9000000")
+    return problems(spec("localhost:9092", "p"), fitting | topics)
+
+
+def doubted(**topics: Topic) -> list[str]:
+    return doubts(spec("localhost:9092", "p"), {role: topic(role) for role in Topics.model_fields} | topics)
+
+
+HORIZON_MS = 30 * DAY + 3_600_000  # with the default lateness
+
+
+@pytest.mark.parametrize("role", ["predictions", "feedback"])
+def test_sources_are_kept_for_a_label_horizon_at_least_and_better_for_three(role: str) -> None:
+    (line,) = judged(**{role: topic(role, retention_ms=str(HORIZON_MS - 1))})
+    assert f"topic {role}: retention.ms {HORIZON_MS - 1}" in line
+    assert f"Set it to {HORIZON_MS} or more" in line
+    enough = topic(role, retention_ms=str(HORIZON_MS))
+    assert judged(**{role: enough}) == []
+    (line,) = doubted(**{role: enough})
+    assert "three label horizons of model credit" in line
+    assert f"Set it to {90 * DAY + 3_600_000} or more" in line
+    assert doubted(**{role: topic(role, retention_ms=str(90 * DAY + 3_600_000))}) == []
+
+
+@pytest.mark.parametrize("role", ["predictions", "feedback", "summaries"])
+def test_what_is_kept_by_size_may_be_gone_at_any_age(role: str) -> None:
+    bounded = topic(role, retention_bytes="1048576")
+    assert judged(**{role: bounded}) == []
+    (line,) = doubted(**{role: bounded})
+    assert f"topic {role}: retention.bytes 1048576" in line
+    assert doubted(**{role: topic(role, retention_bytes="-1")}) == []
+
+
+def test_summaries_are_kept_while_their_panes_are_open() -> None:
+    open_for = 31 * DAY + 3_600_000  # pane, maturity and lateness
+    (line,) = judged(summaries=topic("summaries", retention_ms=str(open_for - 1)))
+    assert "shorter than a pane of model credit is open" in line
+    assert judged(summaries=topic("summaries", retention_ms=str(open_for))) == []
+
+
+@pytest.mark.parametrize("role", list(Topics.model_fields))
+def test_the_wrong_clean_up_is_refused_both_ways(role: str) -> None:
+    compacted = role in ("progress", "snapshots")
+    for policy in ("delete", "compact", "compact,delete"):
+        lines = judged(**{role: topic(role, cleanup_policy=policy, max_message_bytes="9000000")})
+        if role in ("predictions", "feedback"):
+            lines = [line for line in lines if "dead_letters" not in line]  # their letters are as large
+        assert len(lines) == (policy != "compact" if compacted else "compact" in policy)
+        for line in lines:
+            assert f"topic {role}: cleanup.policy is {policy}" in line
+            assert line.endswith("set it to compact" if compacted else "set it to delete")
+
+
+@pytest.mark.parametrize(
+    ("role", "partner"), [("feedback", "predictions"), ("progress", "predictions"), ("snapshots", "summaries")]
+)
+def test_topics_that_go_together_have_as_many_partitions(role: str, partner: str) -> None:
+    (line,) = judged(**{role: topic(role, 3)})
+    assert f"topic {partner} has 1 partitions and {role} has 3" in line
+
+
+@pytest.mark.parametrize("role", ["summaries", "progress", "snapshots"])
+def test_a_frame_fits_into_its_topic(role: str) -> None:
+    (line,) = judged(**{role: topic(role, max_message_bytes=str(FRAME_BYTES))})
+    assert f"topic {role}: max.message.bytes {FRAME_BYTES} is too small" in line

@@ -333,7 +333,6 @@ def test_an_id_that_is_predicted_for_ever_is_a_duplicate_in_the_end_and_no_other
     assert bins(told, "predictions") == {"summarised": MOST_ROWS + 20, "duplicate": 20 + 3}
 
 
-@pytest.mark.xfail(strict=True, reason="open: a sample knows rows by id and time alone, and these two are one to it")
 def test_a_prediction_that_comes_by_itself_and_in_feedback_is_sampled_the_same_in_any_interleaving(
     tmp_path: Path,
 ) -> None:
@@ -584,7 +583,7 @@ class Compared:
 
     def note(self, outcome: Outcome) -> None:
         log, numbers = outcome.log, outcome.numbers
-        names = [self.source._groups.names[group] for group in log.rows.of("group", numbers).tolist()]
+        names = [self.source.groups.names[group] for group in log.rows.of("group", numbers).tolist()]
         ascending = np.unique(numbers)
         found = dict(zip(ascending.tolist(), log.rows.rows(ascending), strict=True))
         rows = [(*name, found[number]) for name, number in zip(names, numbers.tolist(), strict=True)]
