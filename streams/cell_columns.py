@@ -14,33 +14,28 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.event_time import EARLIEST, LATEST, SECOND, Micros
 from schemas.prediction import FeatureValue
 from schemas.spec import FeatureType
 from streams import cells
+from streams.arrow_arrays import (
+    Floats,
+    Mask,
+    booleans,
+    distinct,
+    floats_of,
+    is_float,
+    is_small,
+    is_text,
+    nulls,
+    text_lengths,
+)
 from streams.cells import Cell
 from streams.table_batch import Batch
-
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 MOST_ID = 512  # bytes; of fewer bytes the contract's limit, in characters, can not be passed
 _EXACT = 2**53  # from here on not every whole number is a float
 _NUMBER = 40  # bytes of a number, a moment or null in JSON, and more
 _FEW = 4  # a column is coded where each of its values stands in so many rows
-_DAYS = (19_000_000, 21_000_000)  # numbers that `cells.moment` reads as dates
-
-
-class Times(NamedTuple):
-    """Moments of the rows of a batch."""
-
-    micros: npt.NDArray[np.int64]
-    known: Mask
-    """Where no moment can be read, this is False and `micros` means nothing."""
-
-    def cells(self) -> list[Micros | None]:
-        """Return one for each row."""
-        return [time if known else None for time, known in zip(self.micros.tolist(), self.known.tolist(), strict=True)]
 
 
 class Numbers(NamedTuple):
@@ -83,33 +78,15 @@ class Coded(NamedTuple):
         return np.array([number(value) for value in self.values], dtype=np.int64)[self.codes]
 
 
-def moments(batch: Batch, column: str | None) -> Times:
-    """Return the event times in a column."""
-    array = batch.arrow(column)
-    found = None if array is None else _moments(array)
-    if found is None:
-        return times_of([cells.moment(cell) for cell in batch.column(column)])
-    micros, known = found
-    if ((micros < EARLIEST) | (micros >= LATEST))[known].any():  # near the ends of the calendar, or beyond
-        return times_of([cells.moment(cell) for cell in batch.column(column)])
-    return Times(micros, known)
-
-
-def times_of(times: list[Micros | None]) -> Times:
-    """Return the moments of rows one by one."""
-    known = np.array([time is not None for time in times], dtype=bool)
-    return Times(np.array([time or 0 for time in times], dtype=np.int64), known)
-
-
 def missing(batch: Batch, column: str | None) -> Mask:
     """Return which cells of an outcome say that nothing is known."""
     array = batch.arrow(column)
     if array is not None and pa.types.is_floating(array.type):
-        return np.isnan(_floats(array))
+        return np.isnan(floats_of(array))
     if array is not None and (pa.types.is_integer(array.type) or pa.types.is_boolean(array.type)):
-        return _null(array)
-    if array is not None and _is_text(array):
-        codes, values = _distinct(array)
+        return nulls(array)
+    if array is not None and is_text(array):
+        codes, values = distinct(array)
         return np.array([*map(cells.missing, values)], dtype=bool)[codes]
     return np.array([cells.missing(cell) for cell in batch.column(column)], dtype=bool)
 
@@ -121,13 +98,13 @@ def numbers(batch: Batch, column: str | None) -> Numbers:
         return Numbers(np.full(batch.rows, np.nan), np.ones(batch.rows, dtype=bool), np.zeros(batch.rows, dtype=bool))
     if array is not None:
         kind = array.type
-        if _is_float(kind):
-            return Numbers(_floats(array), _null(array), np.zeros(batch.rows, dtype=bool))
+        if is_float(kind):
+            return Numbers(floats_of(array), nulls(array), np.zeros(batch.rows, dtype=bool))
         if pa.types.is_integer(kind):
-            values = _floats(array)
-            return Numbers(values, _null(array), np.abs(values) >= _EXACT)
-        if _is_text(array) and (read := _read_floats(array)) is not None:
-            null = _null(array)
+            values = floats_of(array)
+            return Numbers(values, nulls(array), np.abs(values) >= _EXACT)
+        if is_text(array) and (read := _read_floats(array)) is not None:
+            null = nulls(array)
             return Numbers(read, null, ~(null | np.isfinite(read)))
     read_one = [_number(cells.number(cell)) for cell in batch.column(column)]
     return Numbers(
@@ -144,14 +121,14 @@ def feature_numbers(batch: Batch, name: str, typed: bool) -> tuple[Floats, Mask 
     array = batch.arrow(name)
     if array is not None:
         kind = array.type
-        if _is_float(kind):
-            return _packed(_floats(array), _null(array)), None
+        if is_float(kind):
+            return _packed(floats_of(array), nulls(array)), None
         if pa.types.is_integer(kind):
-            return _floats(array), None
-        if pa.types.is_boolean(kind) or (typed and _is_text(array)):
-            return np.where(_null(array), np.nan, np.inf), None
-        if _is_text(array) and (read := _read_floats(array)) is not None:
-            return _packed(read, _null(array)), None
+            return floats_of(array), None
+        if pa.types.is_boolean(kind) or (typed and is_text(array)):
+            return np.where(nulls(array), np.nan, np.inf), None
+        if is_text(array) and (read := _read_floats(array)) is not None:
+            return _packed(read, nulls(array)), None
     convert = cells.feature("numeric", typed)
     plain, odd = _plain([convert(cell) for cell in batch.column(name)])
     packed = [math.nan if value is None else value if _is_number(value) else math.inf for value in plain]
@@ -166,8 +143,8 @@ def feature_values(batch: Batch, name: str, kind: FeatureType, typed: bool) -> t
     array = batch.arrow(name)
     convert = cells.feature(kind, typed)
     if array is not None:
-        if _is_text(array):
-            codes, values = _distinct(array)
+        if is_text(array):
+            codes, values = distinct(array)
             if kind == "boolean":
                 return objects([convert(value) for value in values])[codes].tolist(), None
             if len(values) * _FEW <= batch.rows:
@@ -175,7 +152,7 @@ def feature_values(batch: Batch, name: str, kind: FeatureType, typed: bool) -> t
             return array.to_pylist(), None
         if pa.types.is_boolean(array.type):
             return array.to_pylist(), None
-        if kind != "boolean" and (_is_float(array.type) or _is_small(array.type)):
+        if kind != "boolean" and (is_float(array.type) or is_small(array.type)):
             return array.to_pylist(), None
     return _plain([convert(cell) for cell in batch.column(name)])
 
@@ -186,9 +163,9 @@ def coded(batch: Batch, column: str | None, convert: Callable[[Cell], Cell]) -> 
         return Coded(np.full(batch.rows, -1, dtype=np.int64), [None])
     array = batch.arrow(column)
     if array is not None and (
-        _is_text(array) or _is_float(array.type) or pa.types.is_integer(array.type) or pa.types.is_boolean(array.type)
+        is_text(array) or is_float(array.type) or pa.types.is_integer(array.type) or pa.types.is_boolean(array.type)
     ):
-        codes, values = _distinct(array)
+        codes, values = distinct(array)
         return Coded(codes, [None if value is None else convert(value) for value in values])
     indices: dict[str, int] = {}
     converted: list[Cell] = []
@@ -212,11 +189,11 @@ def ids(batch: Batch, column: str) -> list[Cell]:
     array = batch.arrow(column)
     if array is not None and pa.types.is_integer(array.type):
         return array.cast(pa.string()).to_pylist()  # type: ignore[no-any-return]
-    if array is None or not _is_text(array):
+    if array is None or not is_text(array):
         return [cells.identifier(cell) for cell in batch.column(column)]
     found: list[Cell] = array.to_pylist()
     if pc.any(pc.match_substring(array, ".0")).as_py():  # perhaps a whole number with a decimal point
-        for row in np.flatnonzero(_mask(pc.match_substring_regex(array, r"\.0+\s*$"))).tolist():
+        for row in np.flatnonzero(booleans(pc.match_substring_regex(array, r"\.0+\s*$"))).tolist():
             found[row] = cells.identifier(found[row])
     return found
 
@@ -225,8 +202,8 @@ def identifiers(batch: Batch, column: str) -> tuple[list[str], Mask]:
     """Return the prediction ids in a column, and the rows that have no plain one: empty text stands there."""
     found = ids(batch, column)
     array = batch.arrow(column)
-    if array is not None and _is_text(array):
-        lengths = _lengths(array)
+    if array is not None and is_text(array):
+        lengths = text_lengths(array)
         odd = (lengths < 1) | (lengths > MOST_ID)
     else:
         plain = [isinstance(id, str) and 0 < len(id) <= MOST_ID and _speakable(id) is id for id in found]
@@ -239,7 +216,7 @@ def identifiers(batch: Batch, column: str) -> tuple[list[str], Mask]:
 def texts(batch: Batch, column: str | None) -> tuple[list[str | None], Mask | None]:
     """Return free text, None where there is none."""
     array = batch.arrow(column)
-    if array is not None and _is_text(array):
+    if array is not None and is_text(array):
         return array.to_pylist(), None
     if column not in batch.columns:
         return [None] * batch.rows, None
@@ -252,7 +229,7 @@ def longest(batch: Batch, column: str) -> int:
     """Return how many bytes of JSON a cell of a column takes at most; one that is no plain text counts as a number."""
     array = batch.arrow(column)
     if array is not None:
-        return _NUMBER + (6 * (pc.max(pc.binary_length(array)).as_py() or 0) if _is_text(array) else 0)
+        return _NUMBER + (6 * (pc.max(pc.binary_length(array)).as_py() or 0) if is_text(array) else 0)
     return int(lengths(batch, column).max(initial=_NUMBER))
 
 
@@ -260,7 +237,7 @@ def lengths(batch: Batch, column: str) -> npt.NDArray[np.int64]:
     """Return the same of each cell."""
     array = batch.arrow(column)
     if array is not None:
-        text = 6 * np.maximum(_lengths(array), 0) if _is_text(array) else 0
+        text = 6 * np.maximum(text_lengths(array), 0) if is_text(array) else 0
         return np.full(batch.rows, _NUMBER) + text
     sizes = [12 * len(cell) if isinstance(cell, str) else 0 for cell in batch.column(column)]
     return np.array(sizes, dtype=np.int64) + _NUMBER
@@ -273,48 +250,10 @@ def objects(values: list[Any]) -> npt.NDArray[np.object_]:
     return array
 
 
-def _moments(array: Any) -> tuple[npt.NDArray[np.int64], Mask] | None:
-    """Return moments where all cells are read easily."""
-    kind = array.type
-    null = _null(array)
-    if pa.types.is_timestamp(kind):
-        return _integers(array.cast(pa.timestamp("us", "UTC"), safe=False)), ~null
-    if pa.types.is_date32(kind):
-        days = _integers(array.cast(pa.int32()))
-        return days * (86_400 * SECOND), ~null
-    if _is_text(array):
-        for zone in ("UTC", None):
-            try:
-                return _integers(array.cast(pa.timestamp("us", zone))), ~null
-            except pa.ArrowInvalid:
-                continue
-        return None
-    if _is_float(kind):
-        floats = _floats(array)
-        known = np.isfinite(floats)
-        floats[~known] = 0.0
-        if (np.abs(floats) >= _EXACT).any() or (floats != np.floor(floats)).any():
-            return None
-        return _since_epoch(floats.astype(np.int64)), known
-    if pa.types.is_integer(kind) and kind != pa.uint64():
-        numbers = _integers(array.cast(pa.int64()))
-        low, high = _DAYS
-        hard = ((numbers >= low) & (numbers < high)) | (numbers == np.iinfo(np.int64).min)
-        return None if hard.any() else (_since_epoch(numbers), ~null)
-    return None
-
-
-def _since_epoch(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    size = np.abs(numbers)
-    return np.select(
-        [size < 10**11, size < 10**14, size < 10**17], [numbers * SECOND, numbers * 1_000, numbers], numbers // 1_000
-    )
-
-
 def _read_floats(array: Any) -> Floats | None:
     """Return the numbers that texts are, NaN for null; None where one of them is no number, or hard to read."""
     try:
-        return _floats(array.cast(pa.float64()))
+        return floats_of(array.cast(pa.float64()))
     except pa.ArrowInvalid:
         return None
 
@@ -362,55 +301,3 @@ def _speakable(cell: Cell) -> Cell:
         except UnicodeEncodeError:
             return cells.NAN
     return cell
-
-
-def _distinct(array: Any) -> tuple[npt.NDArray[np.int64], list[Any]]:
-    """Return codes and the different values; null is the last one, None."""
-    encoded = array.dictionary_encode()
-    codes = encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
-    return codes, [*encoded.dictionary.to_pylist(), None]
-
-
-def _is_text(array: Any) -> bool:
-    return bool(pa.types.is_string(array.type) or pa.types.is_large_string(array.type))
-
-
-def _is_float(kind: Any) -> bool:
-    return bool(pa.types.is_float64(kind) or pa.types.is_float32(kind))
-
-
-def _is_small(kind: Any) -> bool:
-    return bool(pa.types.is_integer(kind) and kind != pa.uint64())
-
-
-def _null(array: Any) -> Mask:
-    if array.null_count == 0:
-        return np.zeros(len(array), dtype=bool)
-    return array.is_null().to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
-
-
-def _mask(array: Any) -> Mask:
-    """Return booleans; null is False."""
-    return array.fill_null(False).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
-
-
-def _lengths(array: Any) -> npt.NDArray[np.int64]:
-    """Return bytes of each text; -1 where there is none."""
-    return pc.binary_length(array).fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)  # type: ignore[no-any-return]
-
-
-def _floats(array: Any) -> Floats:
-    """Return numbers as a new array of floats, NaN for null; whole numbers are rounded to the nearest."""
-    if array.null_count == 0:
-        return array.to_numpy(zero_copy_only=False).astype(np.float64)  # type: ignore[no-any-return]
-    if pa.types.is_integer(array.type):
-        whole = array.fill_null(0).to_numpy(zero_copy_only=False).astype(np.float64)
-        whole[_null(array)] = np.nan
-        return whole  # type: ignore[no-any-return]
-    return array.to_numpy(zero_copy_only=False).astype(np.float64)  # type: ignore[no-any-return]
-
-
-def _integers(array: Any) -> npt.NDArray[np.int64]:
-    """Return 64-bit values, moments among them, as numbers; 0 for null."""
-    whole = array if pa.types.is_integer(array.type) else array.view(pa.int64())
-    return whole.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)  # type: ignore[no-any-return]

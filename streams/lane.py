@@ -20,9 +20,10 @@ from typing import Any, Protocol
 from faust.types import TP
 
 from streams import metrics
+from streams.chunks import Chunk, Guard
 from streams.errors import Stopped
 from streams.records import RecordBatch
-from streams.transport import Chunk, Consumer, Guard
+from streams.transport import Consumer
 
 log = logging.getLogger(__name__)
 

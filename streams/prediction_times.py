@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.id_hash import Hashes, id_hashes
-from streams.cell_columns import Times
 from streams.cells import Cell
+from streams.moment_columns import Times
 
 Column = npt.NDArray[np.uint64]
 

@@ -14,11 +14,12 @@ from schemas.prediction import Prediction
 from schemas.spec import MonitorSpec
 from schemas.watermark import Watermark
 from streams import cell_columns
-from streams.cell_columns import Mask, Times
+from streams.arrow_arrays import Mask
 from streams.decode import Refusal, decode
 from streams.fit import Fit
 from streams.groups import Groups
 from streams.judged import feedback_of, rows_of
+from streams.moment_columns import Times
 from streams.records import Record, Role
 from streams.table_batch import Batch
 from streams.table_block import Block, Int64, Special, put

@@ -10,10 +10,12 @@ from detectors.layout import Layouts
 from schemas.event_time import EARLIEST, LATEST
 from schemas.spec import MonitorSpec
 from streams import cell_columns, cells
-from streams.cell_columns import Coded, Mask, Numbers, Times
+from streams.arrow_arrays import Mask
+from streams.cell_columns import Coded, Numbers
 from streams.cells import Cell
 from streams.fast_feedback import number_of, version_code
 from streams.feedback_columns import NO_MODEL, SOURCES, FeedbackColumns
+from streams.moment_columns import Times
 from streams.table_batch import Batch
 from streams.table_predictions import Versions, is_label, is_name, is_share
 from streams.table_rows import FeedbackRows

@@ -15,8 +15,9 @@ from schemas.contract import Label, Name
 from schemas.event_time import EARLIEST, LATEST
 from schemas.spec import ModelSpec, MonitorSpec
 from streams import cell_columns, cells
-from streams.cell_columns import Mask, Times
+from streams.arrow_arrays import Mask
 from streams.cells import Cell
+from streams.moment_columns import Times
 from streams.table_batch import Batch
 from streams.table_block import empty_rows, joined_rows
 from streams.table_rows import PredictionRows

@@ -14,8 +14,9 @@ from schemas.event_time import rfc3339, to_micros
 from schemas.spec import ModelSpec
 from schemas.table_spec import FeedbackTable, PredictionTable, ReferenceColumns, ReferenceTable
 from streams import cell_columns, cells
-from streams.cell_columns import Mask, Times
+from streams.arrow_arrays import Mask
 from streams.cells import Cell
+from streams.moment_columns import Times, moments
 from streams.table_batch import Batch
 
 END_OF_CALENDAR = to_micros(datetime(9999, 12, 31, tzinfo=UTC))
@@ -75,7 +76,7 @@ class PredictionRows:
 
     def times(self, batch: Batch) -> Times:
         """Return the event time of each row."""
-        return cell_columns.moments(batch, self.table.columns.timestamp)
+        return moments(batch, self.table.columns.timestamp)
 
     def events(self, batch: Batch, times: Times) -> Iterator[Event]:
         """Yield one event for each row, in order."""
@@ -186,11 +187,11 @@ class FeedbackRows:
     def times(self, batch: Batch) -> Times:
         """Return the event time of each row."""
         if self.table.delay is None:
-            return cell_columns.moments(batch, self.table.columns.timestamp)
+            return moments(batch, self.table.columns.timestamp)
         if self._made is None:
             times = self._times_of(self._models(batch), self._ids(batch))
         else:
-            times = cell_columns.moments(batch, self._made)
+            times = moments(batch, self._made)
         late = times.micros + self.table.delay
         return Times(late, times.known & (late < END_OF_CALENDAR))
 

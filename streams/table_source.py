@@ -8,9 +8,10 @@ import numpy.typing as npt
 
 from schemas.event_time import Micros
 from streams import table_file
-from streams.cell_columns import Mask, Times
+from streams.arrow_arrays import Mask
 from streams.cells import Cell
 from streams.errors import UserError
+from streams.moment_columns import Times
 from streams.prediction_times import PredictionTimes
 from streams.records import Role
 from streams.spec_errors import did_you_mean, show

@@ -10,10 +10,11 @@ import pytest
 from faust.types import TP
 
 from schemas.kafka_spec import KafkaSpec
+from streams.chunks import Chunk, ChunkScheduler, Guard
 from streams.errors import Stopped
 from streams.faust_worker import SESSION_TIMEOUT, new_app
 from streams.records import Record, RecordBatch
-from streams.transport import ANSWER_MS, PRIVATE_SEAMS, Chunk, ChunkScheduler, Guard
+from streams.transport import ANSWER_MS, PRIVATE_SEAMS
 
 from .broker import Broker, Kafka, Process, until
 

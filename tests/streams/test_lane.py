@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from faust.types import TP
 
+from streams.chunks import Chunk
 from streams.errors import Stopped
 from streams.lane import CHECKPOINT_SECONDS, METRICS_SECONDS, STALLED_AFTER, URGENT_SECONDS, Lane
 from streams.records import Record, RecordBatch
-from streams.transport import Chunk
 
 A, B = TP("t", 0), TP("t", 1)
 

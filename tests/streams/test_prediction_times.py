@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streams import prediction_times
-from streams.cell_columns import Times, times_of
+from streams.moment_columns import Times, times_of
 from streams.prediction_times import PredictionTimes
 
 
