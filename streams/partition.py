@@ -114,6 +114,9 @@ class SourcePartition:
         self._decoder = Decoder(spec, layouts, self.groups)
         self._join = Join(spec, self.groups, store, self._clock, self._accounting, self._incomplete)
         self._panes = OpenPanes(spec, layouts, self.groups, store, self._join.logs, self._incomplete)
+        for key in self._panes.keys:
+            self.groups.restore(key.model, key.version)  # versions with open panes count, whether they have rows or not
+        self._free_groups()
         self._outbox = Outbox(store)
         # Models whose panes end at the same moments are looked at once.
         self._paces = list({(m.lateness, m.pane, m.maturity): m for m in spec.models.values()}.values())
@@ -224,8 +227,7 @@ class SourcePartition:
         if self._changed:
             self._panes.count()
             self._join.sweep()
-            if self.groups.crowded:
-                self.groups.retain(self._join.live_groups())
+            self._free_groups()
             rebuild_from, self._marks = needed(self._marks, self._clock, self._spec)
             counts = self._accounting.counts
             progress = Progress(self._fingerprints, self.position, counts, self._clock, rebuild_from, self._incomplete)
@@ -334,6 +336,12 @@ class SourcePartition:
         for position, refusal in decoded.refused:
             self._outbox.put(dead_letter(refusal, self._topics[role], self.partition, records[position]))
         self._accounting.settle(role, "dead_lettered", len(refused))
+
+    def _free_groups(self) -> None:
+        """Free the codes of versions that are over. Nothing that was decoded or joined may wait to be taken."""
+        if self.groups.crowded:
+            open_ = {self.groups.known(key.model, key.version) for key in self._panes.keys}
+            self.groups.retain(self._join.live_groups() | {code for code in open_ if code is not None})
 
     def _evicted(self, role: Role, positions: list[int], records: RecordBatch) -> list[_Evicted]:
         """Return what is known of the events for whose versions there is no room. They move event time on all the same.

@@ -244,7 +244,8 @@ def _configs(spec: MonitorSpec, role: str, found: Mapping[str, Topic]) -> dict[s
     configs = {"cleanup.policy": "delete"}
     horizon = max(model.label_horizon + model.lateness for model in spec.models.values()) // MILLISECOND
     if role in (*SOURCES, "summaries"):
-        configs["retention.ms"] = str(max(7 * DAY, 3 * horizon + horizon // 2))
+        open_for = max(map(_open_for, spec.models.values())) // MILLISECOND
+        configs["retention.ms"] = str(max(7 * DAY, 3 * horizon + horizon // 2, 2 * open_for))
     if role in ("alerts", "triggers", "pane_reports", "label_requests"):
         configs["retention.ms"] = str(max(90 * DAY, horizon))
         configs["max.message.bytes"] = str(LARGEST_OUTPUT)  # a pane report has a reading for each feature

@@ -32,6 +32,7 @@ PRIVATE_SEAMS = (
     "faust.transport.drivers.aiokafka.Consumer._new_consumer_thread",
     "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread._create_worker_consumer",
     "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread._ensure_consumer",
+    "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread._commit",
     "aiokafka.consumer.fetcher.PartitionRecords._unpack_records",
     "aiokafka.consumer.fetcher.PartitionRecords._consume_aborted_up_to",
     "aiokafka.consumer.fetcher.PartitionRecords._contains_abort_marker",
@@ -69,6 +70,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         client._fetch_max_wait_ms = FETCH_WAIT_MS
         fetcher.PartitionRecords = FetchedRecords
         return client
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        # aiokafka refuses to commit nothing, which Faust asks for when all the partitions were revoked meanwhile, and
+        # takes the refusal for a crash.
+        if not self.assignment() & offsets.keys():
+            return False
+        return bool(await super()._commit(offsets))
 
 
 class Consumer(driver.Consumer):  # type: ignore[misc]

@@ -98,14 +98,8 @@ def test_what_is_kept_too_short_for_a_lost_disk_is_a_warning_and_no_refusal(
     kafka: Kafka, unique: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     kafka.create(f"{unique}-predictions", 2, retention_ms=str(40 * DAY), retention_bytes="1000000")
-    kafka.create(f"{unique}-summaries", 1, retention_ms=str(DAY))
     monitor = spec(kafka.bootstrap, unique)
     create(monitor, BASE)
-    with pytest.raises(UserError, match="shorter than a pane of model credit is open"):
-        require(monitor, BASE)
-    kafka.delete(f"{unique}-summaries")
-    create(monitor, BASE)
-    caplog.clear()
     require(monitor, BASE)
     warned = [record.message for record in caplog.records if record.name == "streams.topics"]
     assert [line.split(":")[0] for line in warned] == [f"topic {unique}-predictions"] * 2
@@ -141,6 +135,14 @@ def judged(**topics: Topic) -> list[str]:
 
 def doubted(**topics: Topic) -> list[str]:
     return doubts(spec("localhost:9092", "p"), {role: topic(role) for role in Topics.model_fields} | topics)
+
+
+def test_what_create_makes_fits_panes_that_are_longer_than_horizons(kafka: Kafka, unique: str) -> None:
+    model = {**spec("", "p").models["credit"].model_dump(), "pane": "60d", "label_horizon": "1d", "lateness": "1h"}
+    model |= {"false_alarms": "1 per 90d", "notices": None}
+    long = MonitorSpec.model_validate({**spec(kafka.bootstrap, unique).model_dump(), "models": {"credit": model}})
+    create(long, BASE)
+    assert check(long, BASE) == []
 
 
 HORIZON_MS = 30 * DAY + 3_600_000  # with the default lateness

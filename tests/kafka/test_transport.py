@@ -14,7 +14,7 @@ from streams.chunks import Chunk, ChunkScheduler, Guard
 from streams.errors import Stopped
 from streams.faust_worker import SESSION_TIMEOUT, new_app
 from streams.records import Record, RecordBatch
-from streams.transport import ANSWER_MS, PRIVATE_SEAMS
+from streams.transport import ANSWER_MS, PRIVATE_SEAMS, ConsumerThread
 
 from .broker import Broker, Kafka, Process, until
 
@@ -163,6 +163,16 @@ def test_the_guard_drops_what_was_seen_and_what_is_not_ours() -> None:
     assert [record.offset for record in guard.admit(tp, chunk(0, 5)) or ()] == [3, 4]
     assert guard.admit(tp, chunk(0, 5)) is None
     assert guard.admit(TP("t", 1), chunk(0, 5)) is None
+
+
+def test_a_commit_of_nothing_but_revoked_partitions_is_no_crash() -> None:
+    class Revoked(ConsumerThread):
+        def __init__(self) -> None: ...
+
+        def assignment(self) -> set[TP]:
+            return {TP("t", 1)}
+
+    assert asyncio.run(Revoked()._commit({TP("t", 0): 5})) is False
 
 
 # The seams, on Apache Kafka

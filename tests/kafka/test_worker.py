@@ -289,8 +289,10 @@ def test_a_partition_without_its_store_is_built_again_from_the_progress_record(n
         assert first.stop() == 0
     second = run.worker("b")
     with showing(second):
+        again = "reading again, for want of a local store"
+        until(lambda: again in second.log.read_text(), "the new owner to rebuild its partitions", 60)
+        until(lambda: "generation" in second.tail(), "the new owner to be assigned", 60)
         until(run.done, "the new owner to end", 120, pause=0.5)
-        assert re.search(r"reading again, for want of a local store", second.log.read_text())
 
 
 def test_a_worker_started_while_no_broker_answers_waits_for_one(stoppable: Broker, new_run: Callable[..., Run]) -> None:

@@ -1,7 +1,10 @@
 """The progress record: from where another worker must read again, and no further back than that."""
 
+import json
+
 from schemas.event_time import Micros
 from streams.event_clock import EventClock
+from streams.incomplete import Incomplete
 from streams.progress import MARKS, Mark, Progress, needed, oldest_needed, read_progress, worth_a_mark
 from streams.records import Record
 
@@ -25,6 +28,19 @@ def test_a_record_says_the_same_when_read_and_stands_in_its_partition() -> None:
     outgoing = progress.outgoing(3)
     assert (outgoing.destination, outgoing.key, outgoing.partition) == ("progress", b"3", 3)
     assert read_progress(Record(0, 0, b"3", outgoing.value).value or b"") == progress
+
+
+def test_what_is_missing_goes_along_and_older_records_know_of_nothing() -> None:
+    incomplete = Incomplete()
+    incomplete.predictions_lost("m", SPEC.models["m"], T0)
+    incomplete.feedback_lost("r", T0 + HOUR)
+    progress = Progress({}, {"predictions": 5, "feedback": 1}, {}, clock(1, 2), mark(1, 2), incomplete)
+    value = progress.outgoing(0).value or b""
+    assert read_progress(value).incomplete == incomplete
+    older = {name: content for name, content in json.loads(value).items() if name != "incomplete"}
+    read = read_progress(json.dumps(older).encode())
+    assert read.incomplete == Incomplete()
+    assert read.rebuild_from == mark(1, 2)
 
 
 def test_all_may_be_needed_while_one_topic_has_said_nothing() -> None:
