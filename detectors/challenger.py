@@ -28,7 +28,7 @@ class LabelledRow(NamedTuple):
     truth: str | float
     """The class (binary, multiclass), or the value (regression)."""
     champion_loss: float | None = None
-    """Loss of the champion's prediction, as `detectors.row.loss_of` has it; None when it made none."""
+    """Loss of the champion's prediction, as `detectors.losses.losses` has it; None when it made none."""
 
 
 @dataclass(frozen=True)

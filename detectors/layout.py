@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.contract import normalise_label
-from schemas.event_time import SECOND
 from schemas.profile import ReferenceProfile
 from schemas.reading import Family
 from schemas.spec import FeatureSpec, ModelSpec
@@ -244,11 +243,6 @@ def category(value: object) -> str:
     if value is None or (isinstance(value, float) and not np.isfinite(value)):
         return ""
     return str(normalise_label(value))
-
-
-def delay_seconds(micros: int) -> float:
-    """Return a delay in seconds, at least 1: the smallest bucket of the sketch."""
-    return max(1.0, micros / SECOND)
 
 
 def _lay_out(sizes: dict[str, int]) -> FamilyLayout:

@@ -17,7 +17,6 @@ class Groups:
     """Codes of model versions, and what of the monitor file is asked for each row, by code."""
 
     def __init__(self, spec: MonitorSpec) -> None:
-        self._spec = spec
         self.models = list(spec.models)
         self.model_codes = {name: code for code, name in enumerate(self.models)}
         self.shapes = [RowShape(model) for model in spec.models.values()]

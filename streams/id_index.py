@@ -50,6 +50,13 @@ class IdIndex:
             slots[looking] = (slots[looking] + 1) & (len(self._slots) - 1)
         return found, slots
 
+    def enter(self, hashes: Hashes, numbers: Numbers, newest: Numbers, slots: Numbers) -> None:
+        """Let new entries be the newest of their ids; `newest` and `slots` are what `find` said of them. All differ."""
+        fresh = newest == NONE
+        if not fresh.all():
+            self.replace(slots[~fresh], numbers[~fresh])
+        self.insert(hashes[fresh], numbers[fresh])
+
     def insert(self, hashes: Hashes, numbers: Numbers) -> None:
         """Add entries whose ids are not in the index; all ids differ."""
         if self._used + len(numbers) > _FULL * len(self._slots) or self._log.end - self._origin > _FARTHEST:

@@ -167,9 +167,7 @@ class Join:
             now = _firsts(hashes)
             taken = events if len(now) == len(events) else events.take(left[now])
             numbers = waiting.append(taken, truths[left[now]], newest[now])
-            fresh = newest[now] == NONE
-            waiting.index.replace(slots[now][~fresh], numbers[~fresh])
-            waiting.index.insert(taken.hashes[fresh], numbers[fresh])
+            waiting.index.enter(taken.hashes, numbers, newest[now], slots[now])
             for log, older, there in self._rows_of(taken.hashes):
                 outcomes += self._offer(log, older, numbers[there])
             left = np.delete(left, now)
@@ -263,10 +261,7 @@ class Join:
         self, log: PendingLog, rows: Rows, newest: Numbers, slots: Numbers, flags: npt.NDArray[np.uint8]
     ) -> Numbers:
         numbers = log.rows.append(rows, newest, flags)
-        fresh = newest == NONE
-        if not fresh.all():
-            log.rows.index.replace(slots[~fresh], numbers[~fresh])
-        log.rows.index.insert(rows.hashes[fresh], numbers[fresh])
+        log.rows.index.enter(rows.hashes, numbers, newest, slots)
         return numbers
 
     def _offer(self, log: PendingLog, rows: Numbers, events: Numbers) -> list[Joined]:
@@ -330,12 +325,18 @@ class Join:
 
     def _fits(self, groups: npt.NDArray[np.int32], row_times: npt.NDArray[np.int64], said: "_Said") -> Mask:
         """Return which pairs of a row and what is said belong together."""
-        own = self._groups.model(groups)
-        fits: Mask = (said.models == NO_MODEL) | (said.models == own)
-        fits &= (said.versions == NO_VERSION) | (said.versions == self._groups.version(groups))
-        fits &= said.times - self._groups.horizon[own] <= row_times
+        fits = self._means(said.models, said.versions, groups)
+        fits &= said.times - self._groups.horizon[self._groups.model(groups)] <= row_times
         fits &= row_times <= said.times + self._spec.feedback_lateness
         return fits & (self._says(groups, said) | ~np.isnan(said.ratings))
+
+    def _means(
+        self, models: npt.NDArray[np.int32], versions: npt.NDArray[np.int64], groups: npt.NDArray[np.int32]
+    ) -> Mask:
+        """Return which feedback is on the model and version of its row, as far as it names them."""
+        means: Mask = (models == NO_MODEL) | (models == self._groups.model(groups))
+        means &= (versions == NO_VERSION) | (versions == self._groups.version(groups))
+        return means
 
     def _says(self, groups: npt.NDArray[np.int32], said: "_Said") -> Mask:
         """Return whether it says what the task asks for."""
@@ -480,11 +481,9 @@ class Join:
             for older in _chain(log.rows, heads):
                 there = np.flatnonzero(older != NONE)
                 groups = log.rows.of("group", older[there])
-                own = self._groups.model(groups)
                 ages = times[there] - log.rows.of("time", older[there])
-                horizons = self._groups.horizon[own]
-                means = (models[there] == NO_MODEL) | (models[there] == own)
-                means &= (versions[there] == NO_VERSION) | (versions[there] == self._groups.version(groups))
+                horizons = self._groups.horizon[self._groups.model(groups)]
+                means = self._means(models[there], versions[there], groups)
                 expired[there] |= means & (horizons < ages) & (ages <= 2 * horizons)
         return expired
 

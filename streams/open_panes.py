@@ -38,7 +38,7 @@ from streams.incomplete import Incomplete
 from streams.join import Accepted, Joined, Outcome, PendingLog, lifetime_of
 from streams.label_log import Labels
 from streams.records import Role
-from streams.row_log import COHORT, GONE, NOT_JUDGED, TRAFFIC, UNEXPECTED
+from streams.row_log import COHORT, GONE, LABELLED, NOT_JUDGED, TRAFFIC, UNEXPECTED
 from streams.store import Store
 
 Positions = npt.NDArray[np.int64]
@@ -181,11 +181,8 @@ class OpenPanes:
                 (flags[at] & UNEXPECTED) != 0,
             )
             cells = segment_cells(layout, columns)
-            codes = said_codes(layout, columns.said)
-            alike = layout.spec.task == "binary" and None not in columns.said  # then the key of a class is its code
-            keys = codes if alike else class_keys(layout.spec, columns.said) if layout.classes else 0
-            rows.set("said", numbers[at], keys)
-            rows.set("code", numbers[at], codes)
+            rows.set("said", numbers[at], class_keys(layout.spec, columns.said) if layout.classes else 0)
+            rows.set("code", numbers[at], said_codes(layout, columns.said))
             rows.set("output", numbers[at], columns.numbers[:, OUTPUT])
             if cells.shape[1]:
                 rows.columns.column("cells")[numbers[at] - rows.columns.base, : cells.shape[1]] = cells
@@ -222,7 +219,7 @@ class OpenPanes:
                 class_keys(layout.spec, names) if layout.classes else np.zeros(len(at), dtype=np.int64),
                 joined.values[at],
                 joined.ratings[at],
-                (joined.kinds[at] & 1) != 0,
+                (joined.kinds[at] & LABELLED) != 0,
             )
             truth[at] = said_codes(layout, names)
         labels = log.labels.append(

@@ -106,8 +106,7 @@ class RowLog:
         first = loaded[0][0] if loaded else 0
         self.columns = ColumnLog(like, first)
         """`previous`: the entry before it with its id. `truth`: key of what it was labelled with. `judged`: the label
-        with its loss, in the `LabelLog`. `said`, `code`, `output`, `cells`: of the prediction, from `describe` on."""
-        self._payload_first = first
+        with its loss, in the `LabelLog`. `said`, `code`, `output`, `cells`: of the prediction, once it is counted."""
         for _, block in loaded:
             self._load(_decode(block))
         self.columns.drop(self._blocks.first)
@@ -155,7 +154,7 @@ class RowLog:
         self._blocks.drop(self.columns.first)
 
     def save(self) -> None:
-        """Write the rows that are new into the store's changes. All must have been described."""
+        """Write the rows that are new into the store's changes. All must have been counted."""
         end = self.columns.end
         if self._saved == end:
             return
@@ -192,7 +191,7 @@ class RowLog:
         )
 
     def payload(self, first: int) -> _Payload:
-        """Return what only `describe` and samples need of the rows from `first` on, which must not be sealed."""
+        """Return what only counting and samples need of the rows from `first` on, which must not be sealed."""
         start = first - self._payload_first
         ids, numbers, values, said = self._payload
         return _Payload(ids[start:], numbers[start:], values[start:], said[start:])
