@@ -17,7 +17,7 @@ import numpy.typing as npt
 from detectors.id_hash import id_hashes
 from detectors.rows import Rows
 from schemas.event_time import Micros
-from schemas.spec import ModelSpec, MonitorSpec
+from schemas.spec import MonitorSpec
 from streams.accounting import Accounting
 from streams.column_log import Numbers
 from streams.event_clock import EventClock
@@ -26,7 +26,7 @@ from streams.feedback_log import FeedbackLog
 from streams.groups import Groups
 from streams.id_index import NONE, Hashes
 from streams.incomplete import Incomplete
-from streams.label_log import LabelLog
+from streams.pending_log import Accepted, Joined, Outcome, PendingLog, lifetime_of, open_log
 from streams.row_log import COHORT, LABELLED, RATED, TRAFFIC, RowLog
 from streams.store import Store
 
@@ -42,35 +42,6 @@ _MOST_KEYS = 100_000
 Mask = npt.NDArray[np.bool_]
 
 
-class Accepted(NamedTuple):
-    """Predictions that are no duplicates: the newest rows of their log."""
-
-    log: "PendingLog"
-    numbers: Numbers
-    offsets: npt.NDArray[np.int64]
-    """Of the events: predictions, or feedback with its prediction inside."""
-
-
-class Joined(NamedTuple):
-    """Labels that met their predictions."""
-
-    log: "PendingLog"
-    numbers: Numbers
-    """Of the rows."""
-    kinds: npt.NDArray[np.uint8]
-    """LABELLED, RATED or both: what is new about the row."""
-    times: npt.NDArray[np.int64]
-    labels: list[str | None]
-    values: npt.NDArray[np.float64]
-    ratings: npt.NDArray[np.float64]
-    truths: npt.NDArray[np.int64]
-    offsets: npt.NDArray[np.int64]
-    """Of the feedback events."""
-
-
-Outcome = Accepted | Joined
-
-
 class _Said(NamedTuple):
     """What feedback events say, by column."""
 
@@ -78,18 +49,12 @@ class _Said(NamedTuple):
     models: npt.NDArray[np.int32]
     versions: npt.NDArray[np.int64]
     labels: list[str | None]
+    labelled: Mask
+    """Where there is a label."""
     values: npt.NDArray[np.float64]
     ratings: npt.NDArray[np.float64]
     truths: npt.NDArray[np.int64]
     offsets: npt.NDArray[np.int64]
-
-
-class PendingLog(NamedTuple):
-    """Pending predictions of the models with one time to live, and their labels."""
-
-    lifetime: Micros
-    rows: RowLog
-    labels: LabelLog
 
 
 class Join:
@@ -111,7 +76,7 @@ class Join:
         self._incomplete = incomplete
         models = list(spec.models.values())
         self.logs = [
-            _open(store, groups, lifetime, [m for m in models if lifetime_of(m, spec) == lifetime])
+            open_log(store, groups, lifetime, [m for m in models if lifetime_of(m, spec) == lifetime])
             for lifetime in sorted({lifetime_of(model, spec) for model in models})
         ]
         lifetimes = [log.lifetime for log in self.logs]
@@ -269,11 +234,13 @@ class Join:
         if not len(rows):
             return []
         waiting = self._waiting
+        labels = waiting.labels(events)
         said = _Said(
             waiting.of("time", events),
             waiting.of("model", events),
             waiting.of("version", events),
-            waiting.labels(events),
+            labels,
+            _labelled(labels),
             waiting.of("value", events),
             waiting.of("rating", events),
             waiting.of("truth", events),
@@ -340,8 +307,7 @@ class Join:
 
     def _says(self, groups: npt.NDArray[np.int32], said: "_Said") -> Mask:
         """Return whether it says what the task asks for."""
-        labelled = np.array([label is not None for label in said.labels], dtype=bool)
-        return np.where(self._regression[self._groups.model(groups)], ~np.isnan(said.values), labelled)
+        return np.where(self._regression[self._groups.model(groups)], ~np.isnan(said.values), said.labelled)
 
     def _note_conflicts(self, sources: npt.NDArray[np.int8]) -> None:
         if len(sources):
@@ -371,6 +337,7 @@ class Join:
             event.models,
             event.versions,
             event.labels,
+            _labelled(event.labels),
             event.values,
             event.ratings,
             truths,
@@ -488,16 +455,8 @@ class Join:
         return expired
 
 
-def _open(store: Store, groups: Groups, lifetime: Micros, models: list[ModelSpec]) -> PendingLog:
-    rows = RowLog(store, lifetime, groups, max(len(model.segments) for model in models))
-    return PendingLog(lifetime, rows, LabelLog(store, lifetime, rows))
-
-
-def lifetime_of(model: ModelSpec, spec: MonitorSpec) -> Micros:
-    """Return how long after its time a row may still be asked for."""
-    # One horizon for labels and duplicates, one more to tell expired feedback from orphaned, which is done when no
-    # prediction of that feedback's can come any more; and until the panes are closed that its labels are in.
-    return model.label_horizon + max(model.label_horizon, model.pane) + spec.feedback_lateness
+def _labelled(labels: list[str | None]) -> Mask:
+    return np.array([label is not None for label in labels], dtype=bool)
 
 
 def _drop_rows(log: PendingLog, both: Micros) -> None:

@@ -35,8 +35,8 @@ from schemas.spec import MonitorSpec
 from streams.column_log import Numbers
 from streams.groups import Groups
 from streams.incomplete import Incomplete
-from streams.join import Accepted, Joined, Outcome, PendingLog, lifetime_of
 from streams.label_log import Labels
+from streams.pending_log import Accepted, Joined, Outcome, PendingLog, lifetime_of
 from streams.records import Role
 from streams.row_log import COHORT, GONE, LABELLED, NOT_JUDGED, TRAFFIC, UNEXPECTED
 from streams.store import Store

@@ -21,9 +21,10 @@ from schemas.watermark import Watermark
 from streams.accounting import BINS, DETAILS, adds_up
 from streams.decode import Refusal, decode
 from streams.fit import Fit
-from streams.join import MOST_FEEDBACK, MOST_ROWS, Accepted, Outcome
+from streams.join import MOST_FEEDBACK, MOST_ROWS
 from streams.messages import SummaryMessage, summary_of
 from streams.partition import SourcePartition
+from streams.pending_log import Accepted, Outcome
 from streams.records import ROLES, Record, Role
 from streams.store import Table
 
