@@ -55,13 +55,12 @@ class RowShape:
         self.task = spec.task
         self.width = len(self.numeric) + 2
         """Numbers of a row."""
-        self._struct = struct.Struct(f"<{self.width}d")
-        self.pack = self._struct.pack
+        self.unpack = struct.Struct(f"<{self.width}d").unpack
 
-    def numbers(self, row: Row) -> bytes:
-        """Return the numbers of a row, packed: little-endian doubles."""
+    def numbers(self, row: Row) -> list[float]:
+        """Return the numbers of a row."""
         features = [row.features[position] for position in self.numeric]
-        return self.pack(*map(_number, (*features, self._output(row), row.latency_ms)))
+        return list(map(_number, (*features, self._output(row), row.latency_ms)))
 
     def values(self, row: Row) -> tuple[FeatureValue, ...]:
         """Return the features that are not numeric."""
@@ -75,16 +74,16 @@ class RowShape:
         self,
         id: str,
         time: Micros,
-        numbers: bytes,
+        numbers: Sequence[float],
         values: Sequence[FeatureValue],
         said: str | None,
         unexpected: bool,
     ) -> Row:
-        """Return the row that was packed."""
-        unpacked: Sequence[float | None] = self._struct.unpack(numbers)
-        if math.isnan(sum(unpacked)):  # type: ignore[arg-type]  # something is missing, or broken
-            unpacked = [None if number is None or math.isnan(number) else number for number in unpacked]
-        *numeric, output, latency = unpacked
+        """Return the row that these are the numbers and values of."""
+        known: Sequence[float | None] = numbers
+        if math.isnan(sum(numbers)):  # something is missing, or broken
+            known = [None if math.isnan(number) else number for number in numbers]
+        *numeric, output, latency = known
         features = list(self._in_order((*numeric, *values)))
         if self.task == "regression":
             return Row(time, id, features, None, None, output, None, 0, latency, unexpected)
@@ -94,20 +93,19 @@ class RowShape:
 
     def columns(
         self,
-        numbers: Sequence[bytes],
+        numbers: npt.NDArray[np.float64],
         values: Sequence[Sequence[FeatureValue]],
         said: Sequence[str | None],
         unexpected: npt.NDArray[np.bool_],
     ) -> Columns:
-        """Return packed rows as columns."""
-        flat = np.frombuffer(b"".join(numbers), dtype="<f8").reshape(len(numbers), self.width)
+        """Return rows as columns; their numbers are the last of each row (`detectors.rows.Rows`)."""
         by_column = list(zip(*values, strict=True)) if self.other and values else [() for _ in self.other]
-        return Columns(flat, by_column, said, unexpected)
+        return Columns(numbers[:, numbers.shape[1] - self.width :], by_column, said, unexpected)
 
     def columns_of(self, rows: Sequence[Row]) -> Columns:
         """Return rows as columns."""
         return self.columns(
-            [self.numbers(row) for row in rows],
+            np.array([self.numbers(row) for row in rows], dtype=np.float64).reshape(len(rows), self.width),
             [self.values(row) for row in rows],
             [self.said(row) for row in rows],
             np.array([row.unexpected for row in rows], dtype=bool),

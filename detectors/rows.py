@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 from schemas.prediction import FeatureValue
 
+Floats = npt.NDArray[np.float64]
+
 
 @dataclass(slots=True)
 class Rows:
@@ -21,8 +23,8 @@ class Rows:
     hashes: npt.NDArray[np.uint64]
     """Of the prediction ids (`detectors.id_hash`). Shape (rows, 2)."""
     ids: list[str]
-    numbers: list[bytes]
-    """Packed by the `RowShape` of the row's model."""
+    numbers: Floats
+    """Shape (rows, at least the widest row). A row's numbers, as the `RowShape` of its model has them, are the last."""
     values: list[tuple[FeatureValue, ...]]
     """Features that are not numeric."""
     said: list[str | None]
@@ -45,8 +47,25 @@ class Rows:
             self.offsets[chosen],
             self.hashes[chosen],
             picked(self.ids),  # type: ignore[arg-type]
-            picked(self.numbers),  # type: ignore[arg-type]
+            self.numbers[chosen],
             picked(self.values),  # type: ignore[arg-type]
             picked(self.said),  # type: ignore[arg-type]
             self.unexpected[chosen],
         )
+
+
+def stacked(parts: Sequence[Floats]) -> Floats:
+    """Return the rows of all parts (at least one), each as far to the right as it goes; NaN stands before it."""
+    widest = max(part.shape[1] for part in parts)
+    if all(part.shape[1] == widest for part in parts):
+        return np.concatenate(parts)
+    return np.concatenate([widened(part, widest) for part in parts])
+
+
+def widened(numbers: Floats, width: int) -> Floats:
+    """Return rows of `width` columns, with NaN on the left where there was none."""
+    if numbers.shape[1] == width:
+        return numbers
+    wide = np.full((len(numbers), width), np.nan)
+    wide[:, width - numbers.shape[1] :] = numbers
+    return wide

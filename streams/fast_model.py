@@ -1,8 +1,9 @@
-"""`ModelReader`: events of one model that the typed decoder accepted → packed numbers, values and what was said."""
+"""`ModelReader`: events of one model that the typed decoder accepted → numbers, values and what was said."""
 
 import struct
 from collections.abc import Sequence
 from itertools import chain
+from operator import or_
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,6 +11,7 @@ import numpy as np
 
 from detectors.row import TEXT_KEPT
 from detectors.row_shape import RowShape
+from detectors.rows import Floats
 from schemas.prediction import FeatureValue
 from schemas.spec import ModelSpec
 from streams.fast_labels import Names, texts_of
@@ -23,7 +25,8 @@ _astuple = msgspec.structs.astuple
 class Read(NamedTuple):
     """Columns of the same length, but for `unexpected` (empty: none) and `unfit`."""
 
-    numbers: list[bytes]
+    numbers: Floats
+    """Shape (events, the shape's width)."""
     values: list[tuple[FeatureValue, ...]]
     said: list[str | None]
     unexpected: Sequence[bool]
@@ -40,8 +43,6 @@ class ModelReader:
     def __init__(self, spec: ModelSpec, classes: frozenset[str] | None, shape: RowShape) -> None:
         self._spec = spec
         self._classes = None if classes is None else classes | {None}
-        self._pack = shape.pack
-        self._width = shape.width
         self._numeric = len(shape.numeric)
         self._declared = self._numeric + len(shape.other)
         self._names = Names()
@@ -50,24 +51,22 @@ class ModelReader:
         """Return the columns of events (at least one), given what they hold."""
         said, results, unfit = self._output(outputs)
         first, last = self._numeric, self._declared
-        rows = list(map(_astuple, features))
-        values = [row[first:last] for row in rows]
-        unexpected = []
-        if max(map(len, rows)) > last:
+        rows: Any = map(_astuple, features)
+        unexpected: list[bool] = []
+        if len({*map(type, features)}) > 1:  # types that have learned different fields, after the declared ones
+            rows = list(rows)
             unexpected = [any(value is not msgspec.UNSET for value in row[last:]) for row in rows]
-        return Read(self._packed(rows, results, latencies), values, said, unexpected, unfit)
-
-    def _packed(
-        self, rows: Sequence[tuple[Any, ...]], results: Sequence[Any], latencies: Sequence[float | None]
-    ) -> list[bytes]:
-        pack, numeric = self._pack, self._numeric
-        try:
-            return [pack(*r[:numeric], result, ms) for r, result, ms in zip(rows, results, latencies, strict=True)]
-        except struct.error:  # a null somewhere, for which numpy says NaN
-            whole = [(*r[:numeric], result, ms) for r, result, ms in zip(rows, results, latencies, strict=True)]
-            flat = np.array(whole, dtype="<f8").tobytes()
-            size = self._width * 8
-            return [flat[start : start + size] for start in range(0, len(flat), size)]
+            rows = [row[:last] for row in rows]
+        columns = list(zip(*rows, strict=True))
+        for column in columns[last:]:
+            if column.count(msgspec.UNSET) < len(column):
+                told = [value is not msgspec.UNSET for value in column]
+                unexpected = list(map(or_, unexpected, told)) if unexpected else told
+        values: list[tuple[FeatureValue, ...]] = [()] * len(features)
+        if last > first:
+            values = list(zip(*columns[first:last], strict=True))
+        numbers = _side_by_side((*columns[:first], results, latencies), len(features))
+        return Read(numbers, values, said, unexpected, unfit)
 
     def _output(self, outputs: Sequence[Any]) -> tuple[list[str | None], list[Any], list[int]]:
         """Return what was said, the number that goes with it, and the positions of what is unfit."""
@@ -133,6 +132,18 @@ class ModelReader:
             for position in positions:
                 scores[position] = shares[position].get(said[position])
         return said, scores, unfit
+
+
+def _side_by_side(columns: Sequence[Sequence[Any]], length: int) -> Floats:
+    """Return numbers (null is NaN) as an array of shape (length, columns), which lies column by column."""
+    pack = struct.Struct(f"<{length}d").pack
+    packed = []
+    for column in columns:
+        try:
+            packed.append(pack(*column))
+        except struct.error:  # a null somewhere, for which numpy says NaN
+            packed.append(np.array(column, dtype="<f8").tobytes())
+    return np.frombuffer(b"".join(packed), dtype="<f8").reshape(len(columns), length).T
 
 
 def _by_names(shares: list[dict[str, float] | None]) -> dict[tuple[str, ...], list[int]]:

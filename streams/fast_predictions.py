@@ -12,7 +12,7 @@ import numpy.typing as npt
 from detectors.id_hash import id_hashes
 from detectors.layout import Layouts
 from detectors.row_shape import RowShape
-from detectors.rows import Rows
+from detectors.rows import Floats, Rows, stacked
 from schemas.spec import MonitorSpec
 from streams.fast_labels import Names
 from streams.fast_model import ModelReader, Read
@@ -20,8 +20,6 @@ from streams.fast_times import Flags, read_times
 from streams.fast_types import PREDICTION, FastTypes
 
 Column = tuple[Any, ...]
-
-_NEGATIVE_ZERO = np.array([-0.0]).view(np.int64)[0]
 
 
 class Part(NamedTuple):
@@ -76,7 +74,7 @@ class FastPredictions:
             offsets=offsets,
             hashes=id_hashes(ids),
             ids=ids,
-            numbers=_one_zero(read.numbers),
+            numbers=read.numbers,
             values=read.values,
             said=read.said,
             unexpected=np.array(read.unexpected or np.zeros(len(ids)), dtype=bool),
@@ -101,12 +99,13 @@ class FastPredictions:
         places = order.tolist()
         by_model: Callable[[Column], Column] = itemgetter(*places)
         features, outputs, latencies = by_model(features), by_model(outputs), by_model(latencies)
-        whole = Read([], [], [], [], [])
+        whole = Read(np.empty((0, 0)), [], [], [], [])
+        numbers = list[Floats]()
         unexpected: list[bool] = []
         for start, stop in pairwise(bounds):
             reader = self._readers[grouped[start]]
             read = reader.read(features[start:stop], outputs[start:stop], latencies[start:stop])
-            whole.numbers.extend(read.numbers)
+            numbers.append(read.numbers)
             whole.values.extend(read.values)
             whole.said.extend(read.said)
             unexpected.extend(read.unexpected or repeat(False, stop - start))
@@ -115,7 +114,7 @@ class FastPredictions:
         back[order] = np.arange(len(order))
         in_log_order: Callable[[Any], Any] = itemgetter(*back.tolist())
         return models, Read(
-            list(in_log_order(whole.numbers)),
+            stacked(numbers)[back],
             list(in_log_order(whole.values)),
             list(in_log_order(whole.said)),
             list(in_log_order(unexpected)) if True in unexpected else [],
@@ -126,10 +125,10 @@ class FastPredictions:
 def _whole(parts: Sequence[Part]) -> tuple[list[str], list[str], list[str], npt.NDArray[np.int32], Read]:
     """Return the parts of a chunk as one."""
     ids, stamps, versions = list[str](), list[str](), list[str]()
-    whole, unexpected = Read([], [], [], [], []), list[bool]()
+    numbers = stacked([part.read.numbers for part in parts]) + 0.0  # one zero
+    whole, unexpected = Read(numbers, [], [], [], []), list[bool]()
     for part in parts:
         whole.unfit.extend(len(ids) + position for position in part.read.unfit)
-        whole.numbers.extend(part.read.numbers)
         whole.values.extend(part.read.values)
         whole.said.extend(part.read.said)
         unexpected.extend(part.read.unexpected or repeat(False, len(part.ids)))
@@ -138,16 +137,3 @@ def _whole(parts: Sequence[Part]) -> tuple[list[str], list[str], list[str], npt.
         versions.extend(part.versions)
     models = np.concatenate([part.models for part in parts])
     return ids, stamps, versions, models, whole._replace(unexpected=unexpected if True in unexpected else [])
-
-
-def _one_zero(numbers: list[bytes]) -> list[bytes]:
-    """Return packed numbers without negative zeros."""
-    joined = b"".join(numbers)
-    if not (np.frombuffer(joined, dtype="<i8") == _NEGATIVE_ZERO).any():
-        return numbers
-    joined = (np.frombuffer(joined, dtype="<f8") + 0.0).tobytes()
-    result, start = [], 0
-    for one in numbers:
-        result.append(joined[start : start + len(one)])
-        start += len(one)
-    return result

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from detectors.id_hash import id_hashes
 from detectors.row import row_of
-from detectors.rows import Rows
+from detectors.rows import Rows, stacked
 from schemas.event_time import to_micros
 from schemas.feedback import Feedback
 from schemas.prediction import Prediction
@@ -26,13 +26,14 @@ def rows_of(events: Sequence[Prediction], offsets: Offsets, spec: MonitorSpec, g
     codes = [groups.model_codes[event.model] for event in events]
     shapes = [groups.shapes[code] for code in codes]
     ids = [row.id for row in rows]
+    numbers = [np.array([shape.numbers(row)]) for shape, row in zip(shapes, rows, strict=True)]
     return Rows(
         groups=np.array(codes, dtype=np.int32),
         times=np.array([row.time for row in rows], dtype=np.int64),
         offsets=offsets,
         hashes=id_hashes(ids),
         ids=ids,
-        numbers=[shape.numbers(row) for shape, row in zip(shapes, rows, strict=True)],
+        numbers=stacked(numbers or [np.empty((0, 0))]),
         values=[shape.values(row) for shape, row in zip(shapes, rows, strict=True)],
         said=[shape.said(row) for shape, row in zip(shapes, rows, strict=True)],
         unexpected=np.array([row.unexpected for row in rows], dtype=bool),
@@ -72,7 +73,7 @@ def merged_rows(first: Rows, second: Rows, order: npt.NDArray[np.int64]) -> Rows
         np.concatenate((first.offsets, second.offsets)),
         np.concatenate((first.hashes, second.hashes)),
         [*first.ids, *second.ids],
-        [*first.numbers, *second.numbers],
+        stacked((first.numbers, second.numbers)),
         [*first.values, *second.values],
         [*first.said, *second.said],
         np.concatenate((first.unexpected, second.unexpected)),

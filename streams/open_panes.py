@@ -168,16 +168,16 @@ class OpenPanes:
 
     def _count_rows(self, log: PendingLog, numbers: Numbers, offsets: npt.NDArray[np.int64]) -> None:
         rows = log.rows
-        ids_and_more = rows.payload(int(numbers[0]))
+        payload = rows.payload(int(numbers[0]))
         groups, times, flags = rows.of("group", numbers), rows.of("time", numbers), rows.of("flags", numbers)
         hashes = rows.of("first_hash", numbers)
         for group, at in _by_value(groups):
             layout, shape = self._layout(group), self._groups.shapes[int(self._groups.model(groups[at[:1]])[0])]
             positions = at.tolist() if len(at) < len(numbers) else None
             columns = shape.columns(
-                _picked(ids_and_more.numbers, positions),
-                _picked(ids_and_more.values, positions),
-                _picked(ids_and_more.said, positions),
+                payload.numbers if positions is None else payload.numbers[at],
+                _picked(payload.values, positions),
+                _picked(payload.said, positions),
                 (flags[at] & UNEXPECTED) != 0,
             )
             cells = segment_cells(layout, columns)

@@ -13,14 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.row import Row
-from detectors.row_shape import RowShape
-from detectors.rows import Rows
+from detectors.row_shape import OUTPUT, RowShape
+from detectors.rows import Floats, Rows, stacked
 from schemas.event_time import Micros
 from schemas.prediction import FeatureValue
 from streams.blocks import SEALED, Blocks, cuts
 from streams.column_log import Column, ColumnLog, Numbers
 from streams.groups import Groups
 from streams.id_index import IdIndex
+from streams.narrow import narrow, widen
 from streams.store import Store
 
 LABELLED, RATED, TRAFFIC, COHORT, UNEXPECTED = (1 << bit for bit in range(5))
@@ -33,7 +34,7 @@ GONE: Micros = -(2**62)
 
 
 class _Block(msgspec.Struct, array_like=True):
-    """Consecutive rows on disk. Arrays are little-endian."""
+    """Consecutive rows on disk. Whole numbers are `narrow`, `hashes` and `numbers` are little-endian."""
 
     names: list[tuple[str, str]]
     """Model and version, by the block's own codes in `groups`."""
@@ -46,8 +47,9 @@ class _Block(msgspec.Struct, array_like=True):
     previous: bytes
     said: bytes
     codes: bytes
-    outputs: bytes
     flags: bytes
+    segments: int
+    """Columns of `cells`."""
     cells: bytes
     numbers: bytes
     tails: bytes
@@ -55,19 +57,21 @@ class _Block(msgspec.Struct, array_like=True):
     """Where each row's tail ends: its id, what it said, and its features that are no numbers."""
 
 
-class _Payload(NamedTuple):
-    """What only samples need of rows, by position; kept in memory until its block is sealed."""
+class Payload(NamedTuple):
+    """What only counting and samples need of rows, by position; kept in memory until its block is sealed."""
 
     ids: list[str]
-    numbers: list[bytes]
     values: list[tuple[FeatureValue, ...]]
     said: list[str | None]
+    numbers: Floats
+    """As in `Rows`."""
 
+
+_HASHES = 16  # bytes of a row's
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Block).decode
-_into = msgspec.msgpack.Encoder().encode_into
-_tail = msgspec.msgpack.Decoder(list[FeatureValue]).decode
+_tail = msgspec.msgpack.Decoder(tuple[str, str | None, tuple[FeatureValue, ...]]).decode
 
 
 class RowLog:
@@ -86,7 +90,11 @@ class RowLog:
     def __init__(self, store: Store, lifetime: Micros, groups: Groups, segments: int) -> None:
         self._groups = groups
         self._blocks = Blocks(store, "rows", lifetime)
-        self._payload = _Payload([], [], [], [])
+        self._ids: list[str] = []
+        self._values: list[tuple[FeatureValue, ...]] = []
+        self._said: list[str | None] = []
+        self._numbers: list[Floats] = []
+        """Of the rows that are not sealed, a chunk after the other."""
         like: dict[str, Column] = {
             "first_hash": np.zeros(0, np.uint64),
             "second_hash": np.zeros(0, np.uint64),
@@ -134,10 +142,10 @@ class RowLog:
                 "judged": NOT_JUDGED,
             },
         )
-        self._payload.ids.extend(rows.ids)
-        self._payload.numbers.extend(rows.numbers)
-        self._payload.values.extend(rows.values)
-        self._payload.said.extend(rows.said)
+        self._ids.extend(rows.ids)
+        self._values.extend(rows.values)
+        self._said.extend(rows.said)
+        self._numbers.append(rows.numbers)
         return numbers
 
     def of(self, name: str, numbers: Numbers) -> Column:
@@ -163,8 +171,10 @@ class RowLog:
             self._blocks.put(begin, _encode(self._pack(begin, stop)))
             if stop - begin >= SEALED:
                 open_first = stop
-        for column in self._payload:
-            del column[: open_first - self._payload_first]
+        if sealed := open_first - self._payload_first:
+            self._numbers = [self._unsealed_numbers()[sealed:].copy()]
+            for column in (self._ids, self._values, self._said):
+                del column[:sealed]
         self._payload_first, self._saved = open_first, end
 
     def rows(self, numbers: Numbers) -> Iterator[Row]:
@@ -182,19 +192,23 @@ class RowLog:
         position, entry = number - self._payload_first, number - self.columns.base
         shape = self._shape(int(self.columns.column("group")[entry]))
         return shape.row(
-            self._payload.ids[position],
+            self._ids[position],
             int(self.columns.column("time")[entry]),
-            self._payload.numbers[position],
-            self._payload.values[position],
-            self._payload.said[position],
+            self._unsealed_numbers()[position, -shape.width :].tolist(),
+            self._values[position],
+            self._said[position],
             bool(self.columns.column("flags")[entry] & UNEXPECTED),
         )
 
-    def payload(self, first: int) -> _Payload:
+    def payload(self, first: int) -> Payload:
         """Return what only counting and samples need of the rows from `first` on, which must not be sealed."""
         start = first - self._payload_first
-        ids, numbers, values, said = self._payload
-        return _Payload(ids[start:], numbers[start:], values[start:], said[start:])
+        return Payload(self._ids[start:], self._values[start:], self._said[start:], self._unsealed_numbers()[start:])
+
+    def _unsealed_numbers(self) -> Floats:
+        if len(self._numbers) != 1:
+            self._numbers = [stacked(self._numbers or [np.empty((0, 0))])]
+        return self._numbers[0]
 
     def _shape(self, group: int) -> RowShape:
         return self._groups.shapes[self._groups.model_codes[self._groups.names[group][0]]]
@@ -203,44 +217,41 @@ class RowLog:
         entries = slice(begin - self.columns.base, end - self.columns.base)
         positions = slice(begin - self._payload_first, end - self._payload_first)
 
-        def packed(name: str, kind: str) -> bytes:
-            return self.columns.column(name)[entries].astype(kind, copy=False).tobytes()
+        def packed(name: str) -> bytes:
+            return narrow(self.columns.column(name)[entries])
 
         names, codes = np.unique(self.columns.column("group")[entries], return_inverse=True)
+        widths = np.array([self._shape(group).width for group in names.tolist()])
         hashes = np.stack([self.columns.column(name)[entries] for name in ("first_hash", "second_hash")], axis=1)
-        tails, ends = bytearray(), list[int]()
-        into, put = _into, ends.append
-        for id, said, values in zip(
-            self._payload.ids[positions], self._payload.said[positions], self._payload.values[positions], strict=True
-        ):
-            into((id, said, *values), tails, -1)
-            put(len(tails))
+        tails = list(
+            map(_encode, zip(self._ids[positions], self._said[positions], self._values[positions], strict=True))
+        )
         return _Block(
             names=[self._groups.names[group] for group in names.tolist()],
-            widths=[self._shape(group).width for group in names.tolist()],
-            groups=codes.astype("<i4").tobytes(),
+            widths=widths.tolist(),
+            groups=narrow(codes),
             hashes=hashes.astype("<u8", copy=False).tobytes(),
-            times=packed("time", "<i8"),
-            offsets=packed("offset", "<i8"),
-            previous=packed("previous", "<i8"),
-            said=packed("said", "<i8"),
-            codes=packed("code", "<i4"),
-            outputs=packed("output", "<f8"),
-            flags=(self.columns.column("flags")[entries] & (TRAFFIC | COHORT | UNEXPECTED)).astype("u1").tobytes(),
-            cells=packed("cells", "<i4"),
-            numbers=b"".join(self._payload.numbers[positions]),
-            tails=bytes(tails),
-            ends=np.array(ends, dtype="<i4").tobytes(),
+            times=packed("time"),
+            offsets=packed("offset"),
+            previous=packed("previous"),
+            said=packed("said"),
+            codes=packed("code"),
+            flags=narrow(self.columns.column("flags")[entries] & (TRAFFIC | COHORT | UNEXPECTED)),
+            segments=self.columns.column("cells").shape[1],
+            cells=packed("cells"),
+            numbers=_flat(self._unsealed_numbers()[positions], widths[codes]).astype("<f8", copy=False).tobytes(),
+            tails=b"".join(tails),
+            ends=narrow(np.cumsum(list(map(len, tails)))),
         )
 
     def _load(self, block: _Block) -> None:
         restored = [self._groups.restore(*name) for name in block.names]
-        codes = np.frombuffer(block.groups, "<i4")
-        own = np.array([code or 0 for code in restored], dtype=np.int32)[codes]
-        gone = np.array([code is None for code in restored], dtype=bool)[codes]
         hashes = np.frombuffer(block.hashes, "<u8").reshape(-1, 2)
         count = len(hashes)
-        saved = np.frombuffer(block.cells, "<i4").reshape(count, -1)
+        codes = widen(block.groups, count)
+        own = np.array([code or 0 for code in restored], dtype=np.int32)[codes]
+        gone = np.array([code is None for code in restored], dtype=bool)[codes]
+        saved = widen(block.cells, count * block.segments).reshape(count, block.segments)
         cells = np.zeros((count, self.columns.column("cells").shape[1]), dtype=np.int32)
         common = min(saved.shape[1], cells.shape[1])  # models with more segments may have come or gone
         cells[:, :common] = saved[:, :common]
@@ -249,15 +260,15 @@ class RowLog:
             {
                 "first_hash": hashes[:, 0],
                 "second_hash": hashes[:, 1],
-                "offset": np.frombuffer(block.offsets, "<i8"),
-                "previous": np.frombuffer(block.previous, "<i8"),
-                "time": np.where(gone, GONE, np.frombuffer(block.times, "<i8")),  # it fits nothing, is in no pane
+                "offset": widen(block.offsets, count),
+                "previous": widen(block.previous, count),
+                "time": np.where(gone, GONE, widen(block.times, count)),  # it fits nothing, is in no pane
                 "group": own,
-                "flags": np.where(gone, 0, np.frombuffer(block.flags, "u1")),
+                "flags": np.where(gone, 0, widen(block.flags, count)),
                 "judged": NOT_JUDGED,
-                "said": np.frombuffer(block.said, "<i8"),
-                "code": np.frombuffer(block.codes, "<i4"),
-                "output": np.frombuffer(block.outputs, "<f8"),
+                "said": widen(block.said, count),
+                "code": widen(block.codes, count),
+                "output": np.frombuffer(block.numbers, "<f8")[_number_ends(block) + OUTPUT],
                 "cells": cells,
             },
         )
@@ -271,10 +282,10 @@ class RowLog:
             return  # a block is packed by the shapes of the models that are in the monitor file
         for number in range(first, opened.end):
             id, said, values = opened.tail(number)
-            self._payload.ids.append(id)
-            self._payload.said.append(said)
-            self._payload.values.append(values)
-            self._payload.numbers.append(opened.numbers(number))
+            self._ids.append(id)
+            self._said.append(said)
+            self._values.append(values)
+            self._numbers.append(np.array([opened.numbers(number)]))
         self._payload_first = first
 
 
@@ -285,25 +296,25 @@ class _Opened:
         self._block = _decode(packed)
         self._groups = groups
         self.first = first
-        self._codes = np.frombuffer(self._block.groups, "<i4")
+        count = len(self._block.hashes) // _HASHES
+        self._codes = widen(self._block.groups, count)
         self.end = first + len(self._codes)
-        self._number_ends = np.cumsum(8 * np.array(self._block.widths, dtype=np.int64)[self._codes])
-        self._tail_ends = np.frombuffer(self._block.ends, "<i4")
-        self._times = np.frombuffer(self._block.times, "<i8")
-        self._flags = np.frombuffer(self._block.flags, "u1")
+        self._number_ends = 8 * _number_ends(self._block)
+        self._tail_ends = widen(self._block.ends, count)
+        self._times = widen(self._block.times, count)
+        self._flags = widen(self._block.flags, count)
 
-    def numbers(self, number: int) -> bytes:
-        """Return the packed numbers of a row."""
+    def numbers(self, number: int) -> Floats:
+        """Return the numbers of a row."""
         position = number - self.first
         begin = int(self._number_ends[position - 1]) if position else 0
-        return self._block.numbers[begin : int(self._number_ends[position])]
+        return np.frombuffer(self._block.numbers[begin : int(self._number_ends[position])], "<f8")
 
     def tail(self, number: int) -> tuple[str, str | None, tuple[FeatureValue, ...]]:
         """Return the id of a row, what it said, and its features that are no numbers."""
         position = number - self.first
         begin = int(self._tail_ends[position - 1]) if position else 0
-        id, said, *values = _tail(self._block.tails[begin : int(self._tail_ends[position])])
-        return str(id), None if said is None else str(said), tuple(values)
+        return _tail(self._block.tails[begin : int(self._tail_ends[position])])
 
     def rows(self, numbers: Numbers) -> Iterator[Row]:
         """Yield rows."""
@@ -321,8 +332,23 @@ class _Opened:
             ((self._flags[at] & UNEXPECTED) != 0).tolist(),
         )
         for tail, tail_end, begin, end, code, time, unexpected in zip(*about, strict=True):
-            id, said, *values = _tail(tails[tail:tail_end])
-            yield shapes[code].row(id, time, packed[begin:end], values, said, unexpected)
+            id, said, values = _tail(tails[tail:tail_end])
+            yield shapes[code].row(id, time, shapes[code].unpack(packed[begin:end]), values, said, unexpected)
+
+
+def _number_ends(block: _Block) -> Numbers:
+    """Return where the numbers of each row end."""
+    ends: Numbers = np.cumsum(np.array(block.widths)[widen(block.groups, len(block.hashes) // _HASHES)])
+    return ends
+
+
+def _flat(numbers: Floats, widths: Numbers) -> Floats:
+    """Return the numbers of rows, of which the last `widths` count, one row after the other."""
+    widest = numbers.shape[1]
+    if (widths == widest).all():
+        return numbers
+    flat: Floats = numbers[np.arange(widest) >= widest - widths[:, np.newaxis]]
+    return flat
 
 
 def _begins(ends: Numbers, at: Numbers) -> list[int]:

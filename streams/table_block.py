@@ -4,14 +4,14 @@ Each row has a place in the columns; at the places of `special` rows nothing tha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from detectors.rows import Rows
+from detectors.rows import Rows, stacked, widened
 from schemas.event_time import Micros
 from streams.decode import Refusal
 from streams.feedback_columns import FeedbackColumns
@@ -89,6 +89,10 @@ def joined(blocks: Sequence[Block]) -> Block:
 
 def put(events: Rows | FeedbackColumns, places: list[int], more: Rows | FeedbackColumns) -> None:
     """Put each of `more` at its place in `events`."""
+    if isinstance(events, Rows) and isinstance(more, Rows):
+        width = max(events.numbers.shape[1], more.numbers.shape[1])
+        events.numbers = widened(events.numbers, width)
+        more = replace(more, numbers=widened(more.numbers, width))
     for column, new in zip(_columns(events), _columns(more), strict=True):
         if isinstance(column, np.ndarray):
             column[places] = new
@@ -107,7 +111,7 @@ def empty_rows(count: int) -> Rows:
         offsets=np.zeros(count, dtype=np.int64),
         hashes=np.zeros((count, 2), dtype=np.uint64),
         ids=[""] * count,
-        numbers=[b""] * count,
+        numbers=np.empty((count, 0)),
         values=[()] * count,
         said=[None] * count,
         unexpected=np.zeros(count, dtype=bool),
@@ -138,5 +142,5 @@ def _with_groups(rows: Rows, groups: npt.NDArray[np.int32]) -> Rows:
 
 def _concatenated(parts: Sequence[Any]) -> Any:
     if isinstance(parts[0], np.ndarray):
-        return np.concatenate(parts)
+        return stacked(parts) if parts[0].ndim > 1 else np.concatenate(parts)
     return list(chain.from_iterable(parts))

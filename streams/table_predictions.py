@@ -96,7 +96,7 @@ class PredictionColumns:
         of_version = cell_columns.coded(batch, columns.version, cells.text)
         of_version.values[-1] = self._rows.table.version or "1"
         note(of_version.where(lambda version: not is_name(version)))
-        numbers = np.empty((batch.rows, shape.width), dtype="<f8")
+        numbers = np.empty((batch.rows, shape.width))
         values = []
         features = list(model.features.items())
         for column, position in enumerate(shape.numeric):
@@ -124,7 +124,7 @@ class PredictionColumns:
             offsets=np.zeros(batch.rows, dtype=np.int64),
             hashes=id_hashes(ids),
             ids=ids,
-            numbers=numbers.view(f"V{8 * shape.width}")[:, 0].tolist(),
+            numbers=numbers,
             values=list(zip(*values, strict=True)) if values else [()] * batch.rows,
             said=output.said,
             unexpected=np.zeros(batch.rows, dtype=bool),

@@ -78,9 +78,3 @@ def test_a_model_of_numbers_alone_has_no_other_columns() -> None:
     columns = shape.columns_of([Row(START, "a", [1.5], value=2.0), Row(START, "b", [None], value=3.0)])
     assert list(columns.values) == []
     np.testing.assert_array_equal(columns.numbers, [[1.5, 2.0, math.nan], [math.nan, 3.0, math.nan]])
-
-
-def test_what_is_packed_is_little_endian_doubles() -> None:
-    shape = RowShape(model_spec("regression", features={"x": "numeric"}))
-    packed = shape.numbers(Row(START, "a", [1.0], value=-2.0))
-    assert packed == b"\0\0\0\0\0\0\xf0\x3f" + b"\0\0\0\0\0\0\0\xc0" + b"\0\0\0\0\0\0\xf8\x7f"

@@ -3,7 +3,9 @@
 import json
 import math
 import random
+import struct
 from collections.abc import Sequence
+from itertools import dropwhile
 from typing import Any
 
 import pytest
@@ -63,7 +65,8 @@ class Judge:
         row = row_of(event, self.spec.models[event.model])
         numbers, values, said = shape.numbers(row), shape.values(row), shape.said(row)
         assert repr(shape.row(row.id, row.time, numbers, values, said, row.unexpected)) == repr(row)
-        return ("row", group, row.time, offset, id_hash(row.id), row.id, numbers, exact(values), said, row.unexpected)
+        head = ("row", group, row.time, offset, id_hash(row.id), row.id)
+        return (*head, bits(numbers), exact(values), said, row.unexpected)
 
     def feedback(self, event: Feedback, offset: int) -> Verdict:
         inside = None
@@ -103,12 +106,18 @@ def layouts_of(spec: MonitorSpec) -> Layouts:
     return Layouts(dict(spec.models), {})
 
 
+def bits(numbers: Sequence[float]) -> bytes:
+    """The numbers to the bit, from the first that is no NaN on: rows of other widths may be in the same chunk."""
+    told = list(dropwhile(math.isnan, numbers))
+    return struct.pack(f"<{len(told)}d", *told)
+
+
 def row_verdict(rows: Rows, place: int) -> Verdict:
     hashes = tuple(rows.hashes[place].tolist())
     head = ("row", int(rows.groups[place]), int(rows.times[place]), int(rows.offsets[place]), hashes, rows.ids[place])
     values = rows.values[place]
     assert type(values) is tuple
-    return (*head, rows.numbers[place], exact(values), rows.said[place], bool(rows.unexpected[place]))
+    return (*head, bits(rows.numbers[place].tolist()), exact(values), rows.said[place], bool(rows.unexpected[place]))
 
 
 def feedback_verdict(columns: FeedbackColumns, place: int) -> Verdict:
