@@ -18,6 +18,10 @@ from streams.fast_labels import Names, texts_of
 from streams.fast_types import NAN
 
 WORTH_A_MATRIX = 32  # rows; fewer are as fast one by one
+MOST_SHARED = 1_000
+"""Texts of a model that are one object wherever they come again."""
+LOOKED_AT = 16  # rows of a chunk among which such texts are looked for
+LONGEST_SHARED = 64  # characters
 
 _astuple = msgspec.structs.astuple
 
@@ -46,6 +50,7 @@ class ModelReader:
         self._numeric = len(shape.numeric)
         self._declared = self._numeric + len(shape.other)
         self._names = Names()
+        self._shared: dict[Any, Any] = {}
 
     def read(self, features: Sequence[Any], outputs: Sequence[Any], latencies: Sequence[float | None]) -> Read:
         """Return the columns of events (at least one), given what they hold."""
@@ -64,9 +69,18 @@ class ModelReader:
                 unexpected = list(map(or_, unexpected, told)) if unexpected else told
         values: list[tuple[FeatureValue, ...]] = [()] * len(features)
         if last > first:
-            values = list(zip(*columns[first:last], strict=True))
+            values = list(zip(*map(self._one_object, columns[first:last]), strict=True))
         numbers = _side_by_side((*columns[:first], results, latencies), len(features))
         return Read(numbers, values, said, unexpected, unfit)
+
+    def _one_object(self, column: Sequence[Any]) -> list[Any]:
+        """Return a column in which frequent texts are one object: less memory, and near when they are counted."""
+        shared = self._shared
+        if len(shared) < MOST_SHARED:
+            for value in column[:LOOKED_AT]:
+                if type(value) is str and len(value) <= LONGEST_SHARED:
+                    shared.setdefault(value, value)
+        return list(map(shared.get, column, column))
 
     def _output(self, outputs: Sequence[Any]) -> tuple[list[str | None], list[Any], list[int]]:
         """Return what was said, the number that goes with it, and the positions of what is unfit."""
@@ -78,7 +92,7 @@ class ModelReader:
             unfit = _positions([text is None for text in texts])
             texts = [text or "" for text in texts] if unfit else texts
             return [text[:TEXT_KEPT] for text in texts], list(map(len, texts)), unfit
-        labels = texts_of([output.label for output in outputs])
+        labels = texts_of(self._one_object([output.label for output in outputs]))
         unfit = []
         if self._classes is not None and not self._classes.issuperset(labels):
             unfit = [position for position, label in enumerate(labels) if label not in self._classes]
