@@ -170,8 +170,13 @@ class Decoder:
 
     def _data(self, records: RecordBatch) -> Sequence[bytes]:
         """Return the JSON of each record."""
-        data = [_UNREADABLE if value is None else value for value in records.values]
-        if max(map(len, data), default=0) > self._ordinary:
+        data: list[bytes] = list(records.values)  # type: ignore[arg-type]
+        try:
+            longest = max(map(len, data), default=0)
+        except TypeError:  # some have no value
+            data = [_UNREADABLE if value is None else value for value in records.values]
+            longest = max(map(len, data))
+        if longest > self._ordinary:
             data = [value if self._readable(value) else _UNREADABLE for value in data]
         if records.headers is not None:
             for position, headers in enumerate(records.headers):

@@ -32,7 +32,8 @@ def widen(packed: bytes, count: int) -> npt.NDArray[np.int64]:
     lowest, size = _HEAD.unpack_from(packed)
     if size == 0:
         return np.full(count, lowest, dtype=np.int64)
-    return np.frombuffer(packed, f"<u{size}", offset=_HEAD.size).astype(np.int64) + lowest
+    values: npt.NDArray[np.int64] = np.frombuffer(packed, f"<u{size}", offset=_HEAD.size).astype(np.int64)
+    return values + lowest
 
 
 def _size(span: int) -> int:
