@@ -31,16 +31,23 @@ def id_hashes(ids: Sequence[str]) -> Hashes:
     if not ids:
         return np.zeros((0, 2), dtype=np.uint64)
     words, lengths = _words(ids)
-    first = lengths * _GOLDEN
-    second = lengths * _SECOND
-    with np.errstate(over="ignore"):
-        for position in range(words.shape[1]):
+    shortest = int(lengths.min())
+    first, second = lengths * _GOLDEN, lengths * _SECOND
+    for position in range(words.shape[1]):
+        word = words[:, position]
+        if len(first) < len(ids) and (word == word[0]).all():
+            word = word[:1]  # what all ids begin with is hashed once
+        begun = first, second
+        first = _mix((first ^ word) * _GOLDEN + np.uint64(position + 1))
+        second = _mix((second + word) * _SECOND ^ first)
+        if shortest <= position * _WORD:
             # Where an id has ended, what pads it to the longest of the chunk must not count.
-            within = lengths > np.uint64(position * _WORD)
-            word = words[:, position]
-            first = np.where(within, _mix((first ^ word) * _GOLDEN + np.uint64(position + 1)), first)
-            second = np.where(within, _mix((second + word) * _SECOND ^ first), second)
-        return np.stack((_mix(first), _mix(second ^ first)), axis=1)
+            ended = lengths <= np.uint64(position * _WORD)
+            np.copyto(first, begun[0], where=ended)
+            np.copyto(second, begun[1], where=ended)
+    hashes = np.empty((len(ids), 2), dtype=np.uint64)
+    hashes[:, 0], hashes[:, 1] = _mix(first), _mix(second ^ first)
+    return hashes
 
 
 def id_hash(id: str) -> tuple[int, int]:
@@ -56,16 +63,20 @@ def _mix(hashes: Hashes) -> Hashes:
 
 
 def _words(ids: Sequence[str]) -> tuple[Hashes, Hashes]:
-    """Return the bytes of each id as words, padded with zeros, shape (ids, words); and how many bytes each has."""
-    joined = "".join(ids)
+    """Return the bytes of each id as words, padded with zeros, shape (ids, words); and how many bytes each has.
+
+    Where all have as many, that is said once, shape (1,).
+    """
     length = len(ids[0])
+    pad = "\0" * (-length % _WORD if length else _WORD)
+    joined = pad.join(ids) + pad
     if joined.isascii() and len(set(map(len, ids))) == 1:
-        width = -(-length // _WORD) * _WORD
-        padded = np.zeros((len(ids), max(width, _WORD)), dtype=np.uint8)
-        padded[:, :length] = np.frombuffer(joined.encode(), dtype=np.uint8).reshape(len(ids), length)
-        return padded.view("<u8"), np.full(len(ids), length, dtype=np.uint64)
-    encoded = [one.encode(errors="surrogatepass") for one in ids]
-    lengths = np.array([len(one) for one in encoded], dtype=np.uint64)
+        words = np.frombuffer(joined.encode(), dtype="<u8").reshape(len(ids), -1)
+        return words, np.full(1, length, dtype=np.uint64)
+    encoded: Sequence[bytes | str] = ids
+    if not joined.isascii():
+        encoded = [one.encode(errors="surrogatepass") for one in ids]
+    lengths = np.fromiter(map(len, encoded), dtype=np.uint64, count=len(ids))
     width = -(-int(lengths.max()) // _WORD) * _WORD
     fixed = np.array(encoded, dtype=f"S{max(width, _WORD)}")
     return fixed.view("<u8").reshape(len(ids), -1), lengths

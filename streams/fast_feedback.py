@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import product, repeat
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from streams.groups import version_hash
 
 _SOURCE_CODES = {source: code for code, source in enumerate(SOURCES)}
 _CORRECTION = _SOURCE_CODES["correction"]
+_FEW = 64  # combinations of what a chunk says; to look at so many costs less than at each event
 
 
 class FastFeedback:
@@ -38,37 +40,44 @@ class FastFeedback:
         models = [event.model for event in events]
         versions = [event.version for event in events]
         labels = texts_of([event.label for event in events])
-        corrections = texts_of([event.correction for event in events])
+        corrections = [event.correction for event in events]
         values = [event.value for event in events]
         ratings = [event.rating for event in events]
-        if wrong := self._names.unfit(version for version in set(versions) if version is not None):
+        if corrected := corrections.count(None) < len(corrections):
+            corrections = texts_of(corrections)
+        codes = {version: version_code(version) for version in _distinct(versions)}
+        if wrong := self._names.unfit(version for version in codes if version is not None):
             fit &= [version not in wrong for version in versions]
-        said = list(
-            zip(models, labels, corrections, [v is None for v in values], [r is None for r in ratings], strict=True)
-        )
-        if unfit := {one for one in set(said) if not self._fits(*one)}:
-            fit &= [one not in unfit for one in said]
+        self._judge(fit, models, labels, corrections, _none(values), _none(ratings))
         sources = _column([event.source for event in events], _SOURCE_CODES, np.int8)
-        if corrections.count(None) < len(corrections):
+        if corrected:
             for position, correction in enumerate(corrections):
                 if correction is not None:
                     labels[position] = correction
                     values[position] = number_of(correction)
                     sources[position] = _CORRECTION
-        ids = [event.prediction_id for event in events]
         columns = FeedbackColumns(
             times=times,
             offsets=offsets,
-            hashes=id_hashes(ids),
+            hashes=id_hashes([event.prediction_id for event in events]),
             sources=sources,
             models=_column(models, self._codes, np.int32),
-            versions=_column(versions, {v: version_code(v) for v in set(versions)}, np.int64),
+            versions=_column(versions, codes, np.int64),
             labels=labels,
-            values=np.array(values, dtype=np.float64),
-            ratings=np.array(ratings, dtype=np.float64),
+            values=_numbers(values),
+            ratings=_numbers(ratings),
             inside={},
         )
         return columns, fit
+
+    def _judge(self, fit: Flags, *columns: list[Any]) -> None:
+        """Take the flag from feedback that is not fit, by the columns that `_fits` asks about."""
+        distinct = [_distinct(column) for column in columns]
+        if math.prod(map(len, distinct)) <= _FEW and all(self._fits(*one) for one in product(*distinct)):
+            return
+        said = list(zip(*columns, strict=True))
+        if unfit := {one for one in set(said) if not self._fits(*one)}:
+            fit &= [one not in unfit for one in said]
 
     def _fits(
         self, named: str | None, label: str | None, correction: str | None, no_value: bool, no_rating: bool
@@ -108,7 +117,29 @@ def version_code(version: str | None) -> int:
 
 def _column(texts: list[Any], codes: dict[Any, int], kind: type[np.signedinteger[Any]]) -> npt.NDArray[Any]:
     """Return the codes of texts; of a text that has none, any."""
-    distinct = set(texts)
-    if len(distinct) == 1:
-        return np.full(len(texts), codes.get(distinct.pop(), 0), dtype=kind)
-    return np.array([codes.get(text, 0) for text in texts], dtype=kind)
+    if _same(texts):
+        return np.full(len(texts), codes.get(texts[0], 0), dtype=kind)
+    return np.fromiter(map(codes.get, texts, repeat(0)), dtype=kind, count=len(texts))
+
+
+def _numbers(numbers: list[float | None]) -> npt.NDArray[np.float64]:
+    """Return numbers; NaN where there is none."""
+    if numbers[0] is None and _same(numbers):
+        return np.full(len(numbers), np.nan)
+    return np.array(numbers, dtype=np.float64)
+
+
+def _none(values: list[Any]) -> list[bool]:
+    """Return which values are None."""
+    if values[0] is None and _same(values):
+        return [True] * len(values)
+    return [value is None for value in values]
+
+
+def _distinct(values: list[Any]) -> set[Any]:
+    return {values[0]} if _same(values) else set(values)
+
+
+def _same(values: list[Any]) -> bool:
+    """Say whether all values are the same: nearly free where they are one object."""
+    return values.count(values[0]) == len(values)

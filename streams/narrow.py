@@ -33,7 +33,8 @@ def widen(packed: bytes, count: int) -> npt.NDArray[np.int64]:
     if size == 0:
         return np.full(count, lowest, dtype=np.int64)
     values: npt.NDArray[np.int64] = np.frombuffer(packed, f"<u{size}", offset=_HEAD.size).astype(np.int64)
-    return values + lowest
+    values += lowest
+    return values
 
 
 def _size(span: int) -> int:

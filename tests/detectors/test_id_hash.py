@@ -16,13 +16,16 @@ IDS = st.text(max_size=40) | st.text("ab\x00", max_size=20) | st.text(st.charact
 # Written down once: what is stored and sampled goes by them.
 KNOWN = {
     "": (0x0, 0x0),
+    "prediction-0000000042": (0xBD1E59B7BEF27FAF, 0x1C6B9DC66AB299DD),
+    "p\x00\x00": (0xBB23304C210C1156, 0x643E62EE1288A36D),
+    "4f1c2f7e-0b7d-4c58-9a3e-2f6f0e7a9b11": (0xF3E4E02595D2F4AF, 0xDD697DDCB9463F08),
+    "é-1": (0x8B649FF28E910AA7, 0x6E6573277E57CBF5),
     "prediction-1": (0xAFB6B2534167DA32, 0x8064C3D900AE3EED),
 }
 
 
 def test_they_are_what_they_were() -> None:
-    assert id_hash("prediction-1") == KNOWN["prediction-1"]
-    assert id_hash("") == KNOWN[""]
+    assert {id: id_hash(id) for id in KNOWN} == KNOWN
 
 
 @given(st.lists(IDS, max_size=12))
@@ -31,6 +34,12 @@ def test_the_hash_of_an_id_does_not_depend_on_its_chunk(ids: list[str]) -> None:
     assert hashes.shape == (len(ids), 2)
     assert hashes.dtype == np.uint64
     assert [tuple(row) for row in hashes.tolist()] == [id_hash(id) for id in ids]
+
+
+@given(st.text("abé", max_size=20), st.lists(st.text("01é\x00", min_size=3, max_size=11), max_size=8))
+def test_nor_on_what_the_ids_of_its_chunk_have_in_common(prefix: str, ends: list[str]) -> None:
+    for ids in ([prefix + end for end in ends], [prefix + end[:3] for end in ends], [prefix for _ in ends]):
+        assert [tuple(row) for row in id_hashes(ids).tolist()] == [id_hash(id) for id in ids]
 
 
 @given(st.sets(IDS, max_size=30))
