@@ -10,6 +10,7 @@ from schemas.command import CommandAdapter
 from schemas.kafka_spec import Topics
 from streams import metrics
 from streams.cloudevents import unwrap
+from streams.lane import CHECKPOINT_RECORDS
 from streams.messages import command_message
 from streams.publisher import Publisher
 from streams.records import Outgoing, RecordBatch
@@ -57,6 +58,11 @@ class CommandLevel:
 
     def idle(self, tp: TP) -> None:
         """Do nothing: commands come when they come."""
+
+    @property
+    def checkpoint_records(self) -> int:
+        """After how many records a checkpoint is worth it."""
+        return CHECKPOINT_RECORDS
 
     @property
     def urgent(self) -> bool:

@@ -34,6 +34,9 @@ class Groups:
         self.pane = np.array([model.pane for model in each], dtype=np.int64)
         self.maturity = np.array([model.maturity for model in each], dtype=np.int64)
 
+    def __len__(self) -> int:
+        return len(self._codes)
+
     @property
     def crowded(self) -> bool:
         """Whether it is time to look which codes can be freed."""

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 CHECKPOINT_SECONDS = 1.0
 CHECKPOINT_RECORDS = 40_000
 URGENT_SECONDS = 0.1
-"""Least time between checkpoints. In a backlog panes close one after the other, and each alone would be urgent."""
+"""Least time between checkpoints."""
 METRICS_SECONDS = 1.0
 STALLED_AFTER = 60.0
 """Seconds for which a partition with lag may bring nothing before it is fetched anew from where the state stands."""
@@ -71,6 +71,11 @@ class Level(Protocol):
     @property
     def urgent(self) -> bool:
         """Whether something waits to be sent that others wait for."""
+        ...
+
+    @property
+    def checkpoint_records(self) -> int:
+        """After how many records a checkpoint is worth what it costs, however many there are."""
         ...
 
     def prepare(self) -> None:
@@ -116,6 +121,8 @@ class Lane:
         self._checkpointed_at = monotonic()
         self._measured_at = 0.0
         self._excused_at = 0.0
+        self._behind = False
+        """Whether there is a backlog. In it panes close one after the other, and nobody waits for this one or that."""
 
     async def run(self, app: Any, stream: AsyncIterator[Any]) -> None:
         """Process chunks for ever: the body of a Faust agent. An error ends the worker."""
@@ -125,7 +132,9 @@ class Lane:
                     continue  # of an assignment that is over; it will be read again
                 with self._failing():
                     self._take(event.message.tp, event.value)
-                    if self._pending >= CHECKPOINT_RECORDS or (self.level.urgent and self._age() >= URGENT_SECONDS):
+                    if self._pending >= self.level.checkpoint_records or (
+                        self._hurried and self._age() >= URGENT_SECONDS
+                    ):
                         await self._checkpoint(app.consumer)
 
     async def tick(self, consumer: Consumer) -> None:
@@ -135,7 +144,7 @@ class Lane:
                 return
             with self._failing():
                 await self._look_for_idle(consumer)
-                if self._age() >= (URGENT_SECONDS if self.level.urgent else CHECKPOINT_SECONDS):
+                if self._age() >= (URGENT_SECONDS if self._hurried else CHECKPOINT_SECONDS):
                     await self._checkpoint(consumer)
                 elif self._flushing is not None and self._flushing.done():
                     await self._flushed()
@@ -218,6 +227,10 @@ class Lane:
         self._pending = 0
         self._checkpointed_at = monotonic()
 
+    @property
+    def _hurried(self) -> bool:
+        return not self._behind and self.level.urgent
+
     def _age(self) -> float:
         return monotonic() - self._checkpointed_at
 
@@ -280,6 +293,7 @@ class Lane:
                 metrics.LAG.labels(*tp).set(lag)
         if not any(self.lag.values()):
             self.advanced_at = monotonic()
+        self._behind = any((lag or 0) > self.level.checkpoint_records for lag in self.lag.values())
         self.level.publish_metrics()
 
     def _within(self, tp: TP, wanted: int | None, begin: int, end: int) -> int:

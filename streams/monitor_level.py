@@ -18,6 +18,7 @@ from schemas.kafka_spec import Topics
 from streams import metrics
 from streams.compacted import newest_by_key
 from streams.framing import Reassembler, slot_of
+from streams.lane import CHECKPOINT_RECORDS
 from streams.output_metrics import count_outputs
 from streams.publisher import Publisher
 from streams.records import Outgoing, Record, RecordBatch
@@ -150,6 +151,11 @@ class MonitorLevel:
 
     def idle(self, tp: TP) -> None:
         """Do nothing: level 2 never closes a pane on its own clock."""
+
+    @property
+    def checkpoint_records(self) -> int:
+        """After how many records a checkpoint is worth it."""
+        return CHECKPOINT_RECORDS
 
     @property
     def urgent(self) -> bool:

@@ -13,12 +13,18 @@ from schemas.kafka_spec import Topics
 from streams import metrics
 from streams.compacted import newest_by_key
 from streams.errors import Stopped
+from streams.lane import CHECKPOINT_RECORDS
 from streams.log_reader import Range
 from streams.messages import WatermarkMessage, decode_message
 from streams.publisher import Publisher
 from streams.records import ALL_PARTITIONS, ROLES, Outgoing, Record, RecordBatch, Role
 
 log = logging.getLogger(__name__)
+
+
+RECORDS_A_PARTITION, RECORDS_A_VERSION = 2_000, 400
+"""What a checkpoint costs for each partition, and for each model version in it, costs about as much as these records."""
+MOST_CHECKPOINT_RECORDS = 160_000
 
 
 class Source(Protocol):
@@ -30,6 +36,11 @@ class Source(Protocol):
     @property
     def urgent(self) -> bool:
         """Whether others wait for something in the outbox."""
+        ...
+
+    @property
+    def versions(self) -> int:
+        """How many model versions have rows here, or had lately."""
         ...
 
     def rebuilt(self) -> None:
@@ -154,6 +165,13 @@ class SourceLevel:
         """Tell the partition that one of its topics is silent."""
         self._dirty.add(tp.partition)
         self._sources[tp.partition].idle(self._roles[tp.topic])
+
+    @property
+    def checkpoint_records(self) -> int:
+        """After how many records a checkpoint is worth it: more, where they are of many partitions or models."""
+        versions = sum(source.versions for source in self._sources.values())
+        worth = RECORDS_A_PARTITION * len(self._sources) + RECORDS_A_VERSION * versions
+        return min(MOST_CHECKPOINT_RECORDS, max(CHECKPOINT_RECORDS, worth))
 
     @property
     def urgent(self) -> bool:

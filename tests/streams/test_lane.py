@@ -23,6 +23,7 @@ class FakeLevel:
         self.positions = positions
         self.done: list[Any] = []
         self.urgent = False
+        self.checkpoint_records = 50
         self.kept: frozenset[TP] = frozenset()
         self.broken = False
 
@@ -218,9 +219,32 @@ def test_what_is_urgent_is_checkpointed_at_once() -> None:
         level.urgent = True
         lane._checkpointed_at = monotonic()
         await feed(lane, app, event(1, 0, 1))
-        assert "checkpoint" not in level.done, "in a backlog something is always urgent"
+        assert "checkpoint" not in level.done, "not so soon after the one before"
         lane._checkpointed_at -= URGENT_SECONDS
         await feed(lane, app, event(1, 1, 2))
+
+    asyncio.run(steps())
+    assert "checkpoint" in level.done
+
+
+def test_in_a_backlog_nothing_is_urgent() -> None:
+    level, consumer, app, lane = worked({A: 0})
+
+    async def steps() -> None:
+        await lane.assign(consumer, frozenset({A}), 1)
+        await lane.tick(consumer)  # finds out that the log has a hundred records
+        level.done.clear()
+        level.urgent = True
+        lane._checkpointed_at = monotonic() - URGENT_SECONDS
+        await feed(lane, app, event(1, 0, 49))
+        assert "checkpoint" not in level.done
+        await feed(lane, app, event(1, 49, 50))
+        assert "checkpoint" in level.done, "it is as many records as a checkpoint is made for"
+        lane._measured_at -= METRICS_SECONDS
+        await lane.tick(consumer)  # what is left is no backlog
+        level.done.clear()
+        lane._checkpointed_at = monotonic() - URGENT_SECONDS
+        await feed(lane, app, event(1, 50, 51))
 
     asyncio.run(steps())
     assert "checkpoint" in level.done
