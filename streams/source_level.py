@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 RECORDS_A_PARTITION, RECORDS_A_VERSION = 2_000, 400
-"""What a checkpoint costs for each partition, and for each model version in it, costs about as much as these records."""
+"""What a checkpoint costs for each partition, and for each model version in it, is about what so many records cost."""
 MOST_CHECKPOINT_RECORDS = 160_000
 
 

@@ -45,6 +45,7 @@ class CopyingSource:
         self.waiting: list[list[str]] = state["outbox"]
         self.saving: list[list[str]] = []
         self.urgent = False
+        self.versions = 1
         self.seen = dict.fromkeys(ROLES, 0)
         self.rebuild: dict[Role, tuple[int | None, int]] = {}
 
