@@ -28,9 +28,9 @@ BEGIN, END = "<!-- profile: begin -->", "<!-- profile: end -->"
 STAGES = (
     (
         "fetch: records out of batches, lz4",
-        r"FetchedRecords|PartitionRecords|lz4_decode|aiokafka/consumer|aiokafka/record",
+        r"streams/fetched_records|PartitionRecords|lz4_decode|aiokafka/consumer|aiokafka/record",
     ),
-    ("fetch: chunks by column", r"streams/transport"),
+    ("fetch: chunks by column", r"streams/(transport|chunks)"),
     ("decode: JSON to typed objects", r"Decoder\._typed"),
     ("decode: objects to columns", r"streams/(decoder|fast_|judged)|id_hash"),
     ("lateness, duplicates, join", r"streams/(join|id_index|feedback_log|column_log)|RowLog\.append"),

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from river.drift import ADWIN
+from river._river_rust.drift import AdaptiveWindowing  # the package `river.drift` would bring scipy.stats with it
 
 from detectors.state_classes import register
 
 LARGEST = 1e100  # ADWIN squares values: past about 1e150 its variance is infinite, and it never alarms again
+_CLOCK, _BUCKETS, _SHORTEST, _GRACE = 32, 5, 5, 10  # the defaults of River's ADWIN
 
 
 @register
@@ -53,37 +54,49 @@ class GuardedAdwin:
     def __init__(self, delta: float = 0.002) -> None:
         if not 0 < delta < 1:
             raise ValueError(f"delta is {delta}; it lies between 0 and 1")
-        self._adwin = ADWIN(delta=delta)
+        self._delta = delta
+        self._window = self._new()
+        self._fired = False
         self.position = 0
         self.skipped = 0
         self.alarms = 0
         self.rose = False
 
+    def _new(self) -> AdaptiveWindowing:
+        return AdaptiveWindowing(self._delta, _CLOCK, _BUCKETS, _SHORTEST, _GRACE)
+
     @property
     def width(self) -> int:
         """Rows in the window."""
-        return int(self._adwin.width)
+        return int(self._window.get_width())
 
     @property
     def mean(self) -> float:
         """Mean of the window; 0 when it is empty."""
-        return float(self._adwin.estimation)
+        return _mean(self._window)
 
     def update(self, value: float) -> bool:
         """Feed one value, in any unit; return whether drift was detected at this row."""
         if not -LARGEST <= value <= LARGEST:
             self.skipped += 1
             return False
-        adwin = self._adwin
-        before = adwin.estimation
-        adwin.update(value)
+        if self._fired:
+            self._window = self._new()
+        window = self._window
+        before = _mean(window)
+        self._fired = bool(window.update(value))
         self.position += 1
-        if not adwin.drift_detected:
+        if not self._fired:
             return False
         self.alarms += 1
-        self.rose = bool(adwin.estimation > before)
+        self.rose = _mean(window) > before
         return True
 
     def feed(self, values: Sequence[float]) -> list[int]:
         """Feed values in order; return the positions of alarms, counted from 0 over all rows ever fed."""
         return [self.position - 1 for value in values if self.update(value)]
+
+
+def _mean(window: AdaptiveWindowing) -> float:
+    width = window.get_width()
+    return float(window.get_total() / width) if width else 0.0

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from detectors.challenger_experts import LARGEST_ERROR, experts_for
 from detectors.feature_encoder import FeatureEncoder
-from detectors.running_scale import RunningScale
+from detectors.running_scale import LARGEST_ERROR, RunningScale
 from detectors.state_classes import register
 from schemas.prediction import FeatureValue
 from schemas.spec import FeatureType, Task
@@ -109,6 +108,8 @@ class Challenger:
     ) -> None:
         if task == "binary" and positive_label is None:
             raise ValueError("a challenger of a binary task needs the positive label")
+        from detectors.challenger_experts import experts_for  # here, for those without a challenger: it takes 80 MB
+
         self.task: Task = task
         self.learnt = 0
         self._experts = experts_for(task)

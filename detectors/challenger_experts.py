@@ -11,7 +11,7 @@ from river.tree.splitter import QOSplitter
 
 from detectors.adwin import GuardedAdwin
 from detectors.feature_encoder import Columns, Encoded
-from detectors.running_scale import LARGEST_SCORE
+from detectors.running_scale import LARGEST_ERROR, LARGEST_SCORE
 from detectors.state_classes import register
 from schemas.spec import Task
 
@@ -24,7 +24,6 @@ TREE_DEPTH_REGRESSION = 6  # its leaves are larger: 20 means and variances for e
 RADIUS = 0.5
 TREE_DEPTH = 7  # at most 128 leaves; River's default depends on the interpreter's recursion limit
 NEVER = 2**53  # River's estimate of a tree's size differs between interpreters; the depth bounds it already
-LARGEST_ERROR = 3.0  # deviations of the value; an error past this counts as this when models are compared
 LARGEST_GRADIENT = 1.0  # of the squared loss, in standard deviations: an outlier moves the weights no further
 
 

@@ -4,6 +4,7 @@ Built from the model's entry in the monitor file and the reference profile of th
 `fingerprint` tells whether they really did.
 """
 
+import copy
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ Counts = npt.NDArray[np.int64]
 UNSEEN_BUCKETS = 8  # hashed buckets of categories that the reference does not have
 LOSS_BINS = 20  # of a real-valued loss; a 0/1 loss needs one
 FIXED = 1 << 30  # fixed point of a value scaled to [0, 1] or [-1, 1]: sums stay exact up to 2**33 rows
+MOST_LAYOUTS = (
+    4_096  # versions whose layouts are kept: more than a partition keeps rows of; each is a few hundred bytes
+)
 LENGTH_BUCKETS = 33  # powers of two of a text's length
 LOG_BASE = 1.04  # integer-bucket quantile sketch: bounds grow by 4 %, so a quantile errs by 2 % at most
 LATENCY_BUCKETS = 512  # from 1 microsecond to over 8 minutes
@@ -77,6 +81,12 @@ class Layout:
         }
         set_(self, "families", families)
         set_(self, "fingerprint", self._fingerprint())
+
+    def of_version(self, version: str) -> "Layout":
+        """Return the layout of another version with the same profile; the two share all that is large."""
+        other = copy.copy(self)
+        object.__setattr__(other, "version", version)
+        return other
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -200,24 +210,35 @@ class Layout:
 
 
 class Layouts:
-    """The layouts of all versions of all models, made when first asked for."""
+    """The layouts of all versions of all models, made when first asked for; those asked for longest ago make room."""
 
     def __init__(self, models: dict[str, ModelSpec], profiles: dict[str, dict[str | None, ReferenceProfile]]) -> None:
         """`profiles` is by model and version; None is the profile of every version that has none of its own."""
         self._models = models
         self._profiles = profiles
         self._layouts: dict[tuple[str, str], Layout] = {}
+        """The one asked for last at the end."""
+        self._made: dict[tuple[str, str | None], Layout] = {}
+        """By model, and the version whose profile it is: no more than there are profiles."""
 
     def of(self, model: str, version: str) -> Layout:
         """Return the layout of a version of a model of the monitor file."""
         key = (model, version)
-        if key not in self._layouts:
-            if len(self._layouts) >= 10_000:  # a producer that numbers its versions by the minute
-                self._layouts.clear()
-            profiles = self._profiles.get(model, {})
-            profile = profiles.get(version, profiles.get(None))
-            self._layouts[key] = Layout(model, version, self._models[model], profile)
-        return self._layouts[key]
+        layout = self._layouts.pop(key, None)
+        if layout is None:
+            layout = self._make(model, version)
+            if len(self._layouts) >= MOST_LAYOUTS:  # a producer that numbers its versions by the minute
+                del self._layouts[next(iter(self._layouts))]
+        self._layouts[key] = layout
+        return layout
+
+    def _make(self, model: str, version: str) -> Layout:
+        profiles = self._profiles.get(model, {})
+        owner = version if version in profiles else None
+        made = self._made.get((model, owner))
+        if made is None:
+            made = self._made[model, owner] = Layout(model, version, self._models[model], profiles.get(owner))
+        return made.of_version(version)
 
     def classes(self, model: str) -> frozenset[str] | None:
         """Return the classes that a model's labels may have: the declared ones, else those of its references."""

@@ -152,7 +152,7 @@ class Monitor:
 
     def _settings_of(self, layout: Layout) -> str:
         known = self._settings.get(layout.version)
-        if known is None or known[0] is not layout:
+        if known is None or known[0].profile is not layout.profile:
             if len(self._settings) >= VERSIONS:
                 self._settings.clear()
             known = self._settings[layout.version] = (layout, settings_of(layout))

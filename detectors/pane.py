@@ -26,6 +26,9 @@ class ClosedPane:
     incomplete: int = 0
     """Source partitions that lost something of the pane: it was evicted, or deleted before it was read."""
 
+    dropped: bool = False
+    """Level 2 had no room for what was counted."""
+
     @property
     def start(self) -> Micros:
         """First moment of the pane."""
@@ -46,6 +49,8 @@ class ClosedPane:
         """Why its counts are not those of all its rows, or None."""
         if self.mismatched:
             return f"{self.mismatched} source partitions count by another reference profile"
+        if self.dropped:
+            return "there was no room for it until all source partitions had finished it"
         if self.incomplete:
             return f"{self.incomplete} source partitions miss events: evicted, or deleted before they were read"
         return None

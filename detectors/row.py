@@ -94,24 +94,6 @@ def as_number(value: FeatureValue) -> float | None:
     return number + 0.0 if math.isfinite(number) else math.inf
 
 
-def loss_of(row: Row, label: Label, spec: ModelSpec) -> float | None:
-    """Return the loss of a labelled row, or None where the label does not say.
-
-    Classification: 0 or 1. Regression: absolute error, in the unit of the value. Text: 1 - rating, 1 for a correction.
-    """
-    if spec.task in ("binary", "multiclass"):
-        if label.label is None or row.label is None:
-            return None
-        if spec.task == "binary":  # whatever the other class is called
-            return float((label.label == spec.positive_label) != (row.label == spec.positive_label))
-        return float(label.label != row.label)
-    if spec.task == "regression":
-        return None if label.value is None or row.value is None else abs(row.value - label.value)
-    if label.rating is not None:
-        return 1.0 - label.rating
-    return None if label.label is None else 1.0
-
-
 def _packable(value: FeatureValue) -> FeatureValue:
     if type(value) is int and not -(2**63) <= value < 2**63:
         return math.inf if value > 0 else -math.inf  # no 64-bit number: counted as invalid, as infinities are

@@ -5,6 +5,7 @@ import math
 from detectors.state_classes import register
 
 LARGEST_SCORE = 10.0  # scores are clipped to ±10
+LARGEST_ERROR = 3.0  # deviations; an error past this counts as this when models are compared
 LARGEST = 1e100  # larger values leave mean and deviation alone: their squares would overflow
 MEMORY = 10_000  # rows that mean and deviation look back on, so that they can follow a change
 WARM_UP = 30  # rows before outliers are pulled in: the deviation of a few rows says little

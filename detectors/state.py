@@ -25,7 +25,7 @@ from detectors.state_writer import StateWriter
 
 __all__ = ["StateError", "decode", "encode", "register"]
 
-_MAGIC = b"SGS1"
+_MAGIC = b"SGS2"  # the number goes up when a class of ours no longer has the attributes that it had
 _DIGEST = 16
 _RIVER = ".".join(river.__version__.split(".")[:2])  # attributes of River's classes may change in a minor release
 
@@ -59,7 +59,7 @@ def encode(obj: object) -> bytes:
 def decode(data: bytes) -> Any:
     """Return the object that `encode` wrote; it goes on exactly as the original would have.
 
-    The modules that `register` their classes must have been imported.
+    The modules that `register` their classes must have been imported, but for those that `state_classes` names.
 
     Raises
     ------
@@ -68,6 +68,8 @@ def decode(data: bytes) -> Any:
     """
     start = len(_MAGIC) + _DIGEST
     if data[: len(_MAGIC)] != _MAGIC:
+        if data[:3] == _MAGIC[:3]:
+            raise StateError("the state was written by another version of this program: rebuild it from the log")
         raise StateError("these bytes are no state")
     body = data[start:]
     if hashlib.blake2b(body, digest_size=_DIGEST).digest() != data[len(_MAGIC) : start]:

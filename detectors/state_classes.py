@@ -1,6 +1,6 @@
 """The closed set of classes that a snapshot may name, and what may be called by them.
 
-A name that is not in here cannot be decoded, whatever the bytes say. Nothing is ever imported by a name read from data.
+A name that is not in here cannot be decoded, whatever the bytes say. Nothing is imported but the modules named in here.
 """
 
 import copy
@@ -18,30 +18,57 @@ from detectors.state_error import StateError
 Class = TypeVar("Class", bound=type)
 
 
-_RIVER = {
-    "drift": "ADWIN KSWIN PageHinkley",
-    "drift.binary": "DDM EDDM FHDDM HDDMA",
-    "stats": "Mean Var Sum Count Min Max Cov",
-    "proba": "Gaussian Multinomial",
-    "preprocessing": "StandardScaler MinMaxScaler MaxAbsScaler OneHotEncoder StatImputer",
-    "compose": "Pipeline",
-    "linear_model": "LogisticRegression LinearRegression SoftmaxRegression",
-    "optim": "SGD Adam AdaGrad RMSProp Momentum",
-    "optim.losses": "Log Squared Absolute Huber CrossEntropy",
-    "optim.schedulers": "Constant InverseScaling Optimal",
-    "optim.initializers": "Zeros Constant",
-    "tree": "HoeffdingTreeClassifier HoeffdingTreeRegressor HoeffdingAdaptiveTreeClassifier",
-    "tree.nodes.branch": "NumericBinaryBranch NominalBinaryBranch NumericMultiwayBranch NominalMultiwayBranch",
-    "tree.nodes.htc_nodes": "LeafMajorityClass LeafNaiveBayes LeafNaiveBayesAdaptive",
-    "tree.nodes.htr_nodes": "LeafMean LeafModel LeafAdaptive",
-    "tree.nodes.hatc_nodes": "AdaLeafClassifier AdaNumBinaryBranchClass AdaNomBinaryBranchClass "
+_ON_DEMAND = {
+    "detectors.challenger_experts": "LogisticExpert SoftmaxExpert LinearExpert TreeExpert RegressionTreeExpert",
+    "river.drift.adwin": "ADWIN",
+    "river.drift.kswin": "KSWIN",
+    "river.drift.page_hinkley": "PageHinkley",
+    "river.drift.binary.ddm": "DDM",
+    "river.drift.binary.eddm": "EDDM",
+    "river.drift.binary.fhddm": "FHDDM",
+    "river.drift.binary.hddm_a": "HDDMA",
+    "river.stats.mean": "Mean",
+    "river.stats.var": "Var",
+    "river.stats.summing": "Sum",
+    "river.stats.count": "Count",
+    "river.stats.minimum": "Min",
+    "river.stats.maximum": "Max",
+    "river.stats.cov": "Cov",
+    "river.proba.gaussian": "Gaussian",
+    "river.proba.multinomial": "Multinomial",
+    "river.preprocessing.scale": "StandardScaler MinMaxScaler MaxAbsScaler",
+    "river.preprocessing.one_hot": "OneHotEncoder",
+    "river.preprocessing.impute": "StatImputer",
+    "river.compose.pipeline": "Pipeline",
+    "river.linear_model.log_reg": "LogisticRegression",
+    "river.linear_model.lin_reg": "LinearRegression",
+    "river.linear_model.softmax": "SoftmaxRegression",
+    "river.optim.sgd": "SGD",
+    "river.optim.adam": "Adam",
+    "river.optim.ada_grad": "AdaGrad",
+    "river.optim.rms_prop": "RMSProp",
+    "river.optim.momentum": "Momentum",
+    "river.optim.losses": "Log Squared Absolute Huber CrossEntropy",
+    "river.optim.schedulers": "Constant InverseScaling Optimal",
+    "river.optim.initializers": "Zeros Constant",
+    "river.tree.hoeffding_tree_classifier": "HoeffdingTreeClassifier",
+    "river.tree.hoeffding_tree_regressor": "HoeffdingTreeRegressor",
+    "river.tree.hoeffding_adaptive_tree_classifier": "HoeffdingAdaptiveTreeClassifier",
+    "river.tree.nodes.branch": "NumericBinaryBranch NominalBinaryBranch NumericMultiwayBranch NominalMultiwayBranch",
+    "river.tree.nodes.htc_nodes": "LeafMajorityClass LeafNaiveBayes LeafNaiveBayesAdaptive",
+    "river.tree.nodes.htr_nodes": "LeafMean LeafModel LeafAdaptive",
+    "river.tree.nodes.hatc_nodes": "AdaLeafClassifier AdaNumBinaryBranchClass AdaNomBinaryBranchClass "
     "AdaNumMultiwayBranchClass AdaNomMultiwayBranchClass",
-    "tree.splitter": "GaussianSplitter QOSplitter",
-    "tree.splitter.qo_splitter": "Slot FeatureQuantizer",
-    "tree.splitter.nominal_splitter_classif": "NominalSplitterClassif",
-    "tree.splitter.nominal_splitter_reg": "NominalSplitterReg",
+    "river.tree.splitter.gaussian_splitter": "GaussianSplitter",
+    "river.tree.splitter.qo_splitter": "QOSplitter Slot FeatureQuantizer",
+    "river.tree.splitter.nominal_splitter_classif": "NominalSplitterClassif",
+    "river.tree.splitter.nominal_splitter_reg": "NominalSplitterReg",
 }
-"""Plain Python classes of River that snapshots hold: module, and names in it."""
+"""Plain Python classes by the module that defines them, which is imported when a state first names one of them: River's
+models bring scipy.stats and 80 MB with them."""
+
+_MODULES = {f"{module}.{name}": module for module, names in _ON_DEMAND.items() for name in names.split()}
+"""Where to find those that were not asked for yet."""
 
 _FACTORIES: dict[str, Callable[..., Any]] = {
     "bool": bool,
@@ -78,16 +105,7 @@ def _qualified(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _river_classes() -> dict[str, type]:
-    classes = {}
-    for module, names in _RIVER.items():
-        for name in names.split():
-            cls = getattr(importlib.import_module(f"river.{module}"), name)
-            classes[_qualified(cls)] = cls
-    return classes
-
-
-_CLASSES: dict[str, type] = _river_classes()
+_CLASSES: dict[str, type] = {}
 
 
 def register(cls: Class) -> Class:
@@ -123,18 +141,29 @@ def register(cls: Class) -> Class:
 
 def class_named(name: object) -> type:
     """Return a class on the list; raises `StateError` for any other name."""
-    cls = _CLASSES.get(name) if isinstance(name, str) else None
+    cls = _found(name) if isinstance(name, str) else None
     if cls is None:
-        raise StateError(f"class {name!r} is not one that a state may hold; if it is ours, mark it with @register")
+        raise _not_listed(name)
     return cls
 
 
 def name_of(cls: type) -> str:
     """Return the name of a class on the list; raises `StateError` for any other class."""
     name = _qualified(cls)
-    if _CLASSES.get(name) is not cls:
-        raise StateError(f"class {name!r} is not one that a state may hold; if it is ours, mark it with @register")
+    if _found(name) is not cls:
+        raise _not_listed(name)
     return name
+
+
+def _found(name: str) -> type | None:
+    if name not in _CLASSES and name in _MODULES:
+        found = getattr(importlib.import_module(_MODULES[name]), name.rpartition(".")[2])
+        _CLASSES.setdefault(name, found)  # our own have entered themselves
+    return _CLASSES.get(name)
+
+
+def _not_listed(name: object) -> StateError:
+    return StateError(f"class {name!r} is not one that a state may hold; if it is ours, mark it with @register")
 
 
 def factory_named(name: object) -> Callable[..., Any]:

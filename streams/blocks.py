@@ -5,7 +5,7 @@ leave a block for each of them.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ SEALED = 1_000
 """Entries from which on a block is not written again."""
 LARGEST = 4_000
 """Entries of a block at most."""
+_PREFIX = 8  # bytes that say which log of its table a block is of
 
 
 class Blocks:
@@ -24,7 +25,7 @@ class Blocks:
     def __init__(self, store: Store, table: Table, log: int = 0) -> None:
         self._store = store
         self._table: Table = table
-        self._prefix = log.to_bytes(8, "big")
+        self._prefix = log.to_bytes(_PREFIX, "big")
         self._first_key = table.encode() + self._prefix
         self._starts: list[int] = []
         self.first = int(store.get("meta", self._first_key) or 0)
@@ -82,6 +83,16 @@ class Blocks:
 
     def _key(self, first: int) -> bytes:
         return self._prefix + first.to_bytes(8, "big")
+
+
+def keep_logs(store: Store, table: Table, logs: Collection[int]) -> None:
+    """Remove all logs of a table but `logs`."""
+    for key in store.keys(table):
+        if int.from_bytes(key[:_PREFIX], "big") not in logs:
+            store.put(table, key, None)
+    for key in store.keys("meta", table.encode()):
+        if int.from_bytes(key[-_PREFIX:], "big") not in logs:
+            store.put("meta", key, None)
 
 
 def cuts(first: int, end: int) -> Iterator[tuple[int, int]]:

@@ -6,9 +6,11 @@ An orchestrator must not start a worker anew for that: it would find no broker e
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Mapping
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import Future
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
@@ -16,9 +18,11 @@ from aiokafka.errors import KafkaError
 from streams import metrics
 from streams.health import HealthServer
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 EVERY = 3.0
+ASK_AFTER = 0.2
 PATIENCE = 5.0
 """Seconds an answer may take."""
 REMIND_AFTER = 60.0
@@ -50,7 +54,8 @@ class BrokerWatch:
         """Return whether any of the bootstrap servers answers a request."""
         client = AIOKafkaClient(**self._settings, request_timeout_ms=int(PATIENCE * 1_000))
         try:
-            await asyncio.wait_for(client.bootstrap(), 2 * PATIENCE)
+            async with asyncio.timeout(2 * PATIENCE):  # wait_for of Python 3.11 may forget that it was cancelled
+                await client.bootstrap()
         except (KafkaError, OSError, TimeoutError):
             return False
         finally:
@@ -78,27 +83,52 @@ class BrokerWatch:
         metrics.BROKER_AWAY.set(0.0 if self._away_since is None else now - self._away_since)
 
 
-def wait_for_broker(watch: BrokerWatch, health: HealthServer) -> bool:
-    """Serve `health` until a broker answers; return whether one did, before we were asked to end (SIGTERM, SIGINT)."""
-    return asyncio.run(_waiting(watch, health))
+def wait_for_broker(watch: BrokerWatch, health: HealthServer, found: Callable[[], T | None]) -> T | None:
+    """Serve `health` until `found` returns something; return that, or None when we were asked to end (SIGTERM, SIGINT).
+
+    `found` asks the brokers and returns None where none answers. It may block, for as long as it likes.
+    """
+    return asyncio.run(_waiting(watch, health, found))
 
 
-async def _waiting(watch: BrokerWatch, health: HealthServer) -> bool:
-    async def answered() -> None:
-        async for away in watch.looks():
-            if not away:
-                return
+async def _waiting(watch: BrokerWatch, health: HealthServer, found: Callable[[], T | None]) -> T | None:
+    async def finding() -> T:
+        while (answer := await _in_thread(found)) is None:
+            await asyncio.sleep(ASK_AFTER)
+            while watch.away:
+                await asyncio.sleep(ASK_AFTER)
+        return answer
+
+    async def watching() -> None:
+        async for _ in watch.looks():
+            pass
 
     ending = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
     await health.start()
-    tasks = [asyncio.create_task(one) for one in (answered(), ending.wait())]
+    answer = asyncio.create_task(finding())
+    others = [asyncio.create_task(ending.wait()), asyncio.create_task(watching())]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return not ending.is_set()
+        await asyncio.wait([answer, others[0]], return_when=asyncio.FIRST_COMPLETED)
+        return None if ending.is_set() else answer.result()
     finally:
-        for task in tasks:
+        for task in (answer, *others):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await health.stop()
+        await asyncio.gather(answer, *others, return_exceptions=True)
+        await health.pause()
+
+
+async def _in_thread(question: Callable[[], T]) -> T:
+    """Return what `question` does. Its thread holds nobody up: a process that ends does not wait for it."""
+    answer: Future[T] = Future()
+
+    def ask() -> None:
+        answer.set_running_or_notify_cancel()
+        try:
+            answer.set_result(question())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=ask, name="question", daemon=True).start()
+    return await asyncio.wrap_future(answer)

@@ -4,7 +4,7 @@ Faust hands out one message at a time; here a message carries a chunk. Nothing i
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from faust.transport.utils import DefaultSchedulingStrategy
@@ -79,16 +79,16 @@ class ChunkScheduler(DefaultSchedulingStrategy):  # type: ignore[misc]
         """Return how many fetches in a row brought nothing of a partition."""
         return self.rounds - self._brought.get(tp, self.rounds)
 
-    def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, _Carrier]]:
+    def iterate(self, fetched: Mapping[TP, list[RecordBatch]]) -> Iterator[tuple[TP, _Carrier]]:
         """Yield chunks, round robin over the partitions."""
         # Where chunks start is settled now: a seek while they are handed out concerns those of the next fetch.
-        starts = {tp: self.next.get(tp, batch[0].offset) for tp, batch in records.items() if batch}
-        ends = {tp: records[tp][-1].offset + 1 for tp in starts}
+        starts = {tp: self.next.get(tp, int(batches[0].offsets[0])) for tp, batches in fetched.items() if batches}
+        ends = {tp: int(fetched[tp][-1].offsets[-1]) + 1 for tp in starts}
         self.next.update(ends)
         self.fetched.update(ends)
         self.rounds += 1
         self._brought.update(dict.fromkeys(ends, self.rounds))
-        return self._in_turn({tp: self._chunks(tp, start, records[tp]) for tp, start in starts.items()})
+        return self._in_turn({tp: self._chunks(tp, start, fetched[tp]) for tp, start in starts.items()})
 
     def _in_turn(self, waiting: dict[TP, Iterator[_Carrier]]) -> Iterator[tuple[TP, _Carrier]]:
         while waiting:
@@ -99,31 +99,22 @@ class ChunkScheduler(DefaultSchedulingStrategy):  # type: ignore[misc]
                 else:
                     yield tp, carrier
 
-    def _chunks(self, tp: TP, start: int, fetched: list[Any]) -> Iterator[_Carrier]:
-        done = 0
-        while done < len(fetched):
-            batch = _by_column(fetched[done : done + self.max_records])
-            if sum(map(len, filter(None, batch.values))) > self.max_bytes:
-                sizes = np.cumsum([len(value or b"") for value in batch.values])
-                batch = batch.until(max(1, int(np.searchsorted(sizes, self.max_bytes, side="right"))))
-            done += len(batch)
-            carrier = _carrier(tp, start, batch)
-            start = carrier.offset + 1
-            yield carrier
+    def _chunks(self, tp: TP, start: int, fetched: list[RecordBatch]) -> Iterator[_Carrier]:
+        for batch in fetched:
+            done = 0
+            while done < len(batch):
+                records = self._capped(batch.part(done, done + self.max_records))
+                done += len(records)
+                carrier = _carrier(tp, start, records)
+                start = carrier.offset + 1
+                yield carrier
 
-
-def _by_column(fetched: list[Any]) -> RecordBatch:
-    """Return what the client read, an object for each record, by column."""
-    first, last = fetched[0].offset, fetched[-1].offset
-    whole = last - first + 1 == len(fetched)
-    headers = [one.headers for one in fetched]
-    return RecordBatch(
-        np.arange(first, last + 1) if whole else np.array([one.offset for one in fetched], dtype=np.int64),
-        np.array([one.timestamp for one in fetched], dtype=np.int64),
-        [one.key for one in fetched],
-        [one.value for one in fetched],
-        headers if any(headers) else None,
-    )
+    def _capped(self, records: RecordBatch) -> RecordBatch:
+        """Return as many of the records as a chunk's bytes allow, one at least."""
+        if sum(map(len, filter(None, records.values))) <= self.max_bytes:
+            return records
+        sizes = np.cumsum([len(value or b"") for value in records.values])
+        return records.part(0, max(1, int(np.searchsorted(sizes, self.max_bytes, side="right"))))
 
 
 def _carrier(tp: TP, start: int, batch: RecordBatch) -> _Carrier:

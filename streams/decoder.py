@@ -29,7 +29,7 @@ from streams.fast_times import Flags
 from streams.fast_types import FastTypes
 from streams.fit import Fit
 from streams.groups import Groups
-from streams.judged import feedback_of, merged_feedback, merged_rows, rows_of
+from streams.judged import feedback_of, merged_feedback, merged_rows, one_by_one, rows_of
 from streams.records import Headers, RecordBatch, Role
 
 Positions = npt.NDArray[np.int64]
@@ -128,18 +128,16 @@ class Decoder:
         judged = self._judge("feedback", records, fast, typed)
         evicted: list[int] = []
         if judged.events:
-            kept, events, inside = list[int](), list[Feedback](), list[Rows | None]()
-            for position, event in zip(judged.positions.tolist(), judged.events, strict=True):
-                if isinstance(event, Feedback):
-                    rows = self._inside(event, records.offsets[position : position + 1])
-                    if rows is not None and rows.groups[0] < 0:
-                        evicted.append(position)
-                        continue
-                    kept.append(position)
-                    events.append(event)
-                    inside.append(rows)
-            fast, order = _in_log_order(fast, np.array(kept, dtype=np.int64))
-            columns = merged_feedback(columns, feedback_of(events, records.offsets[kept], self._groups, inside), order)
+            events = [event for event in judged.events if isinstance(event, Feedback)]
+            more = feedback_of(
+                events, records.offsets[judged.positions], self._groups, self._inside(events, records, judged.positions)
+            )
+            if lost := [place for place, rows in more.inside.items() if rows.groups[0] < 0]:
+                evicted = judged.positions[lost].tolist()
+                kept = np.delete(np.arange(len(events)), lost)
+                more, judged = more.take(kept), judged._replace(positions=judged.positions[kept])
+            fast, order = _in_log_order(fast, judged.positions)
+            columns = merged_feedback(columns, more, order)
         return Decoded(fast, columns, judged.refused, judged.watermarks, evicted)
 
     def _typed(self, types: FastTypes, data: Sequence[bytes], headers: Sequence[Headers] | None, start: int) -> _Typed:
@@ -240,13 +238,17 @@ class Decoder:
             rows.groups = np.array(list(map(codes.__getitem__, pairs)), dtype=np.int32)
         return rows.groups >= 0
 
-    def _inside(self, feedback: Feedback, offset: npt.NDArray[np.int64]) -> Rows | None:
-        """Return the prediction inside self-contained feedback."""
-        if feedback.prediction is None:
-            return None
-        rows = rows_of([feedback.prediction], offset, self._spec, self._groups)
-        self._code(rows, [feedback.prediction.version])
-        return rows
+    def _inside(self, events: list[Feedback], records: RecordBatch, positions: Positions) -> list[Rows | None]:
+        """Return the prediction inside each event at `positions`, where there is one; its group is -1 without room."""
+        inside: list[Rows | None] = [None] * len(events)
+        found = {place: event.prediction for place, event in enumerate(events) if event.prediction is not None}
+        if found:
+            predictions = list(found.values())
+            rows = rows_of(predictions, records.offsets[positions[list(found)]], self._spec, self._groups)
+            self._code(rows, [prediction.version for prediction in predictions])
+            for place, row in zip(found, one_by_one(rows), strict=True):
+                inside[place] = row
+        return inside
 
 
 def _structured(read: Callable[[bytes], Any], value: bytes) -> Any:

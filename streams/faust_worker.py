@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,8 +30,15 @@ log = logging.getLogger(__name__)
 SESSION_TIMEOUT = 7.0
 """Seconds after which the group takes a silent worker for dead; brokers allow 6 or more. Heartbeats have a thread."""
 TICK = 0.1
-STOP_DEADLINE = 9.0
-"""Seconds a worker may take to stop: one less than Docker grants before it kills."""
+SAVE_SECONDS = 6.0
+"""How long the last checkpoint may take."""
+HOPE_SECONDS = 3.0
+"""The same while no broker answers."""
+LEAVE_SECONDS = 3.0
+"""How long it may take to leave the group and close connections, after that. Docker grants ten seconds in all."""
+NOT_SAVED = (
+    "ended without a last checkpoint of level %s: it did not get through. Nothing is lost, some work is repeated"
+)
 
 
 class FaustWorker:
@@ -42,6 +49,7 @@ class FaustWorker:
         self.lanes = lanes
         self.health = health
         self.watch = watch
+        self._saving = False
         for lane in lanes:
             _consume(app, lane)
         app.positions = self._positions
@@ -60,11 +68,14 @@ class FaustWorker:
             When it ended otherwise than by a signal.
         """
         self.health.bind()
-        process = _Process(self.app, self.health, self._watch)
+        process = _Process(self)
         try:
             process.execute_from_commandline()
         except SystemExit as end:
             if end.code in (0, None):
+                if unsaved := self.unsaved():
+                    log.error(NOT_SAVED, unsaved)
+                    return 1
                 log.info("stopped; everything read is checkpointed")
                 return 0
         finally:
@@ -90,8 +101,34 @@ class FaustWorker:
     def _positions(self) -> dict[TP, int]:
         return {tp: offset for lane in self.lanes for tp, offset in lane.guard.expected.items()}
 
+    def unsaved(self) -> str:
+        """Return the levels that have taken chunks since their last checkpoint, or may have; empty where none has."""
+        return ", ".join(lane.level.name for lane in self.lanes if lane.ready and not lane.loading)
+
+    async def save(self) -> None:
+        """Make a last checkpoint and take nothing more, for as long as there is hope of it. Afterwards nothing waits.
+
+        A lane that is being loaded has nothing to save, and is not waited for: it may wait for a broker.
+        """
+        if self._saving:
+            return
+        self._saving = True
+        drains = [
+            asyncio.ensure_future(lane.drain(self.app.consumer))
+            for lane in self.lanes
+            if lane.ready and not lane.loading
+        ]
+        for seconds in (HOPE_SECONDS, SAVE_SECONDS - HOPE_SECONDS) if drains else ():
+            _, pending = await asyncio.wait(drains, timeout=seconds)
+            if not pending or self.watch.away:
+                break
+        for drain in drains:
+            if drain.done() and (error := drain.exception()):
+                log.error("the last checkpoint failed: %s: %s", type(error).__name__, error)
+
     async def _drain(self) -> None:
-        await asyncio.gather(*(lane.drain(self.app.consumer) for lane in self.lanes))
+        if not self._saving:
+            await asyncio.gather(*(lane.drain(self.app.consumer) for lane in self.lanes))
 
     async def _tick(self) -> None:
         async def ticking(lane: Lane) -> None:
@@ -102,58 +139,77 @@ class FaustWorker:
         # Each at its own pace: one that waits for the broker holds up no other.
         await asyncio.gather(*map(ticking, self.lanes))
 
-    async def _watch(self) -> None:
+    async def look_at_broker(self) -> None:
+        """Watch over the broker, for ever."""
         async for away in self.watch.looks():
             for lane in self.lanes if away else ():
                 lane.excuse()
 
 
 class _Process(faust.Worker):  # type: ignore[misc]
-    """Faust's worker process without its terminal manners, and with an end to its shutdown."""
+    """Faust's worker process without its terminal manners, and with an end to its shutdown.
 
-    def __init__(self, app: App, health: HealthServer, watch: Callable[[], Awaitable[None]]) -> None:
-        super().__init__(app, quiet=True, redirect_stdouts=False, override_logging=False)
+    A stop has two parts: a last checkpoint, which is worth some waiting, and the leave that we take of group and
+    brokers, which is not: where they are dead Faust would wait for them for minutes.
+    """
+
+    def __init__(self, worker: FaustWorker) -> None:
+        super().__init__(worker.app, quiet=True, redirect_stdouts=False, override_logging=False)
         self.spinner = None
-        self.health = health
-        self._watch = watch
+        self.worker = worker
+        self._asked = False
         # A crash is told by the command line, with its reason.
         logging.getLogger("faust.worker").addFilter(lambda record: record.levelno < logging.CRITICAL)
 
     async def on_first_start(self) -> None:
         """Serve `/readyz` before there is anything to be ready."""
         await super().on_first_start()
-        await self.health.start()
-        self.add_future(self._watch())
+        await self.worker.health.start()
+        self.add_future(self.worker.look_at_broker())
+
+    async def stop(self) -> None:
+        """Save, then stop; on a signal, by force where that takes too long."""
+        await self.worker.save()
+        if self._asked:
+            self._after(LEAVE_SECONDS, "taking leave of the group and the brokers")
+        await super().stop()
 
     async def on_shutdown(self) -> None:
         """Stop serving."""
-        await self.health.stop()
+        await self.worker.health.stop()
+
+    async def _sentinel_task(self) -> None:
+        """Close the event loop at once: Faust would sleep for a second first."""
 
     def _setproctitle(self, info: str, *, ident: str = "") -> None:
         """Leave the title alone: people look for the command they typed."""
 
     def _on_sigterm(self) -> None:
-        _limit_shutdown()
+        if not self._asked:
+            self._asked = True
+            # Of its own, for an event loop that is held up; the deadlines in it come sooner.
+            self._after(SAVE_SECONDS + LEAVE_SECONDS, "stopping")
         super()._on_sigterm()
 
     def _on_sigint(self) -> None:
-        _limit_shutdown()
         self._on_sigterm()
 
+    def _after(self, seconds: float, what: str) -> None:
+        """End the process in so many seconds, if it still runs. The state survives `kill -9`, so it survives this."""
 
-def _limit_shutdown() -> None:
-    """End the process when stopping takes too long. The state survives `kill -9`, so it survives this."""
+        def end() -> NoReturn:
+            unsaved = self.worker.unsaved()
+            log.warning("%s took more than %.0fs: given up", what, seconds)
+            if unsaved:
+                log.error(NOT_SAVED, unsaved)
+            else:
+                log.info("stopped; everything read is checkpointed")
+            sys.stderr.flush()
+            os._exit(1 if unsaved else 0)
 
-    def end() -> NoReturn:
-        log.error(
-            "did not stop within %.0fs; ended as it was. Nothing is lost, some work will be repeated", STOP_DEADLINE
-        )
-        sys.stderr.flush()
-        os._exit(1)
-
-    timer = threading.Timer(STOP_DEADLINE, end)
-    timer.daemon = True
-    timer.start()
+        timer = threading.Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
 
 
 def new_app(kafka: KafkaSpec, base: Path, data_dir: Path, instance_id: str | None) -> App:

@@ -12,6 +12,7 @@ from streams.blocks import Blocks, cuts
 from streams.column_log import Column, ColumnLog, Numbers
 from streams.feedback_columns import NO_MODEL, FeedbackColumns
 from streams.id_index import IdIndex
+from streams.packed_columns import empty, packed, unpacked
 from streams.store import Store
 
 _KINDS = {
@@ -61,13 +62,12 @@ class FeedbackLog:
         self._models = models
         loaded = list(self._blocks.load())
         first = loaded[0][0] if loaded else 0
-        like: dict[str, Column] = {name: np.zeros(0, np.dtype(kind)) for name, kind in _KINDS.items()}
-        self.columns = ColumnLog(like, first)
+        self.columns = ColumnLog(empty(_KINDS), first)
         """`previous`: the entry before it with its id; `depth`: how many there were. `truth`: key of what it says."""
         self._labels: list[str | None] = []
         self._labels_first = first
-        for _, packed in loaded:
-            self._load(_decode(packed))
+        for _, block in loaded:
+            self._load(_decode(block))
         self.columns.drop(self._blocks.first)
         self._changed: set[int] = set()
         """First numbers of the blocks to be written again."""
@@ -139,19 +139,13 @@ class FeedbackLog:
             self._saved = self.columns.end
 
     def _put(self, begin: int, end: int) -> None:
-        # Entries that were dropped may be gone from memory; what stands in their place is below `first`.
-        kept = min(max(begin, self._labels_first, self.columns.base), end)
-        entries = slice(kept - self.columns.base, end - self.columns.base)
-        columns = {
-            name: bytes(np.dtype(kind).itemsize * (kept - begin))
-            + self.columns.column(name)[entries].astype(kind).tobytes()
-            for name, kind in _KINDS.items()
-        }
+        kept = min(max(begin, self._labels_first), end)
         labels = [None] * (kept - begin) + self._labels[kept - self._labels_first : end - self._labels_first]
+        columns = packed(self.columns, _KINDS, begin, end)
         self._blocks.put(begin, _encode(_Block(self._models, columns, labels)))
 
     def _load(self, block: _Block) -> None:
-        columns = {name: np.frombuffer(block.columns[name], kind) for name, kind in _KINDS.items()}
+        columns = unpacked(block.columns, _KINDS)
         codes = [self._models.index(name) if name in self._models else _GONE for name in block.models]
         own = np.array([*codes, _GONE, NO_MODEL], dtype=np.int32)  # NO_MODEL is -1, the last; _GONE the one before
         self.columns.append(len(block.labels), {**columns, "model": own[columns["model"]]})

@@ -1,14 +1,26 @@
 """`FetchedRecords`: what aiokafka makes of one fetched partition, without an object more for each record."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 
+from streams.records import Headers, RecordBatch
+
+_headers = attrgetter("headers")
+
+
+def by_column(value: bytes | None) -> bytes | None:
+    """Return the value as it is. A client with this for its deserializer of values gets `RecordBatch`es."""
+    return value
+
 
 class FetchedRecords(fetcher.PartitionRecords):  # type: ignore[misc]
-    """The records of one fetch as the client's decoder made them, a batch at a time.
+    """The records of one fetch: one `RecordBatch` for a client that says `by_column`, else as the decoder made them.
 
     aiokafka copies each into a `ConsumerRecord` and moves the position with it, which costs as much as decoding its
     JSON. What it does about checksums, transactions and control records is done here too.
@@ -21,6 +33,23 @@ class FetchedRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         return records
 
     def _unpack_records(self) -> Iterator[Any]:
+        if self._value_deserializer is not by_column:
+            for records in self._batches():
+                yield from records
+            return
+        columns = _Columns()
+        begin = self.next_fetch_offset
+        try:
+            for records in self._batches():
+                columns.append(records)
+        except BaseException:
+            self.next_fetch_offset = begin  # nothing was handed out
+            raise
+        if columns.values:
+            yield columns.batch()
+
+    def _batches(self) -> Iterator[list[Any]]:
+        """Yield the records of each batch; the position is behind them by then."""
         while self._records.has_next():
             batch = self._records.next_batch()
             if self._check_crcs and not batch.validate_crc():
@@ -29,7 +58,7 @@ class FetchedRecords(fetcher.PartitionRecords):  # type: ignore[misc]
             if records and records[0].offset < self.next_fetch_offset:  # it begins before where we asked
                 records = [record for record in records if record.offset >= self.next_fetch_offset]
             self.next_fetch_offset = batch.next_offset
-            yield from records
+            yield records
 
     def _taken_back(self, batch: Any) -> bool:
         """Return whether a batch belongs to a transaction that was aborted."""
@@ -39,3 +68,47 @@ class FetchedRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         if batch.is_control_batch and self._contains_abort_marker(batch):
             self._aborted_producers.discard(batch.producer_id)
         return bool(batch.is_transactional and batch.producer_id in self._aborted_producers)
+
+
+class _Columns:
+    """Columns that grow batch by batch: a record is read once, while it is in the processor's cache, and let go."""
+
+    def __init__(self) -> None:
+        self.values: list[bytes | None] = []
+        self._keys: list[bytes | None] = []
+        self._timestamps: list[int] = []
+        self._headers: list[Headers] = []
+        """As long as the other columns, or shorter: the last records have none."""
+        self._offsets: list[Sequence[int]] = []
+
+    def append(self, records: list[Any]) -> None:
+        if not records:
+            return
+        if any(map(_headers, records)):
+            self._headers += [()] * (len(self.values) - len(self._headers))
+            self._headers += map(_headers, records)
+        add_value, add_key, add_timestamp = self.values.append, self._keys.append, self._timestamps.append
+        for record in records:
+            add_value(record.value)
+            add_key(record.key)
+            add_timestamp(record.timestamp)
+        first, last = records[0].offset, records[-1].offset
+        whole = last - first + 1 == len(records)
+        self._offsets.append(range(first, last + 1) if whole else [record.offset for record in records])
+
+    def batch(self) -> RecordBatch:
+        if self._headers:
+            self._headers += [()] * (len(self.values) - len(self._headers))
+        return RecordBatch(
+            self._all_offsets(),
+            np.array(self._timestamps, dtype=np.int64),
+            self._keys,
+            self.values,
+            self._headers or None,
+        )
+
+    def _all_offsets(self) -> npt.NDArray[np.int64]:
+        first, last = self._offsets[0][0], self._offsets[-1][-1]
+        if last - first + 1 == len(self.values):
+            return np.arange(first, last + 1)
+        return np.concatenate([np.array(offsets, dtype=np.int64) for offsets in self._offsets])

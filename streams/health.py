@@ -53,38 +53,52 @@ class HealthServer:
         self._runner: web.AppRunner | None = None
         self._socket: socket.socket | None = None
 
+    def observe(self, lanes: Sequence[Observed]) -> None:
+        """Judge by `lanes` from now on. Before there are any, a worker is alive and not ready."""
+        self._lanes = lanes
+
     def bind(self) -> None:
-        """Take the port; 0 takes a free one, which the log names.
+        """Take the port, once; 0 takes a free one, which the log names.
 
         Raises
         ------
         UserError
             When it cannot be had.
         """
+        if self._socket is not None:
+            return
         try:
             self._socket = socket.create_server((self._host, self._port))
         except OSError as error:
             where = f"{self._host}:{self._port}"
             raise UserError(f"{where}: {error.strerror}: give the worker another --http-host or --http-port") from None
+        host, port = self._socket.getsockname()[:2]
+        log.info("health and metrics on http://%s:%d", host, port)
 
     async def start(self) -> None:
-        """Serve, once bound."""
-        if self._socket is None:
-            self.bind()
+        """Serve."""
+        self.bind()
         app = web.Application()
         app.add_routes(
             [web.get("/metrics", self._metrics), web.get("/livez", self._livez), web.get("/readyz", self._readyz)]
         )
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        await web.SockSite(self._runner, cast(socket.socket, self._socket)).start()
-        host, port = self._runner.addresses[0][:2]
-        log.info("health and metrics on http://%s:%d", host, port)
+        # The runner closes what it listens on, and the port is kept for the next event loop.
+        await web.SockSite(self._runner, cast(socket.socket, self._socket).dup()).start()
+
+    async def pause(self) -> None:
+        """Stop answering in this event loop. The port is kept: who asks meanwhile waits for the next `start`."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
 
     async def stop(self) -> None:
         """Stop listening."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self.pause()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
     def stalled(self) -> str | None:
         """Return what is behind and does not move, or None."""
@@ -113,7 +127,7 @@ class HealthServer:
         """Return what is waited for, or None."""
         if self._away():
             return "not ready: no broker answers"
-        if not all(lane.ready for lane in self._lanes):
+        if not self._lanes or not all(lane.ready for lane in self._lanes):
             return "not ready: partitions are not assigned yet, or their state is being loaded"
         return None
 
@@ -122,7 +136,8 @@ class HealthServer:
 
     async def _livez(self, _: web.Request) -> web.Response:
         problem = self.stalled()
-        return web.Response(text=f"{problem or 'ok'}\n", status=200 if problem is None else 503)
+        well = "ok, waiting for a broker: none answers" if self._away() else "ok"
+        return web.Response(text=f"{problem or well}\n", status=200 if problem is None else 503)
 
     async def _readyz(self, _: web.Request) -> web.Response:
         problem = self.unready()

@@ -50,6 +50,18 @@ class IdIndex:
             slots[looking] = (slots[looking] + 1) & (len(self._slots) - 1)
         return found, slots
 
+    def chain(self, newest: Numbers) -> list[Numbers]:
+        """Return the entries of each id, oldest first: arrays like `newest`, with NONE where an id has no more."""
+        log, levels = self._log, []
+        while (newest != NONE).any():
+            levels.append(newest)
+            there = newest != NONE
+            older = np.full(len(newest), NONE, dtype=np.int64)
+            previous = log.column("previous")[newest[there] - log.base]
+            older[there] = np.where(previous >= log.first, previous, NONE)
+            newest = older
+        return levels[::-1]
+
     def enter(self, hashes: Hashes, numbers: Numbers, newest: Numbers, slots: Numbers) -> None:
         """Let new entries be the newest of their ids; `newest` and `slots` are what `find` said of them. All differ."""
         fresh = newest == NONE

@@ -1,7 +1,8 @@
 """Events that the contract itself read → the same columns that the typed decoder's become, and both as one."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +64,13 @@ def feedback_of(
         ratings=np.array([math.nan if event.rating is None else event.rating for event in events], dtype=np.float64),
         inside={position: rows for position, rows in enumerate(inside) if rows is not None},
     )
+
+
+def one_by_one(rows: Rows) -> Iterator[Rows]:
+    """Yield each row by itself."""
+    columns = [getattr(rows, column.name) for column in fields(rows)]
+    for place in range(len(rows)):
+        yield Rows(*(column[place : place + 1] for column in columns))
 
 
 def merged_rows(first: Rows, second: Rows, order: npt.NDArray[np.int64]) -> Rows:

@@ -14,6 +14,7 @@ from detectors.row import Label
 from schemas.event_time import Micros
 from streams.blocks import SEALED, Blocks, cuts
 from streams.column_log import Column, ColumnLog, Numbers
+from streams.packed_columns import empty, packed, unpacked
 from streams.row_log import LABELLED, RowLog
 from streams.store import Store
 
@@ -64,15 +65,14 @@ class LabelLog:
         """First number of each block, and the largest row in it: a block goes when that row has gone."""
         loaded = list(self._blocks.load())
         first = loaded[-1][0] if loaded else 0
-        like: dict[str, Column] = {name: np.zeros(0, np.dtype(kind)) for name, kind in _KINDS.items()}
-        self._open = ColumnLog(like, first)
+        self._open = ColumnLog(empty(_KINDS), first)
         self._labels: list[str | None] = []
-        for start, packed in loaded:
-            block = _unpacked(packed)
+        for start, stored in loaded:
+            block = _labels(stored)
             self._last_rows.append((start, int(block.rows.max())))
             self._note(block, np.arange(start, start + len(block.labels)))
         if loaded:
-            self._append(_unpacked(loaded[-1][1]))
+            self._append(_labels(loaded[-1][1]))
         self._saved = self._open.end
 
     @property
@@ -121,15 +121,15 @@ class LabelLog:
                 yield _entry({name: columns(name)[entry] for name in _KINDS}, self._labels[label])
                 continue
             if block is None or not first <= number < first + len(block.labels):
-                first, packed = self._blocks.find(number)
-                block = _unpacked(packed)
+                first, stored = self._blocks.find(number)
+                block = _labels(stored)
             columns_of = {name: getattr(block, name)[number - first] for name in _KINDS}
             yield _entry(columns_of, block.labels[number - first])
 
     def all(self) -> Iterator[tuple[Numbers, Labels]]:
         """Yield everything that was committed: numbers and labels, a block at a time."""
-        for start, packed in self._blocks.load():
-            block = _unpacked(packed)
+        for start, stored in self._blocks.load():
+            block = _labels(stored)
             yield np.arange(start, start + len(block.labels)), block
 
     def _append(self, labels: Labels) -> Numbers:
@@ -151,15 +151,14 @@ class LabelLog:
         self._rows.set("judged", labels.rows[lost], numbers[lost])
 
     def _pack(self, begin: int, end: int) -> _Block:
-        entries = slice(begin - self._open.base, end - self._open.base)
-        packed = {name: self._open.column(name)[entries].astype(kind).tobytes() for name, kind in _KINDS.items()}
-        return _Block(**packed, labels=self._labels[begin - self._open.first : end - self._open.first])
+        labels = self._labels[begin - self._open.first : end - self._open.first]
+        return _Block(**packed(self._open, _KINDS, begin, end), labels=labels)
 
 
-def _unpacked(packed: bytes) -> Labels:
-    block = _decode(packed)
-    columns = {name: np.frombuffer(getattr(block, name), kind) for name, kind in _KINDS.items()}
-    return Labels(**columns, labels=block.labels)
+def _labels(block: bytes) -> Labels:
+    found = _decode(block)
+    columns = unpacked({name: getattr(found, name) for name in _KINDS}, _KINDS)
+    return Labels(**columns, labels=found.labels)
 
 
 def _entry(columns: dict[str, Column], label: str | None) -> tuple[int, Label, float]:

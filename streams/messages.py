@@ -1,8 +1,9 @@
-"""What travels on the summaries topic: summaries and watermarks from level 1, and commands, in one order."""
+"""What travels on the summaries topic: summaries, losses and watermarks from level 1, and commands, in one order."""
 
 import msgspec
 import numpy as np
 
+from detectors.merge import Missing
 from detectors.sample import Sample, SampledRow
 from detectors.summary import PaneKey, PaneSummary
 from schemas.event_time import Micros
@@ -28,6 +29,14 @@ class SummaryMessage(msgspec.Struct, tag="summary", frozen=True):
     incomplete: bool = False
 
 
+class IncompleteMessage(msgspec.Struct, tag="incomplete", frozen=True):
+    """Which panes of a model one source partition misses events of: it may have none left to send a summary of."""
+
+    partition: int
+    model: str
+    families: dict[Family, Missing]
+
+
 class WatermarkMessage(msgspec.Struct, tag="watermark", frozen=True):
     """How far event time has come in one source partition: the largest event time of each of its topics."""
 
@@ -46,7 +55,7 @@ class CommandMessage(msgspec.Struct, tag="command", frozen=True):
     value: bytes
 
 
-Message = SummaryMessage | WatermarkMessage | CommandMessage
+Message = SummaryMessage | IncompleteMessage | WatermarkMessage | CommandMessage
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Message).decode
@@ -82,6 +91,11 @@ def summary_of(message: SummaryMessage) -> PaneSummary:
         offsets=dict(message.offsets),
         incomplete=message.incomplete,
     )
+
+
+def incomplete_message(message: IncompleteMessage) -> Outgoing:
+    """Return the record that tells level 2 of a model what is missing."""
+    return Outgoing("summaries", message.model.encode(), _encode(message))
 
 
 def watermark_message(message: WatermarkMessage) -> Outgoing:

@@ -81,6 +81,9 @@ STALLS = _counter(
     "stalls", "Times a partition with lag brought nothing for a minute and was fetched anew.", "topic", "partition"
 )
 BROKER_AWAY = _gauge("broker_away_seconds", "For how long no broker has answered; 0 while one does.")
+UNANSWERED = _counter(
+    "unanswered", "Questions on partitions being loaded that no broker answered and that were asked again."
+)
 COMMANDS = _counter("commands", "Records of the commands topic: forwarded, or refused by the contract.", "result")
 
 

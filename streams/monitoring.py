@@ -11,7 +11,7 @@ import msgspec
 from pydantic import ValidationError
 
 from detectors.layout import Layouts
-from detectors.merge import MergeState, Panes, Watermark
+from detectors.merge import MergeState, Panes, Watermark, make_room
 from detectors.monitor import Monitor, MonitorState, Output
 from detectors.state import decode, encode
 from schemas.command import CommandAdapter
@@ -20,6 +20,7 @@ from schemas.spec import MonitorSpec
 from streams.event_clock import complete
 from streams.messages import (
     CommandMessage,
+    IncompleteMessage,
     SummaryMessage,
     WatermarkMessage,
     decode_message,
@@ -29,6 +30,11 @@ from streams.outputs import outgoing_of
 from streams.records import ROLES, Outgoing, Record
 
 log = logging.getLogger(__name__)
+
+OPEN_BYTES = 512 * 2**20
+"""What open panes of all models may take: a source partition that holds everything up must not fill the memory."""
+OBJECTS = 5  # bytes of memory for a byte of a sample as it travels; the counts take as much as they do there
+PANE_BYTES = 1_000  # besides its counts and its sample
 
 STALE_AFTER = 10_000  # records after which the snapshot of a quiet model is renewed, so that reading on starts late
 
@@ -90,6 +96,8 @@ class MonitorPartition:
         self._models: dict[str, _Model] = {}
         self._watermarks: dict[int, tuple[int, WatermarkMessage]] = {}
         self._next = 0
+        self._held = 0
+        """Bytes of the open panes of all models."""
 
     @property
     def position(self) -> int | None:
@@ -136,7 +144,9 @@ class MonitorPartition:
                 log.error("summaries topic, offset %d: not a message of ours, left out: %s", record.offset, error)
                 continue
             if isinstance(message, SummaryMessage):
-                outputs += self._summary(message, record.offset)
+                self._summary(message, record.offset, len(record.value or b""))
+            elif isinstance(message, IncompleteMessage):
+                self._incomplete(message, record.offset)
             elif isinstance(message, WatermarkMessage):
                 outputs += self._watermark(message, record.offset)
             else:
@@ -166,15 +176,34 @@ class MonitorPartition:
                     self._advance(model, message)
         return self._models[name]
 
-    def _summary(self, message: SummaryMessage, offset: int) -> list[Output]:
+    def _summary(self, message: SummaryMessage, offset: int, size: int) -> None:
         model = self._model(message.model, offset)
         if model is None:
             log.warning("summary of model %s, which is not in the monitor file, is left out", message.model)
-            return []
+            return
         through = tuple(message.through.get(role, -1) for role in ROLES)
-        model.panes.add(message.partition, through, summary_of(message), offset, fresh=offset >= model.offset)
+        takes = PANE_BYTES + len(message.counts) + OBJECTS * (size - len(message.counts))
+        before = model.panes.size
+        fresh = offset >= model.offset
+        model.panes.add(message.partition, through, summary_of(message), offset, fresh, takes)
         model.offset = max(model.offset, offset + 1)
-        return []
+        self._held += model.panes.size - before
+        if self._held > OPEN_BYTES:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        tables = {name: model.panes for name, model in self._models.items()}
+        for name in make_room(tables, OPEN_BYTES):
+            self._models[name].changed = True
+            log.warning("open panes of model %s take too much memory: the oldest are dropped, and unknown", name)
+        self._held = sum(table.size for table in tables.values())
+
+    def _incomplete(self, message: IncompleteMessage, offset: int) -> None:
+        model = self._model(message.model, offset)
+        if model is not None and offset >= model.offset:
+            model.offset = offset + 1
+            for family, missing in message.families.items():
+                model.panes.lose(message.partition, family, missing)
 
     def _watermark(self, message: WatermarkMessage, offset: int) -> list[Output]:
         self._watermarks[message.partition] = (offset, message)
@@ -183,7 +212,9 @@ class MonitorPartition:
             if offset >= model.offset:
                 model.offset = offset + 1
                 self._advance(model, message)
+                before = model.panes.size
                 outputs += model.close()
+                self._held += model.panes.size - before
         return outputs
 
     def _advance(self, model: _Model, message: WatermarkMessage) -> None:

@@ -13,75 +13,34 @@ sent twice carries the same identity. Without a store (another machine, a lost d
 says which offsets to feed to `process` again, and `rebuilt` drops what that yields, since it was sent before.
 """
 
-from collections import deque
 from collections.abc import Sequence
-from itertools import repeat
 from pathlib import Path
-from typing import NamedTuple
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from detectors.layout import Layouts
 from detectors.rows import Rows
-from schemas.event_time import Micros, to_micros
-from schemas.prediction import Prediction
 from schemas.spec import MonitorSpec
 from streams.accounting import Accounting
-from streams.dead_letters import dead_letter
-from streams.decode import Refusal, decode
 from streams.decoded import Decoded
 from streams.decoder import Decoder
-from streams.errors import Stopped
-from streams.event_clock import EventClock
 from streams.groups import Groups
-from streams.incomplete import Incomplete
 from streams.join import Join
-from streams.messages import WatermarkMessage, summary_message, watermark_message
+from streams.lost_events import Evicted, LostEvents, evicted_events
+from streams.messages import IncompleteMessage, WatermarkMessage, incomplete_message, summary_message, watermark_message
 from streams.open_panes import OpenPanes
 from streams.outbox import Outbox
-from streams.progress import Mark, Progress, needed, read_progress, worth_a_mark
-from streams.records import ROLES, Outgoing, Record, RecordBatch, Role
-from streams.state_fingerprint import Fingerprints, changed, state_fingerprints
+from streams.partition_state import PartitionState, load_state, save_state
+from streams.progress import Mark, Progress, needed, worth_a_mark
+from streams.rebuild import Rebuild
+from streams.records import Outgoing, Record, RecordBatch, Role
+from streams.refusals import Refusals
+from streams.state_fingerprint import state_fingerprints
 from streams.store import Changes, Store
-
-
-class _Meta(msgspec.Struct):
-    """What the store keeps of the partition as a whole."""
-
-    fingerprints: Fingerprints
-    position: dict[Role, int | None]
-    clock: EventClock
-    counts: dict[Role, dict[str, int]]
-    marks: list[Mark]
-    boundaries: list[int]
-    """Pane boundaries that the last watermark record told of."""
-    incomplete: Incomplete
-    bad: dict[Role, bytes]
-    """Which of the newest records were refused: a restart does not give a broken producer another run-up."""
-    lost: list[Role] = msgspec.field(default_factory=list)
-    """Topics of which records were deleted unread, and nothing has come yet that says up to when."""
-
-
-class _Evicted(NamedTuple):
-    """A prediction for whose version there is no room, or feedback with such a prediction inside."""
-
-    position: int
-    time: Micros
-    model: str
-    predicted: Micros
-    """Time of the prediction."""
-
-
-REST_EVERY = 40_000
-"""Records after which a rebuild lets go of what it no longer needs."""
 
 NEVER = -(2**62)
 """Before all event times, and far enough from the least integer to subtract from."""
-
-_encode = msgspec.msgpack.Encoder().encode
-_meta = msgspec.msgpack.Decoder(_Meta).decode
 
 
 class SourcePartition:
@@ -91,24 +50,21 @@ class SourcePartition:
         self, partition: int, partitions: int, spec: MonitorSpec, layouts: Layouts, store: Store, progress: bytes | None
     ) -> None:
         self.partition = partition
-        self.rebuild: dict[Role, tuple[int | None, int]] = {}
-        """By topic: offsets (first, end) to feed to `process` before anything else; first None is the log's start."""
         self._partitions = partitions
         self._spec = spec
         self._store = store
-        self._topics: dict[Role, str] = {role: getattr(spec.kafka.topics, role) for role in ROLES}
         self._fingerprints = state_fingerprints(spec, layouts)
-        self._target: Progress | None = None
-        meta = self._load(progress)
-        self.position: dict[Role, int | None] = meta.position
-        self._clock = meta.clock
-        self._accounting = Accounting(meta.counts)
-        self._marks = meta.marks
-        self._boundaries = meta.boundaries
-        self._incomplete = meta.incomplete
-        self._lost: set[Role] = set(meta.lost)
-        self._fed: dict[Role, int] = {}
-        """By topic: records fed since the rebuild began."""
+        state, self._rebuild = load_state(store, self._fingerprints, progress, partition)
+        self.rebuild = self._rebuild.ranges
+        """By topic: offsets (first, end) to feed to `process` before anything else; first None is the log's start."""
+        self.position: dict[Role, int | None] = state.position
+        self._clock = state.clock
+        self._accounting = Accounting(state.counts)
+        self._marks = state.marks
+        self._boundaries = state.boundaries
+        self._incomplete = state.incomplete
+        self._lost = LostEvents(spec, self._incomplete, state.lost)
+        self._refusals = Refusals(spec, partition, state.bad)
         self.groups = Groups(spec)
         """Codes of the model versions in what `take` is given."""
         self._decoder = Decoder(spec, layouts, self.groups)
@@ -122,8 +78,6 @@ class SourcePartition:
         self._paces = list({(m.lateness, m.pane, m.maturity): m for m in spec.models.values()}.values())
         self._changed = False
         self._sealed: Changes = {}
-        newest = spec.limits.max_bad_window
-        self._bad = {role: deque(map(bool, meta.bad.get(role, b"")), maxlen=newest) for role in ROLES}
 
     @classmethod
     def open(
@@ -137,6 +91,11 @@ class SourcePartition:
             When the state was made with another monitor file.
         """
         return cls(partition, partitions, spec, layouts, Store(path), progress)
+
+    @property
+    def versions(self) -> int:
+        """How many model versions have rows here, or had lately."""
+        return len(self.groups)
 
     @property
     def urgent(self) -> bool:
@@ -166,13 +125,15 @@ class SourcePartition:
         self._changed = True
         slept = self._clock.asleep
         self._clock.speak(role)
-        if role in self.rebuild and role not in self._fed and records.offsets[0] > (self.rebuild[role][0] or 0):
-            self._lost.add(role)  # of what a new owner must see again, the beginning is gone
+        if self._rebuild.begins_late(role, int(records.offsets[0])):
+            self._lost.note(role)
         self._accounting.read(role, len(records))
-        self._refuse(role, decoded, records)
+        for letter in self._refusals.take(role, decoded.refused, records):
+            self._outbox.put(letter)
+        self._accounting.settle(role, "dead_lettered", len(decoded.refused))
         self._accounting.settle(role, "control", len(decoded.watermarks))
         self._accounting.settle(role, "evicted", len(decoded.evicted))
-        evicted = self._evicted(role, decoded.evicted, records)
+        evicted = evicted_events(role, decoded.evicted, records, self._spec)
         on_time = self._on_time(role, decoded, evicted, len(records))
         events = decoded.events
         if not on_time.all():
@@ -182,23 +143,20 @@ class SourcePartition:
             take = self._join.predictions if isinstance(events, Rows) else self._join.feedback
             self._panes.add(take(events))  # type: ignore[arg-type]
         heard = [*events.times[:1].tolist(), *(time for _, time in decoded.watermarks[:1])]
-        if role in self._lost and (heard := heard + [one.time for one in evicted[:1]]):
-            self._note_loss(role, min(heard))
-        for one in evicted:
-            self._incomplete.predictions_lost(one.model, self._spec.models[one.model], one.predicted)
+        self._lost.heard(role, [*heard, *(one.time for one in evicted[:1])])
+        self._lost.evicted(evicted)
         if len(evicted) < len(decoded.evicted) and role in self._clock.times:  # rows of a table: they cannot be asked
-            for name, model in self._spec.models.items():
-                self._incomplete.predictions_lost(name, model, self._clock.times[role])
+            self._lost.evicted_by(self._clock.times[role])
         self.position[role] = int(records.offsets[-1]) + 1
         self._close_panes()
         if slept:  # level 2 waits for this partition again
             self._tell_watermark()
-        if self.rebuild:
-            self._rest(role, len(records))
+        if self._rebuild.rests(role, len(records)):
+            self._rest()
 
     def lost(self, role: Role) -> None:
         """Note that records of a topic were deleted before they were read; what comes next says up to when."""
-        self._lost.add(role)
+        self._lost.note(role)
 
     def idle(self, role: Role) -> None:
         """Note that a topic was read to its end and stays silent: it follows the other one until it speaks again.
@@ -227,6 +185,8 @@ class SourcePartition:
         if self._changed:
             self._panes.count()
             self._join.sweep()
+            if self._clock.asleep and self._incomplete.untold:  # level 2 goes on without this partition
+                self._tell_watermark()
             self._free_groups()
             rebuild_from, self._marks = needed(self._marks, self._clock, self._spec)
             counts = self._accounting.counts
@@ -235,8 +195,7 @@ class SourcePartition:
             self._outbox.save()
             self._panes.save()
             self._join.save()
-            bad = {role: bytes(window) for role, window in self._bad.items()}
-            meta = _Meta(
+            state = PartitionState(
                 self._fingerprints,
                 self.position,
                 self._clock,
@@ -244,10 +203,10 @@ class SourcePartition:
                 self._marks,
                 self._boundaries,
                 self._incomplete,
-                bad,
-                sorted(self._lost),
+                self._refusals.windows(),
+                self._lost.unknown(),
             )
-            self._store.put("meta", b"partition", _encode(meta))
+            save_state(self._store, state)
             self._changed = False
             self._sealed = self._store.seal()
 
@@ -267,18 +226,23 @@ class SourcePartition:
 
     def rebuilt(self) -> None:
         """Note that the offsets in `rebuild` were fed: the state is as it was, and what came of it was sent then."""
-        if self._target is None:
+        target = self._rebuild.target
+        if target is None:
             return
-        self._clock.resume(self._target.clock)
-        for role in self.rebuild:
-            if role not in self._fed and role in self._clock.times:  # nothing of it is there any more
-                self._note_loss(role, self._clock.times[role])
+        self._clock.resume(target.clock)
+        for role in self._rebuild.unfed:
+            if role in self._clock.times:  # nothing of it is there any more
+                self._lost.lost_until(role, self._clock.times[role])
         self._close_panes()
         self._join.sweep()
         self._outbox.clear()
-        self._accounting.replace(self._target.counts)
-        self.position = dict(self._target.position)
-        self.rebuild, self._target = {}, None
+        self._accounting.replace(target.counts)
+        self.position = dict(target.position)
+        self._incomplete.tell_again()
+        if self._incomplete.untold:
+            self._tell_watermark()
+        self._rebuild = Rebuild()
+        self.rebuild = self._rebuild.ranges
         self._changed = True
 
     def counts(self) -> dict[Role, dict[str, int]]:
@@ -289,106 +253,21 @@ class SourcePartition:
         """Let go of the store; what was not checkpointed will be read again."""
         self._store.close()
 
-    def _load(self, progress: bytes | None) -> _Meta:
-        packed = self._store.get("meta", b"partition")
-        if packed is None:
-            self._store.clear()  # what a rebuild that was cut short has left there is not whole
-        else:
-            meta = _meta(packed)
-            self._check(meta.fingerprints)
-            if progress is None or not _ahead(read_progress(progress).position, meta.position):
-                return meta
-            self._store.clear()  # another worker has been further since: its word is worth more than an old disk
-        fresh = _Meta(self._fingerprints, dict.fromkeys(ROLES), EventClock(), {}, [], [], Incomplete(), {})
-        if progress is None:
-            return fresh
-        self._target = read_progress(progress)
-        self._check(self._target.fingerprints)
-        fresh.incomplete = self._target.incomplete
-        mark = self._target.rebuild_from
-        if mark is not None:
-            fresh.position, fresh.marks = dict(mark.position), [mark]
-            fresh.clock = EventClock(times=dict(mark.times))
-        for role, end in self._target.position.items():
-            first = fresh.position[role]
-            if end is not None and end > (first or 0):
-                self.rebuild[role] = (first, end)
-        return fresh
-
-    def _check(self, then: Fingerprints) -> None:
-        if different := changed(then, self._fingerprints):
-            raise Stopped(
-                f"source partition {self.partition}: its state was made with another monitor file or profile: "
-                f"{', '.join(different)} differs. Restore that, or begin afresh: see docs/operations.md, "
-                "'Changing the monitor file'"
-            )
-
-    def _refuse(self, role: Role, decoded: Decoded, records: RecordBatch) -> None:
-        """Dead-letter what was refused, in order; stop where that is too much."""
-        window, refused = self._bad[role], dict(decoded.refused)
-        if not refused:
-            window.extend(repeat(False, min(len(records), self._spec.limits.max_bad_window)))
-            return
-        for position in range(len(records)):
-            window.append(position in refused)
-            if position in refused:
-                self._guard(role, int(records.offsets[position]), refused[position])
-        for position, refusal in decoded.refused:
-            self._outbox.put(dead_letter(refusal, self._topics[role], self.partition, records[position]))
-        self._accounting.settle(role, "dead_lettered", len(refused))
-
     def _free_groups(self) -> None:
         """Free the codes of versions that are over. Nothing that was decoded or joined may wait to be taken."""
         if self.groups.crowded:
             open_ = {self.groups.known(key.model, key.version) for key in self._panes.keys}
             self.groups.retain(self._join.live_groups() | {code for code in open_ if code is not None})
 
-    def _evicted(self, role: Role, positions: list[int], records: RecordBatch) -> list[_Evicted]:
-        """Return what is known of the events for whose versions there is no room. They move event time on all the same.
+    def _rest(self) -> None:
+        """Let go of what a rebuild no longer needs: it may read more than fits into memory."""
+        self._panes.count()
+        self._join.sweep()
+        self._outbox.clear()
+        self._join.save()
+        self._store.write(self._store.seal())
 
-        Else a topic with no other events would stand still, and no row would ever make room.
-        """
-        evicted = []
-        for position in positions:
-            event = decode(role, records[position], self._spec)
-            inside = event if isinstance(event, Prediction) else getattr(event, "prediction", None)
-            if inside is not None and not isinstance(event, Refusal):
-                time, predicted = to_micros(event.timestamp), to_micros(inside.timestamp)
-                evicted.append(_Evicted(position, time, inside.model, predicted))
-        return evicted
-
-    def _note_loss(self, role: Role, time: Micros) -> None:
-        """Note that what stood before an event of `time` was lost; event times are out of order by the lateness."""
-        self._lost.discard(role)
-        for name, model in self._spec.models.items():
-            if role == "predictions":
-                self._incomplete.predictions_lost(name, model, time + model.lateness)
-            else:
-                self._incomplete.feedback_lost(name, time + self._spec.feedback_lateness)
-
-    def _rest(self, role: Role, records: int) -> None:
-        """Let go of what a rebuild no longer needs, now and then: it may read more than fits into memory."""
-        before = sum(self._fed.values())
-        self._fed[role] = self._fed.get(role, 0) + records
-        if before // REST_EVERY != (before + records) // REST_EVERY:
-            self._panes.count()
-            self._join.sweep()
-            self._outbox.clear()
-            self._join.save()
-            self._store.write(self._store.seal())
-
-    def _guard(self, role: Role, offset: int, refusal: Refusal) -> None:
-        window, limits = self._bad[role], self._spec.limits
-        bad = sum(window)
-        if len(window) == limits.max_bad_window and bad > limits.max_bad_share * limits.max_bad_window:
-            raise Stopped(
-                f"topic {self._topics[role]}, partition {self.partition}, offset {offset}: {bad} of the last "
-                f"{len(window)} records were refused, more than limits.max_bad_share allows "
-                f"({limits.max_bad_share:g}). The newest: {refusal.message}. Mend the producer or the monitor file and "
-                "start again, or raise limits.max_bad_share to dead-letter them"
-            )
-
-    def _on_time(self, role: Role, decoded: Decoded, evicted: Sequence[_Evicted], count: int) -> npt.NDArray[np.bool_]:
+    def _on_time(self, role: Role, decoded: Decoded, evicted: Sequence[Evicted], count: int) -> npt.NDArray[np.bool_]:
         """Return which events are not below the watermark as it was before each of them, and advance it."""
         times = np.full(count + 1, NEVER, dtype=np.int64)
         times[0] = self._clock.times.get(role, NEVER)
@@ -433,10 +312,14 @@ class SourcePartition:
             if mark is not None and mark >= key.due(model):
                 self._outbox.put(summary_message(self._panes.finish(key), self.partition, self._through()))
         self._tell_watermark()
+        self._incomplete.finish(self._clock.times, self._spec)
         if worth_a_mark(self._marks, self._clock, self._spec):
             self._marks.append(Mark(dict(self.position), dict(self._clock.times)))
 
     def _tell_watermark(self) -> None:
+        """Tell level 2 how far event time has come; before that, what is missing up to there."""
+        for name, families in self._incomplete.news(self._spec):
+            self._outbox.put(incomplete_message(IncompleteMessage(self.partition, name, families)))
         message = WatermarkMessage(
             partition=self.partition,
             partitions=self._partitions,
@@ -445,7 +328,3 @@ class SourcePartition:
             through=self._through(),
         )
         self._outbox.put(watermark_message(message))
-
-
-def _ahead(one: dict[Role, int | None], other: dict[Role, int | None]) -> bool:
-    return any((one[role] or 0) > (other[role] or 0) for role in ROLES)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from schemas.event_time import Micros
 from schemas.spec import ModelSpec, MonitorSpec
+from streams.blocks import keep_logs
 from streams.column_log import Numbers
 from streams.groups import Groups
 from streams.label_log import LabelLog
@@ -51,8 +52,23 @@ class Joined(NamedTuple):
 Outcome = Accepted | Joined
 
 
-def open_log(store: Store, groups: Groups, lifetime: Micros, models: list[ModelSpec]) -> PendingLog:
-    """Return the log of the models whose rows live so long, as it is in the store."""
+def open_logs(store: Store, groups: Groups, spec: MonitorSpec) -> list[PendingLog]:
+    """Return the logs of the models of the monitor file, by lifetime, as they are in the store.
+
+    A log whose models are all gone from the monitor file leaves the store with the next transaction: nobody would ever
+    drop its rows.
+    """
+    models = list(spec.models.values())
+    lifetimes = sorted({lifetime_of(model, spec) for model in models})
+    for table in ("rows", "labels"):
+        keep_logs(store, table, lifetimes)
+    return [
+        _open_log(store, groups, lifetime, [model for model in models if lifetime_of(model, spec) == lifetime])
+        for lifetime in lifetimes
+    ]
+
+
+def _open_log(store: Store, groups: Groups, lifetime: Micros, models: list[ModelSpec]) -> PendingLog:
     rows = RowLog(store, lifetime, groups, max(len(model.segments) for model in models))
     return PendingLog(lifetime, rows, LabelLog(store, lifetime, rows))
 

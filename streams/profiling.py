@@ -3,7 +3,7 @@
 from collections import defaultdict
 from pathlib import Path
 
-from detectors.reference import LabelledRows, build_profile
+from detectors.build_profile import LabelledRows, build_profile
 from detectors.row import Label, Row, row_of, task_problem
 from schemas.event_time import to_micros
 from schemas.feedback import Feedback

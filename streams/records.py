@@ -78,28 +78,21 @@ class RecordBatch:
     def __iter__(self) -> Iterator[Record]:
         return (self[position] for position in range(len(self)))
 
-    def until(self, count: int) -> "RecordBatch":
-        """Return the first `count` records."""
+    def part(self, first: int, end: int) -> "RecordBatch":
+        """Return the records from position `first` to `end` - 1, as far as there are any."""
+        if first == 0 and end >= len(self):
+            return self
         return RecordBatch(
-            self.offsets[:count],
-            self.timestamps[:count],
-            self.keys[:count],
-            self.values[:count],
-            None if self.headers is None else self.headers[:count],
+            self.offsets[first:end],
+            self.timestamps[first:end],
+            self.keys[first:end],
+            self.values[first:end],
+            None if self.headers is None else self.headers[first:end],
         )
 
     def since(self, offset: int) -> "RecordBatch":
         """Return the records from `offset` on."""
-        first = int(np.searchsorted(self.offsets, offset))
-        if first == 0:
-            return self
-        return RecordBatch(
-            self.offsets[first:],
-            self.timestamps[first:],
-            self.keys[first:],
-            self.values[first:],
-            None if self.headers is None else self.headers[first:],
-        )
+        return self.part(int(np.searchsorted(self.offsets, offset)), len(self))
 
 
 ALL_PARTITIONS = -1

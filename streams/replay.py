@@ -66,10 +66,7 @@ def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False) 
         source = SourcePartition(0, 1, spec, layouts, Store(Path(scratch), durable=False), None)
         monitors = MonitorPartition(spec, layouts)
         levels = _Levels(source, monitors, reports)
-        for chunk in _with_progress(tables.chunks(layouts, source.groups, CHUNK), tables.rows, progress):
-            for role, decoded in chunk.decoded.items():
-                source.take(role, decoded, chunk.records[role])
-            levels.checkpoint()
+        levels.take(_with_progress(tables.chunks(layouts, source.groups, CHUNK), tables.rows, progress))
         for role in ROLES:
             source.process(role, [Record(source.position[role] or 0, -1, None, _watermark(tables.end))])
         levels.checkpoint()
@@ -122,6 +119,13 @@ class _Levels:
     def __init__(self, source: SourcePartition, monitors: MonitorPartition, reports: "_Reports") -> None:
         self._source, self._monitors, self._reports = source, monitors, reports
         self._summaries = 0
+
+    def take(self, chunks: Iterator[TableChunk]) -> None:
+        """Take all chunks, a checkpoint after each; none is kept for what is done after the last."""
+        for chunk in chunks:
+            for role, decoded in chunk.decoded.items():
+                self._source.take(role, decoded, chunk.records[role])
+            self.checkpoint()
 
     def checkpoint(self) -> None:
         """Make what was taken durable, as a worker does after some chunks."""

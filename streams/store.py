@@ -5,12 +5,14 @@ makes it durable and may run in another thread meanwhile. Nothing in here decide
 """
 
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal, get_args
 
 import lmdb
 
-MOST_READ = 8 << 20
+MOST_READ = 2 << 20  # bytes: what is read through the map counts as our memory until the map is made anew
+AROUND = 1 << 16  # bytes that the system maps around a page that is touched, as each change that is written does
 MAP_SIZE = 64 << 30  # address space, not disk: the file is sparse
 
 Table = Literal["rows", "labels", "feedback", "panes", "outbox", "meta"]
@@ -36,6 +38,7 @@ class Store:
         self._open()
         self._changes: Changes = {}
         self._sealed: Changes = {}
+        self._iterating = 0
 
     def _open(self) -> None:
         tables = get_args(Table)
@@ -45,11 +48,18 @@ class Store:
         self._tables = {name: self._environment.open_db(name.encode()) for name in tables}
         self._read = 0
 
+    def _rest(self) -> None:
+        """Make the map anew where much was read through it, at 90 µs, unless something goes on that needs this one."""
+        if self._read > MOST_READ and not self._sealed and not self._iterating:
+            self._environment.close()
+            self._open()
+
     def get(self, table: Table, key: bytes) -> bytes | None:
         """Return what a key holds."""
         for changes in (self._changes, self._sealed):
             if (table, key) in changes:
                 return changes[table, key]
+        self._rest()
         with self._environment.begin() as transaction:
             found: bytes | None = transaction.get(key, db=self._tables[table])
         self._read += len(found or b"")
@@ -61,14 +71,26 @@ class Store:
 
     def items(self, table: Table, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Yield what was committed of a table and starts with `prefix`, in the order of its keys."""
+        self._iterating += 1
+        try:
+            with self._environment.begin() as transaction, transaction.cursor(self._tables[table]) as cursor:
+                if not cursor.set_range(prefix):
+                    return
+                for key, value in cursor:
+                    if not bytes(key).startswith(prefix):
+                        return
+                    self._read += len(value)
+                    yield bytes(key), bytes(value)
+        finally:
+            self._iterating -= 1
+
+    def keys(self, table: Table, prefix: bytes = b"") -> list[bytes]:
+        """Return the keys that were committed to a table and start with `prefix`, in order."""
         with self._environment.begin() as transaction, transaction.cursor(self._tables[table]) as cursor:
             if not cursor.set_range(prefix):
-                return
-            for key, value in cursor:
-                if not bytes(key).startswith(prefix):
-                    return
-                self._read += len(value)
-                yield bytes(key), bytes(value)
+                return []
+            found = map(bytes, cursor.iternext(keys=True, values=False))
+            return list(takewhile(lambda key: key.startswith(prefix), found))
 
     def clear(self) -> None:
         """Forget everything, at once."""
@@ -79,14 +101,15 @@ class Store:
 
     def seal(self) -> Changes:
         """Return what has changed since the last `seal`, to be given to `write`."""
-        if self._read > MOST_READ:  # what was read through the map counts as our memory until the map is made anew
-            self._environment.close()
-            self._open()
+        self._rest()
+        self._read += AROUND * len(self._changes)
         self._sealed, self._changes = self._changes, {}
         return self._sealed
 
     def write(self, changes: Changes) -> None:
         """Make sealed changes durable, all of them or none. One call at a time, in the order of the seals."""
+        if not changes:  # in another thread, it could be while the map is made anew
+            return
         with self._environment.begin(write=True) as transaction:
             for (table, key), value in changes.items():
                 if value is None:

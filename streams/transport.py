@@ -7,6 +7,8 @@ agent has. We commit ourselves, after durable output. What this module touches i
 `PRIVATE_SEAMS`, pinned by the version in pyproject.toml and looked up by a test.
 """
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
@@ -18,8 +20,10 @@ from faust.transport.drivers.aiokafka import ensure_aiokafka_TP
 from faust.types import TP
 
 from streams.chunks import ChunkScheduler
-from streams.fetched_records import FetchedRecords
+from streams.fetched_records import FetchedRecords, by_column
 from streams.log_reader import log_bounds
+
+log = logging.getLogger(__name__)
 
 PRIVATE_SEAMS = (
     "faust.App._new_transport",
@@ -42,6 +46,8 @@ ROUNDS_IN_VAIN = 200
 """Fetches without a record of a partition that should have some: ten seconds of them, where none brings anything."""
 FETCH_WAIT_MS = 50
 """Milliseconds for which a broker may hold a fetch that finds nothing."""
+COMMIT_SECONDS = 3.0
+"""How long a commit may take. It shows lag and nothing else, so nothing waits for a coordinator that is away."""
 ANSWER_MS = 30_000
 """Milliseconds the producer waits for an answer before it asks again, perhaps another broker."""
 
@@ -68,6 +74,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         # A fetch that finds nothing is held open by the broker, and the client has one at a time open with each broker:
         # behind Faust's 1.5 s for an empty feedback topic a backlog of predictions would wait.
         client._fetch_max_wait_ms = FETCH_WAIT_MS
+        client._value_deserializer = by_column
         fetcher.PartitionRecords = FetchedRecords
         return client
 
@@ -76,7 +83,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         # takes the refusal for a crash.
         if not self.assignment() & offsets.keys():
             return False
-        return bool(await super()._commit(offsets))
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                return bool(await super()._commit(offsets))
+        except TimeoutError:
+            log.warning(
+                "the group's coordinator did not take a commit within %.0fs: left for the next checkpoint",
+                COMMIT_SECONDS,
+            )
+            return False
 
 
 class Consumer(driver.Consumer):  # type: ignore[misc]

@@ -5,7 +5,7 @@ is left of Faust, `streams.transport` how chunks come in.
 """
 
 import fcntl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -67,30 +67,31 @@ def run(
         When the worker could not go on; the message says why.
     """
     log_to_stderr(log_level)
-    while not _found(spec, base):
-        waiting = HealthServer([], http_host, http_port, away=lambda: True)
-        if not wait_for_broker(BrokerWatch(aiokafka_settings(spec.kafka, base)), waiting):
-            return 0
+    watch = BrokerWatch(aiokafka_settings(spec.kafka, base))
+    health = HealthServer([], http_host, http_port, away=lambda: watch.away)
+    counts = wait_for_broker(watch, health, partial(_found, spec, base))
+    if counts is None:
+        return 0
     spare_the_collector()
     with owned_directory(data_dir):
-        return build(spec, base, data_dir, http_host, http_port, instance_id).run()
+        return build(spec, base, data_dir, counts, health, watch, instance_id).run()
 
 
-def _found(spec: MonitorSpec, base: Path) -> bool:
-    """Return whether a broker answers, with topics as they should be.
+def _found(spec: MonitorSpec, base: Path) -> dict[str, int] | None:
+    """Return how many partitions each topic has; None where no broker answers.
 
     Raises
     ------
     UserError
-        When they are not, or the broker refuses us.
+        When topics are not as they should be, or the broker refuses us.
     """
     try:
         require(spec, base)
+        return partition_counts(spec, base)
     except UserError as error:
         if isinstance(error.__context__, UNANSWERED):
-            return False
+            return None
         raise
-    return True
 
 
 @contextmanager
@@ -116,10 +117,16 @@ def owned_directory(path: Path) -> Iterator[None]:
 
 
 def build(
-    spec: MonitorSpec, base: Path, data_dir: Path, http_host: str, http_port: int, instance_id: str | None
+    spec: MonitorSpec,
+    base: Path,
+    data_dir: Path,
+    counts: Mapping[str, int],
+    health: HealthServer,
+    watch: BrokerWatch,
+    instance_id: str | None,
 ) -> FaustWorker:
-    """Return a worker, not yet started, whose three lanes are the monitor."""
-    topics, counts = spec.kafka.topics, partition_counts(spec, base)
+    """Return a worker, not yet started, whose three lanes are the monitor; `counts` is partitions by topic."""
+    topics = spec.kafka.topics
     layouts = load_layouts(spec, base)
     app = new_app(spec.kafka, base, data_dir, instance_id)
     publisher = Publisher(lambda: app.producer, topics, counts.__getitem__)
@@ -139,5 +146,5 @@ def build(
         Lane(MonitorLevel(topics, lambda: MonitorPartition(spec, layouts), read, publisher), idle_after),
         Lane(CommandLevel(topics, spec.models, committed, publisher), idle_after),
     ]
-    watch = BrokerWatch(settings)
-    return FaustWorker(app, lanes, HealthServer(lanes, http_host, http_port, away=lambda: watch.away), watch)
+    health.observe(lanes)
+    return FaustWorker(app, lanes, health, watch)

@@ -240,6 +240,21 @@ def test_a_private_path_is_found():
         assert not PRIVATE_PATH.search(fine.encode()), fine
 
 
+HEAVY = ("scipy.stats", "scipy.optimize", "river.drift", "river.tree", "pandas", "sklearn", "pyarrow")
+"""What takes 20 MB or more and a worker needs at most for a challenger."""
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"), [("streams.worker", HEAVY), ("streams.replay", [one for one in HEAVY if one != "pyarrow"])]
+)
+def test_what_runs_for_long_imports_nothing_heavy_that_it_does_not_need(module: str, heavy: list[str]):
+    program = f"import sys; sys.path.insert(0, sys.argv[1]); import {module}; print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", program, str(ROOT)], capture_output=True, text=True, check=True)
+    loaded = told.stdout.split()
+    assert module in loaded
+    assert [one for one in heavy if one in loaded] == []
+
+
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 
 

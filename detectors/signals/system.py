@@ -65,15 +65,18 @@ class Latency:
         timed = int(buckets.sum())
         if timed == 0:
             if self._bet is not None:
-                reason = "no prediction in the pane says how long it took"
+                reason = pane.problem or "no prediction in the pane says how long it took"
                 yield Finding(
                     Reading(signal="latency", tier="system", value=None, n=0, status="unknown", reason=reason)
                 )
             return
+        status: Status = "ok" if pane.problem is None else "unknown"
         for q in (50, 95, 99):
             micros = quantile(buckets, q / 100)
             value = None if micros is None else micros / 1_000
-            yield Finding(Reading(signal=f"latency_p{q}", tier="system", value=value, n=timed, status="ok"))
+            yield Finding(
+                Reading(signal=f"latency_p{q}", tier="system", value=value, n=timed, status=status, reason=pane.problem)
+            )
         totals, n = slow_share(pane.layout, pane.counts)
         problem = pane.problem or self._problem
         if problem is not None or self._bet is None:

@@ -14,7 +14,7 @@ from ..kafka.broker import Process
 
 STREAMGAUGE = Path(sys.executable).with_name("streamgauge")
 START_AGAIN_AFTER = 1.0
-OWN_LIMIT = "did not stop within"
+OWN_LIMIT = "ended without a last checkpoint"
 STOP_DEADLINE = 15.0
 """Seconds from SIGTERM to the end. A worker limits its own shutdown to less."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from detectors.build_profile import build_profile
 from detectors.counting import (
     count_cohort,
     count_cohort_losses,
@@ -21,7 +22,6 @@ from detectors.layout import FIXED, Layout, Layouts
 from detectors.losses import losses_of
 from detectors.monitor import Monitor, MonitorState, Output
 from detectors.pane import ClosedPane
-from detectors.reference import build_profile
 from detectors.row import Label, Row
 from detectors.row_shape import RowShape
 from detectors.sample import Sample, SampledRow

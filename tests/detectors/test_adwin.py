@@ -33,6 +33,22 @@ def test_alarms_are_at_the_rows_of_river_run_by_hand(seed: int, delta: float) ->
     assert GuardedAdwin(delta).feed(values) == expected
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_its_window_is_that_of_river_at_every_row(seed: int) -> None:
+    rng = random.Random(seed)
+    adwin, detector, rose = ADWIN(), GuardedAdwin(), list[bool]()
+    for i in range(6_000):
+        value = rng.gauss((0.0, 3.0, -1.0)[i // 2_000], 1.0)
+        before = adwin.estimation
+        adwin.update(value)
+        assert detector.update(value) is adwin.drift_detected
+        assert (detector.width, detector.mean) == (adwin.width, adwin.estimation)
+        if adwin.drift_detected:
+            rose.append(adwin.estimation > before)
+            assert detector.rose is rose[-1]
+    assert {*rose} == {True, False}
+
+
 def test_feeding_in_pieces_changes_nothing() -> None:
     values = stream()
     detector, alarms = GuardedAdwin(), []

@@ -89,11 +89,26 @@ def test_a_version_takes_its_own_profile_or_the_common_one() -> None:
     assert layouts.of("m", "1") is layouts.of("m", "1")
 
 
-def test_versions_without_end_do_not_fill_the_memory() -> None:
+def test_versions_without_end_do_not_fill_the_memory_and_those_in_use_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detectors.layout.MOST_LAYOUTS", 100)
     layouts = layouts_of(model_spec(features={"owner": "boolean"}), None)
-    for number in range(10_050):
-        layouts.of("m", str(number))
-    assert len(layouts._layouts) <= 10_000
+    used = layouts.of("m", "used")
+    for number in range(1_000):
+        layout = layouts.of("m", str(number))
+        assert layouts.of("m", "used") is used
+        assert (layout.version, layout.fingerprint) == (str(number), used.fingerprint)
+        assert layout.families is used.families, "what is large is there once"
+    assert len(layouts._layouts) == 100
+
+
+def test_a_version_with_a_profile_of_its_own_shares_nothing() -> None:
+    spec = model_spec()
+    own, common = profile_of(spec, seed=1), profile_of(spec)
+    layouts = Layouts({"m": spec}, {"m": {"2": own, None: common}})
+    shared, mine = layouts.of("m", "1"), layouts.of("m", "2")
+    assert (mine.version, mine.profile, shared.version, shared.profile) == ("2", own, "1", common)
+    assert mine.fingerprint == layout_of(spec, own).fingerprint
+    assert shared.fingerprint == layouts.of("m", "3").fingerprint == layout_of(spec, common).fingerprint
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,13 @@
 import random
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.merge import MergeState, Panes, Watermark
+from detectors.merge import MergeState, Missing, Panes, Watermark, make_room
 from detectors.pane import ClosedPane
 from detectors.summary import PaneKey, PaneSummary
 from schemas.event_time import Micros
@@ -232,15 +233,136 @@ def test_the_oldest_open_summary_says_where_to_read_on() -> None:
     assert table.oldest_offset is None
 
 
-def test_a_table_that_is_full_forgets_what_is_due_first_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("detectors.merge.CAPACITY", 3)
+def lost(pane: ClosedPane) -> int:
+    assert (pane.problem is None) == (pane.incomplete == 0)
+    return pane.incomplete
+
+
+@given(st.permutations([0, 0, 1, 2, 3]))
+def test_what_a_partition_lost_makes_panes_incomplete_whether_it_sends_a_summary_or_not(order: list[int]) -> None:
+    """In any order, sent twice, and read again from a snapshot."""
+    messages: list[tuple[int, Missing]] = [
+        (1, (START + DAY, START + 2 * DAY)),
+        (1, (START + 2 * DAY, START + 3 * DAY)),
+        (2, (START + 3 * DAY, START + 3 * DAY)),
+        (1, (START + 5 * DAY, START + 5 * DAY)),
+    ]
+    table = panes()
+    for number in order[:3]:
+        table.lose(messages[number][0], "traffic", messages[number][1])
+    table = panes(msgspec.msgpack.decode(msgspec.msgpack.encode(table.state), type=MergeState))
+    for day in range(7):
+        for family in ("traffic", "cohort"):
+            table.add(0, (1, 0), summary(key_of(family, START + day * DAY), ["1"]), day, fresh=True)
+    for number in order[3:]:
+        table.lose(messages[number][0], "traffic", messages[number][1])
+    closed_panes = []
+    for day in (2, 30):
+        for partition in range(3):
+            advance(table, partition, START + day * DAY, partitions=3)
+        closed_panes += list(table.close())
+    found = {
+        family: [lost(one) for one in closed_panes if one.key.family == family] for family in ("traffic", "cohort")
+    }
+    assert found == {"traffic": [0, 1, 1, 2, 0, 1, 0], "cohort": [0] * 7}
+    assert table.state.incomplete == {}, "what is closed is forgotten"
+    table.lose(1, "traffic", (START, START + 9 * DAY))
+    assert table.state.incomplete == {}, "and stays as it was judged"
+
+
+def test_one_partition_that_says_it_twice_is_one() -> None:
+    table, key = panes(), key_of("traffic")
+    one = summary(key, ["1"])
+    one.incomplete = True
+    table.add(0, (1, 0), one, 0, fresh=True)
+    table.lose(0, "traffic", (START, START))
+    advance(table, 0, START + DAY)
+    assert [lost(pane) for pane in table.close()] == [1]
+
+
+def test_ranges_are_bounded_and_never_hold_less_than_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detectors.merge.MOST_RANGES", 3)
+    table = panes()
+    for day in (8, 0, 4, 6, 2):
+        table.lose(0, "traffic", (START + day * DAY, START + day * DAY))
+    assert table.state.incomplete[0]["traffic"] == [
+        (START, START + 4 * DAY),
+        (START + 6 * DAY, START + 6 * DAY),
+        (START + 8 * DAY, START + 8 * DAY),
+    ]
+
+
+def test_what_there_is_no_room_for_is_closed_in_its_turn_with_nothing_in_it() -> None:
     table = panes()
     for day in (2, 0, 3, 1):
-        table.add(0, (1, 0), summary(key_of("traffic", START + day * DAY), ["1"]), day, fresh=True)
-    table.add(0, (2, 0), summary(key_of("traffic"), ["1", "2"]), 4, fresh=True)
-    advance(table, 0, START + 9 * DAY)
-    assert [pane.start for pane in table.close()] == [START + day * DAY for day in (1, 2, 3)]
-    assert (table.state.evicted, table.state.late) == (1, 1)
+        table.add(0, (1, 0), summary(key_of("traffic", START + day * DAY), ["1"]), day, fresh=True, size=100)
+    table.add(0, (2, 0), summary(key_of("traffic", START + 3 * DAY), ["1"]), 4, fresh=True, size=150)
+    assert table.size == 450
+    table.drop(101)
+    assert (table.size, table.state.evicted) == (250, 2)
+    table = panes(msgspec.msgpack.decode(msgspec.msgpack.encode(table.state), type=MergeState))
+    for day in range(4):  # read again; and another partition's word on what was dropped
+        for partition in (0, 1):
+            key = key_of("traffic", START + day * DAY)
+            table.add(partition, (2, 0), summary(key, ["1"]), 5, fresh=partition == 1, size=10)
+    assert table.size == 40
+    for partition in (0, 1):
+        advance(table, partition, START + 9 * DAY, 2)
+    found = [(pane.start, pane.n, pane.dropped, pane.problem is None) for pane in table.close()]
+    assert found == [
+        (START, 0, True, False),
+        (START + DAY, 0, True, False),
+        (START + 2 * DAY, 2, False, True),
+        (START + 3 * DAY, 2, False, True),
+    ]
+    assert (table.state.dropped, table.state.late, table.size) == ({}, 0, 0)
+
+
+def test_dropped_panes_are_remembered_within_bounds_and_none_of_the_same_time_is_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("detectors.merge.MOST_DROPPED", 5)
+    table = panes()
+
+    def say(partition: int, start: Micros, fresh: bool = True) -> None:
+        for version in range(20):
+            one = summary(key_of("traffic", start, str(version)), ["1"])
+            table.add(partition, (1, 0), one, version, fresh=fresh, size=10)
+
+    say(0, START)
+    table.drop(60)
+    assert (table.size, len(table.state.dropped), table.state.evicted) == (0, 5, 20), "all or nothing"
+    state = msgspec.msgpack.encode(table.state)
+    say(0, START, fresh=False)  # read again
+    assert (table.size, msgspec.msgpack.encode(table.state)) == (0, state)
+    for start in (START, START + DAY):
+        say(1, start)
+    for partition in (0, 1):
+        advance(table, partition, START + 9 * DAY, 2)
+    found = [(pane.start, pane.dropped) for pane in table.close()]
+    assert found == [(START, True)] * 5 + [(START + DAY, False)] * 20
+    assert table.state.crowded == {}
+
+
+def test_room_is_made_where_most_is_held_whatever_comes() -> None:
+    tables = {name: panes() for name in ("a", "b", "c")}
+    rng, total = random.Random(3), 0
+    for number in range(600):
+        name = rng.choice("aaab")
+        key = key_of("cohort", START + rng.randrange(9) * DAY, f"v{number}")
+        tables[name].add(0, (1, 0), summary(key, ["1"]), number, fresh=True, size=rng.randrange(1, 50))
+        if sum(table.size for table in tables.values()) > 1_000:
+            assert set(make_room(tables, 1_000)) <= {"a", "b"}
+        total = sum(table.size for table in tables.values())
+        assert total <= 1_000
+        for table in tables.values():
+            assert table.size == sum(entry.size for parts in table._open.values() for entry in parts.values())
+    assert total > 500
+    assert tables["a"].state.evicted > tables["b"].state.evicted
+    assert tables["c"].state.evicted == 0
+    tables["c"].add(0, (1, 0), summary(key_of("cohort"), ["1"]), 0, fresh=True, size=5_000)
+    assert make_room(tables, 1_000)[0] == "c", "even if it is one pane that is too large"
+    assert tables["c"].size == 0
 
 
 Message = tuple[str, Any]

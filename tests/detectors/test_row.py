@@ -1,15 +1,15 @@
-"""A prediction becomes the row that is counted, and a label its loss."""
+"""A prediction becomes the row that is counted."""
 
 import math
 from typing import Any
 
 import pytest
 
-from detectors.row import Label, Row, loss_of, row_of, task_problem
+from detectors.row import row_of, task_problem
 from detectors.row_shape import RowShape
 from schemas.prediction import FeatureValue, Prediction
 
-from .builders import DAY, START, TASKS, model_spec
+from .builders import START, TASKS, model_spec
 
 
 def prediction(output: dict[str, Any], **features: Any) -> Prediction:
@@ -95,22 +95,3 @@ def test_an_output_of_another_task_is_a_problem(task: str) -> None:
         # a class alone suits both kinds of classification
         fits = kind == task or (kind, task) == ("multiclass", "binary")
         assert (task_problem(prediction(output), model_spec(task)) is None) == fits
-
-
-def test_losses_by_task() -> None:
-    def loss(task: str, truth: Label, **row: Any) -> float | None:
-        return loss_of(Row(START, "p", [], **row), truth, model_spec(task))
-
-    later = START + DAY
-    assert loss("binary", Label(later, "yes"), label="yes") == 0.0
-    assert loss("binary", Label(later, "anything else"), label="not yes") == 0.0
-    assert loss("binary", Label(later, "no"), label="yes") == 1.0
-    assert loss("multiclass", Label(later, "low"), label="high") == 1.0
-    assert loss("regression", Label(later, value=3.0), value=1.0) == 2.0
-    assert loss("text", Label(later, rating=0.75)) == 0.25
-    assert loss("text", Label(later, "what it should have said")) == 1.0
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_a_label_that_does_not_say_has_no_loss(task: str) -> None:
-    assert loss_of(Row(START, "p", [], label="yes", value=1.0), Label(START), model_spec(task)) is None

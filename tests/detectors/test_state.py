@@ -7,11 +7,14 @@ import os
 import pickle
 import random
 import struct
+import subprocess
+import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,13 +27,14 @@ from river import drift, linear_model, optim, preprocessing, stats, tree
 from detectors.adwin import GuardedAdwin
 from detectors.challenger import Challenger, LabelledRow
 from detectors.state import StateError, decode, encode, register
-from detectors.state_classes import _CLASSES
+from detectors.state_classes import _CLASSES, _MODULES, class_named, name_of
 
 HEAD = 20  # magic and digest
+ROOT = Path(__file__).parents[2]
 
 
 def sealed(body: bytes) -> bytes:
-    return b"SGS1" + hashlib.blake2b(body, digest_size=16).digest() + body
+    return b"SGS2" + hashlib.blake2b(body, digest_size=16).digest() + body
 
 
 def opened(data: bytes) -> Any:
@@ -325,7 +329,9 @@ def test_a_detector_of_river_goes_on_exactly(make: Callable[[], Any]) -> None:
 
 
 def test_every_class_on_the_list_can_be_made_without_a_call() -> None:
-    for name, cls in _CLASSES.items():
+    for name in [*_CLASSES, *_MODULES]:
+        cls = class_named(name)
+        assert name_of(cls) == name
         if not issubclass(cls, msgspec.Struct):
             assert type(object.__new__(cls)) is cls, name
 
@@ -441,10 +447,35 @@ def test_deep_nesting_is_refused() -> None:
         encode(deep)
 
 
-@pytest.mark.parametrize("data", [b"", b"SGS1", pickle.dumps(Node()), b"SGS2" + bytes(40)])
+@pytest.mark.parametrize("data", [b"", b"SGS2", pickle.dumps(Node()), b"SGX2" + bytes(40)])
 def test_other_bytes_are_no_state(data: bytes) -> None:
     with pytest.raises(StateError):
         decode(data)
+
+
+def test_a_state_of_another_version_is_refused_as_such() -> None:
+    state = encode([1])
+    with pytest.raises(StateError, match="another version"):
+        decode(b"SGS1" + state[4:])
+
+
+DECODED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import detectors.challenger
+from detectors.state import decode, encode
+data = sys.stdin.buffer.read()
+assert "river.drift" not in sys.modules
+assert encode(decode(data)) == data
+assert "river.drift" in sys.modules
+"""
+
+
+def test_what_a_state_names_is_imported_when_it_is_read() -> None:
+    model = Challenger("binary", {"x": "numeric"}, positive_label="1")
+    model.test_then_train(LabelledRow([i % 9], str(i % 2), 0.0) for i in range(300))
+    data = encode([model, drift.ADWIN()])
+    subprocess.run([sys.executable, "-c", DECODED, str(ROOT)], input=data, check=True)
 
 
 def sample_states() -> list[bytes]:

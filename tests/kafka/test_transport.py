@@ -23,10 +23,8 @@ WORKER = Path(__file__).with_name("copying_worker.py")
 Start = Callable[..., Process]
 
 
-class Fetched:
-    def __init__(self, offset: int, size: int = 10) -> None:
-        self.topic, self.partition, self.offset, self.timestamp = "t", 0, offset, 0
-        self.key, self.value, self.headers = None, b"x" * size, ()
+def fetched(*offsets: int, size: int = 10) -> RecordBatch:
+    return RecordBatch.of([Record(offset, 0, None, b"x" * size) for offset in offsets])
 
 
 def copied(kafka: Kafka, group: str) -> set[str]:
@@ -39,11 +37,22 @@ def expected_ids(count: int, role: str, start: int = 0) -> set[str]:
 
 @pytest.fixture
 def group(kafka: Kafka, unique: str) -> str:
+    return create(kafka, unique)
+
+
+def create(kafka: Kafka, group: str) -> str:
     for role in ("predictions", "feedback"):
-        kafka.create(f"{unique}-{role}", PARTITIONS)
-    kafka.create(f"{unique}-progress", PARTITIONS, cleanup_policy="compact")
-    kafka.create(f"{unique}-alerts")
-    return unique
+        kafka.create(f"{group}-{role}", PARTITIONS)
+    kafka.create(f"{group}-progress", PARTITIONS, cleanup_policy="compact")
+    kafka.create(f"{group}-alerts")
+    return group
+
+
+def start_copier(start: Start, kafka: Kafka, group: str, data: Path, pause: float) -> Process:
+    """Start a worker of a group of its own."""
+    create(kafka, group)
+    command = [sys.executable, str(WORKER), kafka.bootstrap, group, str(data), "", str(pause), "3600"]
+    return start(command, group)
 
 
 @pytest.fixture
@@ -106,17 +115,17 @@ def test_chunks_are_capped_and_partitions_take_turns() -> None:
     scheduler.position({a: 0, b: 5})
     order = [
         (tp.partition, [record.offset for record in carrier.value.records])
-        for tp, carrier in scheduler.iterate({a: [Fetched(i) for i in range(5)], b: [Fetched(5), Fetched(6, 200)]})
+        for tp, carrier in scheduler.iterate({a: [fetched(*range(5))], b: [fetched(5), fetched(6, 7, size=200)]})
     ]
-    assert order == [(0, [0, 1]), (1, [5]), (0, [2, 3]), (1, [6]), (0, [4])]
-    assert scheduler.next == {a: 5, b: 7}
+    assert order == [(0, [0, 1]), (1, [5]), (0, [2, 3]), (1, [6]), (0, [4]), (1, [7])]
+    assert scheduler.next == scheduler.fetched == {a: 5, b: 8}
 
 
 def test_a_chunk_covers_the_holes_before_it() -> None:
     tp = TP("t", 0)
     scheduler = ChunkScheduler()
     scheduler.position({tp: 3})
-    ((_, carrier),) = scheduler.iterate({tp: [Fetched(5), Fetched(9)]})
+    ((_, carrier),) = scheduler.iterate({tp: [fetched(5, 9)]})
     assert (carrier.value.start, carrier.value.end, carrier.value.holes) == (3, 10, 5)
     assert carrier.offset == 9
 
@@ -126,11 +135,11 @@ def test_a_seek_while_chunks_are_handed_out_does_not_hide_a_hole() -> None:
     tp = TP("t", 0)
     scheduler = ChunkScheduler(max_records=2)
     scheduler.position({tp: 0})
-    handed_out = scheduler.iterate({tp: [Fetched(i) for i in range(6)]})
+    handed_out = scheduler.iterate({tp: [fetched(*range(6))]})
     next(handed_out)
     scheduler.position({tp: 0})
     assert [(carrier.value.start, carrier.value.end) for _, carrier in handed_out] == [(2, 4), (4, 6)]
-    ((_, carrier),) = scheduler.iterate({tp: [Fetched(0)]})
+    ((_, carrier),) = scheduler.iterate({tp: [fetched(0)]})
     assert carrier.value.start == 0
 
 
@@ -139,7 +148,7 @@ def test_fetches_that_bring_nothing_of_a_partition_are_counted() -> None:
     scheduler = ChunkScheduler()
     scheduler.position({a: 0, b: 0})
     for offset in range(3):
-        list(scheduler.iterate({b: [Fetched(offset)]}))
+        list(scheduler.iterate({b: [fetched(offset)]}))
     assert (scheduler.rounds_without(a), scheduler.rounds_without(b)) == (3, 0)
     scheduler.position({a: 0})
     assert scheduler.rounds_without(a) == 0
@@ -185,7 +194,7 @@ def test_a_quiet_topic_flows_at_once(kafka: Kafka, group: str, copier: Start) ->
 
 
 def test_every_record_comes_through_kill_9(kafka: Kafka, group: str, copier: Start) -> None:
-    count = 40_000
+    count = 20_000
     fill(kafka, group, count, ("predictions",))
     fill(kafka, group, 500, ("feedback",))
     wanted = expected_ids(count, "predictions") | expected_ids(500, "feedback")
@@ -199,50 +208,68 @@ def test_every_record_comes_through_kill_9(kafka: Kafka, group: str, copier: Sta
         process.kill()
     process = copier(instance="one")
     until(lambda: "generation" in process.tail(), "the last of them to be assigned", 60)
-    until(lambda: copied(kafka, group) == wanted, "every record", 60, pause=0.5)
+    until(lambda: sum(kafka.committed(group).values()) == len(wanted), "everything to be committed", 60)
+    assert copied(kafka, group) == wanted
     assert process.stop() == 0, process.tail()
 
 
 def test_workers_come_and_go(kafka: Kafka, group: str, copier: Start) -> None:
     """A second worker joins, is killed, the first ends on SIGTERM and a third takes over: nothing is missing."""
-    count = 40_000
+    count = 20_000
     fill(kafka, group, count, ("predictions",))
     wanted = expected_ids(count, "predictions")
-    first = copier("a", pause=0.2)
+    first = copier("a", pause=0.4)
     until(lambda: "reading on" in first.tail() or "generation" in first.tail(), "the first worker to be assigned")
-    second = copier("b", pause=0.2)
+    second = copier("b", pause=0.4)
     until(lambda: "generation" in second.tail(), "the second worker to be assigned")
     until(lambda: re.search(r"generation .*predictions\[\d", second.tail()), "the second worker to own a partition")
     second.kill()
     third = copier("c")
     until(lambda: "generation" in third.tail(), "the third worker to be assigned", 40)
     assert first.stop() == 0, first.tail()
-    until(lambda: copied(kafka, group) == wanted, "every record", 60, pause=0.5)
+    until(lambda: sum(kafka.committed(group).values()) == len(wanted), "everything to be committed", 60)
+    assert copied(kafka, group) == wanted
 
 
-def test_a_broker_that_is_away_is_waited_for(stoppable: Broker, kafka: Kafka, group: str, copier: Start) -> None:
-    """The worker says so, is alive, not ready, and goes on by itself; nothing is missing."""
-    count = 40_000
+def test_a_broker_that_is_away_is_waited_for(
+    stoppable: Broker, kafka: Kafka, group: str, copier: Start, start: Start, tmp_path: Path
+) -> None:
+    """The worker says so, is alive, not ready, and goes on by itself; nothing is missing.
+
+    Told to end meanwhile, one with nothing to save ends in order, and another without a last checkpoint: both soon.
+    """
+    count = 20_000
     fill(kafka, group, count, ("predictions",))
     wanted = expected_ids(count, "predictions")
-    process = copier(pause=0.1)
-    until(lambda: sum(kafka.committed(group).values()) > 0, "the worker to have begun", 60)
+    process = copier(pause=0.2)
+    calm, busy = (start_copier(start, kafka, f"{group}{name}", tmp_path / name, 0.2) for name in ("calm", "busy"))
+    fill(kafka, f"{group}busy", count, ("predictions",))
+    for one in (group, f"{group}busy"):
+        until(lambda one=one: sum(kafka.committed(one).values()) > 0, "the workers to have begun", 60)
+    until(lambda: calm.get("readyz") == (200, "ok\n"), "the worker with nothing to do to be ready")
     with stoppable.away():
-        until(lambda: process.metric("broker_away_seconds") > 2 * SESSION_TIMEOUT, "the worker to miss the broker", 60)
+        until(lambda: busy.metric("broker_away_seconds") > 0, "the busy worker to miss the broker", 60)
+        until(lambda: calm.metric("broker_away_seconds") > 0, "the calm worker to miss the broker", 60)
+        assert calm.stop(7) == 0, calm.tail()
+        assert "stopped; everything read is checkpointed" in calm.tail()
+        assert busy.stop(9) == 1, busy.tail()
+        assert "ended without a last checkpoint of level 1" in busy.tail()
+        until(lambda: process.metric("broker_away_seconds") > SESSION_TIMEOUT, "the worker to miss the broker", 60)
         assert "no broker answers at 127.0.0.1" in process.log.read_text()
-        assert process.get("livez") == (200, "ok\n")
+        assert process.get("livez") == (200, "ok, waiting for a broker: none answers\n")
         assert process.get("readyz") == (503, "not ready: no broker answers\n")
     until(lambda: process.metric("broker_away_seconds") == 0, "the broker to be noticed")
-    until(lambda: copied(kafka, group) == wanted, "the rest", 60, pause=0.5)
+    until(lambda: sum(kafka.committed(group).values()) == len(wanted), "everything to be committed", 60)
+    assert copied(kafka, group) == wanted
     assert re.search(r"answers again after \d\ds", process.log.read_text())
     assert process.get("readyz") == (200, "ok\n")
     assert process.stop() == 0, process.tail()
 
 
 def test_sigterm_in_a_backlog_ends_soon_and_leaves_nothing_to_repeat(kafka: Kafka, group: str, copier: Start) -> None:
-    count = 40_000
+    count = 12_000
     fill(kafka, group, count)
-    process = copier(pause=0.3)
+    process = copier(pause=0.5)
     until(lambda: sum(kafka.committed(group).values()) > 0, "the worker to have begun", 60)
     assert process.stop(10) == 0, process.tail()
     done = sum(kafka.committed(group).values())
@@ -250,7 +277,8 @@ def test_sigterm_in_a_backlog_ends_soon_and_leaves_nothing_to_repeat(kafka: Kafk
     assert rest > 0
     process = copier()
     wanted = expected_ids(count, "predictions") | expected_ids(count, "feedback")
-    until(lambda: copied(kafka, group) == wanted, "the rest", 60, pause=0.5)
+    until(lambda: sum(kafka.committed(group).values()) == len(wanted), "everything to be committed", 60)
+    assert copied(kafka, group) == wanted
     until(lambda: process.metric("events") >= rest, "the rest to be counted")
     assert process.metric("events") == rest
 

@@ -301,7 +301,7 @@ def test_a_worker_started_while_no_broker_answers_waits_for_one(stoppable: Broke
         workers = [run.worker("a"), run.worker("b")]
         for process in workers:
             until(lambda log=process.log: "no broker answers at" in log.read_text(), "the worker to say so", 60)
-            assert process.get("livez") == (200, "ok\n")
+            assert process.get("livez") == (200, "ok, waiting for a broker: none answers\n")
             assert process.get("readyz") == (503, "not ready: no broker answers\n")
         assert workers[0].stop() == 0
     with showing(workers[1]):

@@ -15,7 +15,7 @@ import numpy as np
 
 from detectors import counting
 from detectors.layout import Layouts
-from detectors.row import Label, Row, loss_of, row_of
+from detectors.row import Label, Row, row_of
 from detectors.row_shape import RowShape
 from detectors.rows import Rows
 from detectors.sample import Sample, SampledRow
@@ -23,7 +23,7 @@ from detectors.summary import PaneKey, PaneSummary, pane_start
 from schemas.event_time import Micros, to_micros
 from schemas.feedback import Feedback
 from schemas.prediction import Prediction
-from schemas.spec import MonitorSpec
+from schemas.spec import ModelSpec, MonitorSpec
 from schemas.watermark import Watermark
 from streams import blocks, column_log, id_index, label_log, row_log
 from streams.accounting import Bin
@@ -219,6 +219,20 @@ def panes(oracle: JoinOracle, layouts: Layouts) -> dict[PaneKey, PaneSummary]:
         known = pane_start(max(told.row.time, label.time), spec)
         parts[key._replace(family="label", start=known)][1].append((told, label, offset))
     return {key: counted(layouts, key, rows, labels) for key, (rows, labels) in parts.items()}
+
+
+def loss_of(row: Row, label: Label, spec: ModelSpec) -> float | None:
+    if spec.task in ("binary", "multiclass"):
+        if label.label is None or row.label is None:
+            return None
+        if spec.task == "binary":  # whatever the other class is called
+            return float((label.label == spec.positive_label) != (row.label == spec.positive_label))
+        return float(label.label != row.label)
+    if spec.task == "regression":
+        return None if label.value is None or row.value is None else abs(row.value - label.value)
+    if label.rating is not None:
+        return 1.0 - label.rating
+    return None if label.label is None else 1.0
 
 
 def counted(layouts: Layouts, key: PaneKey, rows: list[Told], labels: list[tuple[Told, Label, int]]) -> PaneSummary:

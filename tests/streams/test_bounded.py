@@ -18,16 +18,18 @@ from detectors.layout import Layouts
 from schemas.event_time import Micros, to_micros
 from schemas.spec import MonitorSpec
 from streams import groups as groups_module
-from streams import join as join_module
-from streams import partition as partition_module
+from streams import labelling, rebuild
 from streams.accounting import adds_up
+from streams.join import MOST_FEEDBACK
+from streams.messages import IncompleteMessage, Message, decode_message
 from streams.monitoring import MonitorPartition
 from streams.partition import SourcePartition
 from streams.progress import read_progress
-from streams.records import ROLES, Outgoing, Role
+from streams.records import ROLES, Outgoing, Record, Role
 from streams.row_log import GONE
 
 from .join_oracle import tiny
+from .level_one import LAYOUTS, ONE
 from .world import (
     HOUR,
     MINUTE,
@@ -49,9 +51,6 @@ from .world import (
     watermark,
 )
 
-ONE = spec_of(m=MODEL)
-"""Horizon 6 h, maturity 3 h, lateness 10 min, panes of an hour."""
-LAYOUTS = layouts_of(ONE)
 Pane = tuple[str, int]
 """Family, and hours after T0."""
 
@@ -107,6 +106,11 @@ class Stream:
         return {(family, (start - T0) // HOUR) for (family, _, start), missing in last.items() if missing}
 
 
+def decoded(outgoing: Outgoing) -> Message | None:
+    """Return a message to level 2."""
+    return decode_message(Record(0, 0, None, outgoing.value)) if outgoing.destination == "summaries" else None
+
+
 def judged(sent: Iterable[Outgoing], spec: MonitorSpec = ONE, layouts: Layouts = LAYOUTS) -> dict[Pane, bool]:
     """Return what level 2 says of each pane: whether it misses events, and then no reading of it is anything else."""
     found: dict[Pane, bool] = {}
@@ -116,8 +120,7 @@ def judged(sent: Iterable[Outgoing], spec: MonitorSpec = ONE, layouts: Layouts =
         report = json.loads(one.value or b"")
         missing = {"miss events" in (reading.get("reason") or "") for reading in report["readings"]}
         if True in missing:
-            signals = {reading["signal"] for reading in report["readings"] if reading["status"] != "unknown"}
-            known = {name for name in signals if not name.startswith("latency_p")}  # those are never judged
+            known = {reading["signal"] for reading in report["readings"] if reading["status"] != "unknown"}
             assert not known, (report["pane"], known)
         start = to_micros(datetime.fromisoformat(report["pane"]["start"]))
         found[report["pane"]["family"], (start - T0) // HOUR] = True in missing
@@ -130,14 +133,14 @@ def sizes(source: SourcePartition) -> dict[str, int]:
     return {
         "rows": sum(len(log.rows) for log in join.logs),
         "room for rows": sum(log.rows.columns._capacity for log in join.logs),
-        "rows not sealed": sum(len(log.rows._payload.ids) for log in join.logs),
+        "rows not sealed": sum(len(log.rows._ids) for log in join.logs),
         "blocks of rows": sum(len(log.rows._blocks._starts) for log in join.logs),
         "labels not sealed": sum(len(log.labels._labels) for log in join.logs),
         "blocks of labels": sum(len(log.labels._last_rows) for log in join.logs),
         "waiting feedback": len(join._waiting),
         "labels of waiting feedback": len(join._waiting._labels),
         "room for feedback": join._waiting.columns._capacity,
-        "keys of labels": len(join._keys),
+        "keys of labels": len(join._labelling._keys),
         "versions": len(source.groups._codes),
         "open panes": len(source._panes._panes),
         "names": len(decoder._predictions._names._known),
@@ -169,7 +172,7 @@ def test_nothing_grows_with_the_number_of_distinct_things_that_come(tmp_path: Pa
     """Every event has an id, a category, a version, a model or a label that nobody has seen before and will again."""
     stream = Stream(tmp_path, spec := spec_of({"max_pending": 300}, m=MODEL, r=OTHER), layouts_of(spec))
     found, number = [], 0
-    with tiny(20, 40), most_groups(50), patch.object(join_module, "_MOST_KEYS", 300):
+    with tiny(20, 40), most_groups(50), patch.object(labelling, "_MOST_KEYS", 300):
         for hour in range(60):
             predictions: list[dict[str, Any] | bytes] = []
             labels: list[dict[str, Any] | bytes] = []
@@ -213,7 +216,7 @@ def test_one_key_for_ever_costs_no_more_than_many(tmp_path: Path) -> None:
             nobody = [feedback("nobody", time, label=str(n % 2)) for n, time in enumerate(times)]
             stream.sends("predictions", sorted(again + other, key=lambda one: one["timestamp"]))
             stream.sends("feedback", sorted(said + nobody, key=lambda one: one["timestamp"]))
-            assert len(stream.source._join._waiting) <= 2 * join_module.MOST_FEEDBACK, "of two ids"
+            assert len(stream.source._join._waiting) <= 2 * MOST_FEEDBACK, "of two ids"
             stream.checkpoint()
             found.append(sizes(stream.source))
     assert_flat(found)
@@ -353,6 +356,45 @@ def test_predictions_beyond_max_pending_make_their_cohorts_and_labels_unknown_an
     assert {hour for family, hour in missing if family == "cohort" and hour > 12} == set(range(13, 40))
 
 
+def told_again(path: Path, role: Role, before: list[dict[str, Any]], then: dict[str, Any]) -> Stream:
+    """Let the first event come again after so many others that it was evicted."""
+    stream = Stream(path, spec_of({"max_pending": 5}, m=MODEL))
+    with tiny(1, 4):
+        for event in before:
+            stream.sends(role, [event])
+            stream.checkpoint()
+        stream.sends(role, [then])
+        stream.passes(T0 + 100 * HOUR)
+    return stream
+
+
+@pytest.mark.parametrize(("minutes", "late"), [(1, False), (3, True)])
+def test_a_prediction_that_comes_again_after_it_was_evicted_is_late_or_its_panes_are_unknown(
+    tmp_path: Path, minutes: int, late: bool
+) -> None:
+    """The lateness is ten minutes."""
+    before = [prediction(f"p{n}", T0 + n * minutes * MINUTE) for n in range(10)]
+    unbounded = Stream(tmp_path / "unbounded")
+    unbounded.sends("predictions", [*before, before[0]])
+    assert unbounded.count("predictions", "duplicate") == 1 - late
+    stream = told_again(tmp_path / "bounded", "predictions", before, before[0])
+    assert stream.count("predictions", "summarised") == 11 - late, "nobody knows that it is a repetition"
+    assert stream.count("predictions", "late") == late
+    assert (("traffic", 0) in stream.incomplete()) != late
+
+
+@pytest.mark.parametrize(("minutes", "late"), [(1, False), (3, True)])
+def test_self_contained_feedback_that_comes_again_after_it_was_evicted_is_late_or_its_panes_are_unknown(
+    tmp_path: Path, minutes: int, late: bool
+) -> None:
+    times = [T0 + n * minutes * MINUTE for n in range(10)]
+    before = [feedback(f"p{time}", time, label="1", prediction=prediction(f"p{time}", T0)) for time in times]
+    stream = told_again(tmp_path, "feedback", before, before[0])
+    assert stream.count("feedback", "summarised") == 11 - late
+    assert stream.count("feedback", "late") == late
+    assert stream.incomplete() == (set() if late else {("cohort", 0), ("label", 0)})
+
+
 def test_waiting_feedback_beyond_max_pending_is_counted_and_its_panes_unknown(tmp_path: Path) -> None:
     stream = Stream(tmp_path, spec := spec_of({"max_pending": 50}, m=MODEL))
     for hour in range(20):
@@ -421,6 +463,10 @@ def test_a_new_owner_for_whom_the_log_no_longer_goes_back_far_enough_says_so(tmp
     stream = Stream(tmp_path / "first")
     unlabelled(stream, range(10), each=4, labels=True)
     stream.moves(tmp_path / "second", begin={"predictions": 8 * 4})
+    stream.checkpoint()
+    (told,) = [one for one in map(decoded, stream.told.sent) if isinstance(one, IncompleteMessage)]
+    assert told.families["cohort"] == (T0 + 6 * HOUR, T0 + 8 * HOUR), "those before were sent whole"
+    assert "traffic" not in told.families, "as all were that anything was lost of"
     unlabelled(stream, range(10, 30), each=4, labels=True)
     stream.passes(T0 + 100 * HOUR)
     missing = judged(stream.told.sent)
@@ -455,7 +501,7 @@ def test_a_rebuild_lets_go_of_what_it_has_read_and_is_the_same(tmp_path: Path, s
         stream.source.process(role, logs[role][at : at + size])
         stream.checkpoint()
     stream.logs = {role: list(logs[role]) for role in ROLES}
-    with tiny(), patch.object(partition_module, "REST_EVERY", 60):
+    with tiny(), patch.object(rebuild, "REST_EVERY", 60):
         broken = open_source(spec, layouts, tmp_path / "second", stream.told.progress())
         for role, (first, end) in broken.rebuild.items():
             for at in range(first or 0, end, 20):

@@ -21,14 +21,16 @@ from schemas.watermark import Watermark
 from streams.accounting import BINS, DETAILS, adds_up
 from streams.decode import Refusal, decode
 from streams.fit import Fit
-from streams.join import MOST_FEEDBACK, MOST_ROWS
+from streams.join import MOST_FEEDBACK
 from streams.messages import SummaryMessage, summary_of
 from streams.partition import SourcePartition
 from streams.pending_log import Accepted, Outcome
+from streams.pending_rows import MOST_ROWS
 from streams.records import ROLES, Record, Role
 from streams.store import Table
 
 from .join_oracle import JoinOracle, panes, tiny
+from .level_one import END, LAYOUTS, ONE, SPEC
 from .world import (
     HOUR,
     MINUTE,
@@ -49,10 +51,6 @@ from .world import (
     steps,
     watermark,
 )
-
-SPEC = spec_of()
-LAYOUTS = layouts_of(SPEC)
-END = T0 + 500 * HOUR
 
 
 def joined(
@@ -276,6 +274,25 @@ def test_self_contained_feedback_that_says_the_same_again_is_a_duplicate(tmp_pat
     assert [count(told, family, "n") for family in ("cohort", "label")] == [1, 1]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_self_contained_feedback_is_told_apart_by_id_however_often_an_id_comes_in_a_chunk(
+    tmp_path: Path, seed: int
+) -> None:
+    rng, events = random.Random(seed), []
+    for number in range(200):
+        id, time = f"p{min(rng.randrange(40), rng.randrange(40))}", T0 + number * MINUTE
+        inside = prediction(id, time - rng.choice([0, 1, 7]) * HOUR, rng.choice("mmr"), version=rng.choice("12"))
+        said: dict[str, Any] = rng.choice([{"label": "1", "value": 1.0}, {"label": "0", "value": 2.0}, {"rating": 0.5}])
+        events.append(feedback(id, time, **said, **({"prediction": inside} if rng.random() < 0.9 else {})))
+    logs: Logs = {"predictions": log_of([watermark(END)]), "feedback": log_of([*events, watermark(END)])}
+    one, whole = (
+        run(SPEC, LAYOUTS, logs, tmp_path / str(size), [("feedback", size)] * (202 // size + 1) + [("predictions", 1)])
+        for size in (1, 201)
+    )
+    assert all(whole.counts["feedback"][bin_] > 5 for bin_ in ("summarised", "duplicate", "expired", "conflicting"))
+    assert (whole.counts, whole.finals()) == (one.counts, one.finals())
+
+
 def test_self_contained_feedback_after_the_judgement_does_not_open_the_cohort_again(tmp_path: Path) -> None:
     """Within the horizon (6 h), after the cohort was due (pane 1 h + maturity 3 h): it learns, and is not judged."""
     early = feedback("early", T0 + HOUR, prediction=prediction("early", T0))
@@ -490,7 +507,6 @@ MANY = spec_of(
     t={**OTHER, "task": "text", "segments": [], "label_horizon": "4h", "pane": "30m", "reference": "t.json"},
     w={**MODEL, "features": {"x": "numeric"}, "segments": [], "label_horizon": "2h", "label_maturity": "1h"},
 )
-ONE = spec_of(m=MODEL)
 MONITORS = {
     # models to draw from: those of a monitor that keeps rows in several logs, and of one that has one log
     "mmrrtw": (MANY, Layouts(dict(MANY.models), LAYOUTS._profiles)),  # t and w have no reference

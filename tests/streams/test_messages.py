@@ -11,10 +11,12 @@ from detectors.sample import Sample, SampledRow
 from detectors.summary import PaneKey, PaneSummary
 from streams.messages import (
     CommandMessage,
+    IncompleteMessage,
     SummaryMessage,
     WatermarkMessage,
     command_message,
     decode_message,
+    incomplete_message,
     summary_message,
     summary_of,
     watermark_message,
@@ -34,7 +36,7 @@ LABELS = st.builds(Label, time=INT64, label=st.none() | TEXT, value=st.none() | 
 SAMPLED = st.builds(SampledRow, time=INT64, row=ROWS, label=st.none() | LABELS, loss=st.none() | NUMBER)
 
 
-def received(outgoing: Outgoing) -> SummaryMessage | WatermarkMessage | CommandMessage:
+def received(outgoing: Outgoing) -> SummaryMessage | IncompleteMessage | WatermarkMessage | CommandMessage:
     return decode_message(Record(0, 0, outgoing.key, outgoing.value))
 
 
@@ -84,6 +86,13 @@ def test_a_watermark_goes_to_all_partitions_and_a_command_to_that_of_its_model()
     outgoing = command_message("m", b"{}")
     assert (outgoing.partition, outgoing.key) == (None, b"m")
     assert received(outgoing) == CommandMessage(b"{}")
+
+
+def test_what_is_missing_goes_where_the_model_is_judged() -> None:
+    message = IncompleteMessage(3, "m", {"cohort": (-(2**62), 5), "traffic": (0, 0)})
+    outgoing = incomplete_message(message)
+    assert (outgoing.partition, outgoing.key) == (None, b"m")
+    assert received(outgoing) == message
 
 
 @pytest.mark.parametrize("value", [None, b"", b"{}", b"\x80", b"\xc1", msgspec.msgpack.encode({"type": "alert"})])

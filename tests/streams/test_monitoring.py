@@ -15,9 +15,11 @@ from streams.messages import command_message
 from streams.monitoring import MonitorPartition
 from streams.records import ROLES, Outgoing, Record
 
+from .join_oracle import tiny
 from .world import (
     HOUR,
     MINUTE,
+    MODEL,
     T0,
     Log,
     Logs,
@@ -177,6 +179,16 @@ class Partition:
         return sent
 
 
+def unknown(outputs: Sequence[Outgoing], family: str = "traffic") -> dict[str, bool]:
+    """Return for each pane whether nothing was read from it."""
+    found = {}
+    for one in outputs:
+        report = json.loads(one.value or b"")
+        if one.destination == "pane_reports" and report["pane"]["family"] == family:
+            found[report["pane"]["start"][11:16]] = {one["status"] for one in report["readings"]} == {"unknown"}
+    return found
+
+
 def reports(outputs: Sequence[Outgoing], family: str = "traffic") -> list[tuple[str, int]]:
     found = [json.loads(one.value or b"") for one in outputs if one.destination == "pane_reports"]
     return [(one["pane"]["start"][11:16], one["n"]) for one in found if one["pane"]["family"] == family]
@@ -330,6 +342,106 @@ def test_a_quiet_models_snapshot_is_renewed_so_that_reading_on_does_not_start_at
     assert saved is not None
     after.restore("m", saved.value or b"")
     assert after.position == monitors.position
+
+
+def with_offsets(log: Log, start: int) -> Log:
+    return [record._replace(offset=start + number) for number, record in enumerate(log)]
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_pane_of_which_a_partition_lost_all_is_unknown_though_it_sends_no_summary(tmp_path: Path, slow: bool) -> None:
+    a, b = Partition(tmp_path, 0), Partition(tmp_path, 1)
+    of_a = log_by_hand(
+        a.sees(*(prediction(f"a{hour}", T0 + hour * HOUR) for hour in range(8)), watermark(T0 + 9 * HOUR))
+    )
+    sent = [*b.sees(prediction("b0", T0), watermark(T0 + HOUR + 30 * MINUTE))]  # the first pane is whole
+    b.source.lost("predictions")
+    sent += b.sees(prediction("b4", T0 + 4 * HOUR))
+    sent += b.sees(prediction("b6", T0 + 6 * HOUR))
+    sent += b.sees(watermark(T0 + 9 * HOUR))
+    of_b = log_by_hand(sent)
+    log = with_offsets([*of_b, *of_a] if slow else [*of_a, *of_b], 0)
+    expected = undisturbed(log)
+    found = unknown(expected)
+    assert {pane for pane, is_unknown in found.items() if is_unknown} == {f"0{hour}:00" for hour in (1, 2, 3, 4)}
+    assert sorted(found) == [f"0{hour}:00" for hour in range(8)]
+    for place in range(len(log)):
+        before, after = MonitorPartition(SPEC, LAYOUTS), MonitorPartition(SPEC, LAYOUTS)
+        first = before.process(log[:place])
+        for one in before.snapshots():
+            after.restore(one.key.decode(), one.value or b"")
+        assert after.process(log[before.position or 0 :]) == expected[len(first) :]
+
+
+def test_what_a_sleeping_partition_loses_is_told_before_it_speaks_again(tmp_path: Path) -> None:
+    spec = spec_of({"max_pending": 2}, m=MODEL)
+    sources = [open_source(spec, LAYOUTS, tmp_path / str(number), None, number, 2) for number in range(2)]
+    told = Told()
+    with tiny(1, 2):
+        sources[1].process("predictions", log_of([prediction(f"b{n}", T0 + n) for n in range(9)]))
+        sources[1].process("feedback", log_of([watermark(T0)]))
+        for role in ROLES:
+            sources[1].idle(role)
+        told.take(sources[1].checkpoint())  # rows are evicted in it
+    for role in ROLES:
+        more = [prediction("a", T0)] if role == "predictions" else []
+        sources[0].process(role, log_of([*more, watermark(T0 + 9 * HOUR)]))
+    told.take(sources[0].checkpoint())
+    outputs = MonitorPartition(spec, LAYOUTS).process(summaries_log(told.sent))
+    assert unknown(outputs, "cohort") == {"00:00": True}
+    assert unknown(outputs) == {"00:00": False}
+
+
+def flood(path: Path, versions: int) -> Log:
+    """Return what two source partitions say of many versions of `m`, and one of `r`; the second one comes late."""
+    sent: list[Outgoing] = []
+    for number in range(2):
+        one = Partition(path, number)
+        for hour in range(4):
+            time = T0 + hour * HOUR
+            names = [f"{number}-{hour}-{n}" for n in range(versions)]
+            many = [prediction(f"m{name}", time, version=f"v{n}") for n, name in enumerate(names)]
+            sent += one.sees(*many, prediction(f"r{number}-{hour}", time, "r"))
+        sent += one.sees(watermark(T0 + 20 * HOUR))
+    return log_by_hand(sent)
+
+
+def test_open_panes_are_bounded_and_those_dropped_are_reported_as_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = flood(tmp_path, versions=30)
+    whole = undisturbed(log)
+    assert not any(unknown(whole).values())
+    monkeypatch.setattr(monitoring, "OPEN_BYTES", 400_000)
+    monitors, most = MonitorPartition(SPEC, LAYOUTS), 0
+    outputs: list[Outgoing] = []
+    for record in log:
+        outputs += monitors.process([record])
+        held = sum(model.panes.size for model in monitors._models.values())
+        assert held == monitors._held
+        most = max(most, held)
+    assert 300_000 < most <= 400_000
+    assert monitors._held == 0
+    assert (monitors.evicted["m"] > 50, monitors.evicted["r"], monitors.late["m"]) == (True, 0, 0)
+    ids = [
+        {json.loads(one.value or b"")["id"] for one in told if one.destination == "pane_reports"}
+        for told in (whole, outputs)
+    ]
+    assert ids[0] == ids[1], "each pane has its report all the same"
+    dropped = 0
+    for one in outputs:
+        report = json.loads(one.value or b"")
+        reasons = {reading.get("reason") for reading in report.get("readings", [])}
+        if "there was no room for it until all source partitions had finished it" in reasons:
+            dropped += 1
+            assert {reading["status"] for reading in report["readings"]} == {"unknown"}
+    assert dropped == monitors.evicted["m"]
+    for place in range(0, len(log), len(log) // 5):
+        before, after = MonitorPartition(SPEC, LAYOUTS), MonitorPartition(SPEC, LAYOUTS)
+        first = before.process(log[:place])
+        for one in before.snapshots():
+            after.restore(one.key.decode(), one.value or b"")
+        assert after.process(log[before.position or 0 :]) == outputs[len(first) :]
 
 
 def test_nothing_is_needed_of_the_log_before_a_model_is_known() -> None:

@@ -20,6 +20,7 @@ from streams.partition import SourcePartition
 from streams.progress import MARKS, read_progress
 from streams.records import ALL_PARTITIONS, ROLES, Outgoing, Record, Role
 
+from .level_one import END, LAYOUTS, SPEC
 from .world import (
     HOUR,
     MINUTE,
@@ -40,9 +41,6 @@ from .world import (
     steps,
     watermark,
 )
-
-SPEC = spec_of()
-LAYOUTS = layouts_of(SPEC)
 
 
 def in_sending_order(outgoing: list[Outgoing]) -> list[Outgoing]:
@@ -203,7 +201,7 @@ def test_a_rebuilt_partition_that_is_lost_again_is_rebuilt_again(tmp_path: Path)
     first = taken_over(logs, tmp_path / "first", told.progress(), random.Random(2))
     (progress,) = first.checkpoint()
     second = taken_over(logs, tmp_path / "second", progress.value, random.Random(3))
-    end = log_of([watermark(T0 + 500 * HOUR)], start=10_000)
+    end = log_of([watermark(END)], start=10_000)
     finals = []
     for source in (lost, first, second):
         told = Told()
@@ -233,7 +231,7 @@ def test_a_rebuilt_partition_knows_a_duplicate_for_one_though_the_first_is_over_
             read_on(lost, logs, role, 1)
     told.take(lost.checkpoint())
     taken = taken_over(logs, tmp_path / "new", told.progress(), random.Random(1))
-    end = [feedback("a", now), watermark(T0 + 500 * HOUR)]
+    end = [feedback("a", now), watermark(END)]
     for source in (lost, taken):
         source.process("feedback", log_of(end, start=1_000))
         source.process("predictions", log_of(end[1:], start=1_000))

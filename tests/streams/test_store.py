@@ -216,3 +216,70 @@ def test_what_was_read_is_let_go_of_between_two_transactions_and_nothing_else_is
             store.write(changes)
             assert [len(found) for _, found in store.items("rows")] == [20 * len(key) for key, _ in store.items("rows")]
             assert store.get("rows", key) == value
+
+
+def test_what_is_read_between_two_transactions_is_let_go_of_unless_the_map_is_in_use(tmp_path: Path) -> None:
+    with patch.object(store_module, "MOST_READ", 50):
+        store = Store(tmp_path, durable=False)
+        for key in (b"a", b"b", b"c"):
+            store.put("rows", key, key * 20)
+        store.commit()
+        store.get("rows", b"a")  # what was written counts, too
+        store.get("rows", b"b")
+        store.get("rows", b"c")
+        before = store._environment
+        assert store.get("rows", b"a") == b"a" * 20
+        assert store._environment is not before
+        before = store._environment
+        found = []
+        for key, value in store.items("rows"):
+            found.append((key, value, store.get("rows", b"a")))
+            assert store._environment is before, "it is being read"
+        assert found == [(key, key * 20, b"a" * 20) for key in (b"a", b"b", b"c")]
+        store.put("meta", b"k", b"v")
+        changes = store.seal()
+        before = store._environment
+        for _ in range(9):
+            assert store.get("rows", b"c") == b"c" * 20
+        assert store._environment is before, "another thread may be writing"
+        store.write(changes)
+        assert store.get("rows", b"c") == b"c" * 20
+        assert store._environment is not before
+
+
+def test_nothing_to_write_needs_no_transaction(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.close()
+    store.write({})
+
+
+ROWS, SIZE = 100, 400_000
+READING = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from streams.store import Store
+
+def mapped():
+    return int(Path("/proc/self/status").read_text().split("RssFile:")[1].split()[0])
+
+store = Store(Path(sys.argv[2]), durable=False)
+before = most = mapped()
+for number in range(int(sys.argv[3])):
+    store.get("rows", b"%d" % number)
+    most = max(most, mapped())
+print(most - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
+def test_a_pane_that_reads_many_rows_does_not_keep_them_all_mapped(tmp_path: Path) -> None:
+    store = Store(tmp_path, durable=False)
+    for number in range(ROWS):
+        store.put("rows", b"%d" % number, bytes(SIZE))
+    store.commit()
+    store.close()
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", READING, str(root), str(tmp_path), str(ROWS)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(told.stdout) < 15_000, "kB, of 40,000"

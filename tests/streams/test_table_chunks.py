@@ -358,13 +358,14 @@ def told(
 
 def of_row(rows: Rows, place: int, groups: Groups) -> tuple[Any, ...]:
     assert (rows.groups.dtype, rows.times.dtype, rows.hashes.dtype) == (np.int32, np.int64, np.uint64)
+    width = groups.shapes[groups.model(rows.groups[place : place + 1])[0]].width
     return (
         groups.names[rows.groups[place]],
         rows.times[place],
         rows.offsets[place],
         rows.hashes[place].tolist(),
         rows.ids[place],
-        rows.numbers[place],
+        [bits(number) for number in rows.numbers[place, -width:].tolist()],
         [(type(value), bits(value)) for value in rows.values[place]],
         type(rows.values[place]),
         rows.said[place],

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from detectors.build_profile import build_profile
 from detectors.e_detector import CERTAIN
 from detectors.indicators import of_feature
 from detectors.layout import UNSEEN_BUCKETS, Layout
-from detectors.reference import build_profile, vector
+from detectors.reference import vector
 from detectors.row import Row
 from detectors.signals.drift import Drift, drifts, population_stability_index
 from detectors.signals.signal import Finding

@@ -6,8 +6,8 @@ import random
 import numpy as np
 import pytest
 
+from detectors.build_profile import build_profile
 from detectors.layout import Layout
-from detectors.reference import build_profile
 from detectors.row import Label, Row
 from detectors.signals.estimate import EstimatedAccuracy
 

@@ -1,0 +1,250 @@
+"""Building the reference profile: bin edges from the rows, then the very summaries that the stream will have.
+
+Apart from `detectors.reference`, which reads a profile: no monitor needs scipy.optimize, which takes 23 MB.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import isotonic_regression
+
+from detectors import indicators
+from detectors.bounds import MINIMUM_PANES, dispersion_of
+from detectors.counting import (
+    count_cohort,
+    count_cohort_losses,
+    count_label_losses,
+    count_labels,
+    count_traffic,
+    said_codes,
+    segment_cells,
+)
+from detectors.layout import Counts, Layout, category
+from detectors.losses import losses_of
+from detectors.reference import loss_name, moments, rating_shortfall, settings, slow_share
+from detectors.row import Label, Row
+from detectors.row_shape import LATENCY, OUTPUT, RowShape
+from detectors.summary import pane_start
+from schemas.event_time import Micros, from_micros
+from schemas.profile import ReferenceProfile
+from schemas.reading import Family
+from schemas.spec import ModelSpec
+
+NUMERIC_BINS = 20
+SCORE_BINS = 100
+CATEGORIES = 64  # most frequent values of a categorical feature that get a bin of their own
+CLASSES = 256
+FAMILIES: tuple[Family, ...] = ("traffic", "label", "cohort")
+
+LabelledRows = Sequence[tuple[Row, Label | None]]
+
+
+def build_profile(model: str, version: str | None, spec: ModelSpec, rows: LabelledRows) -> ReferenceProfile:
+    """Return the profile of rows from a time that was good, each with its label where it has one.
+
+    Raises
+    ------
+    ValueError
+        When there are no rows, or the outcomes are not the classes that `spec` speaks of.
+    """
+    if not rows:
+        raise ValueError("the reference has no rows")
+    _check_classes(spec, rows)
+    times = [row.time for row, _ in rows]
+    edges = _edges(spec, rows)
+    blank = ReferenceProfile(
+        model=model,
+        version=version,
+        start=from_micros(min(times)),
+        end=from_micros(max(times)),
+        pane=spec.pane,
+        made_with=settings(spec),
+        panes=len({pane_start(time, spec) for time in times}),
+        rows=len(rows),
+        labelled=sum(label is not None for _, label in rows),
+        counts={},
+        **edges,
+    )
+    layout = Layout(model, version or "", spec, blank)
+    panes = _count(layout, rows)
+    totals = {family: sum(panes[family].values(), _zeros(layout, family)) for family in FAMILIES}
+    dispersion, few_panes = _dispersion(layout, panes)
+    counts: dict[Family, dict[str, list[int]]] = {
+        family: {name: lay.view(totals[family], name).tolist() for name in lay.sections}
+        for family, lay in layout.families.items()
+    }
+    return blank.model_copy(
+        update={
+            "counts": counts,
+            "calibration": _calibration(layout, rows),
+            "dispersion": dispersion,
+            "few_panes": few_panes,
+        }
+    )
+
+
+def _check_classes(spec: ModelSpec, rows: LabelledRows) -> None:
+    """Raise ValueError where the labels are not those that the monitor file speaks of."""
+    if spec.task not in ("binary", "multiclass"):
+        return
+    outcomes = {label.label for _, label in rows if label is not None and label.label is not None}
+    if spec.classes is not None and (foreign := sorted(outcomes - set(spec.classes))):
+        raise ValueError(f"outcomes {', '.join(foreign[:10])} are not among classes ({', '.join(spec.classes)})")
+    if spec.task == "binary" and outcomes and spec.positive_label not in outcomes:
+        seen = ", ".join(sorted(outcomes)[:10])
+        raise ValueError(f"positive_label {spec.positive_label!r} is none of the outcomes, which are {seen}")
+    if spec.task == "binary" and len(outcomes) > 2:
+        raise ValueError(f"a binary task has two outcomes; there are {', '.join(sorted(outcomes)[:10])}")
+
+
+def _zeros(layout: Layout, family: Family) -> Counts:
+    return np.zeros(layout.families[family].size, dtype=np.int64)
+
+
+def _edges(spec: ModelSpec, rows: LabelledRows) -> dict[str, object]:
+    shape = RowShape(spec)
+    columns = shape.columns_of([row for row, _ in rows])
+    names = list(spec.features)
+    numeric, ranges, categories = {}, {}, {}
+    for column, position in enumerate(shape.numeric):
+        values = columns.numbers[:, column]
+        values = values[np.isfinite(values)]
+        if len(values):
+            numeric[names[position]] = _quantile_edges(values, NUMERIC_BINS)
+            ranges[names[position]] = (float(values.min()), float(values.max()))
+    for column, position in enumerate(shape.other):
+        if spec.features[names[position]].type == "categorical":
+            seen = Counter(map(category, columns.values[column]))
+            del seen[""]  # missing or broken
+            ranked = sorted(seen.items(), key=lambda item: (-item[1], item[0]))
+            categories[names[position]] = [value for value, _ in ranked[:CATEGORIES]]
+    output, latency = columns.numbers[:, OUTPUT], columns.numbers[:, LATENCY]
+    output, latency = output[~np.isnan(output)], latency[~np.isnan(latency)]
+    losses = losses_of(spec, [(row, label) for row, label in rows if label is not None])
+    losses = losses[~np.isnan(losses)]
+    scored, valued = spec.task in ("binary", "multiclass"), spec.task == "regression"
+    return {
+        "numeric_edges": numeric,
+        "ranges": ranges,
+        "categories": categories,
+        "classes": _classes(spec, rows),
+        "score_edges": _quantile_edges(output, SCORE_BINS) if scored and len(output) else [],
+        "value_edges": _quantile_edges(output, NUMERIC_BINS) if valued and len(output) else [],
+        # room for four times the reference's large errors; what is beyond counts as that much
+        "loss_max": (4 * float(np.quantile(losses, 0.99)) or 1.0) if valued and len(losses) else None,
+        "slow_ms": float(np.quantile(latency, 0.95)) if len(latency) else None,
+    }
+
+
+def _classes(spec: ModelSpec, rows: LabelledRows) -> list[str]:
+    if spec.task not in ("binary", "multiclass"):
+        return []
+    seen = Counter(row.label for row, _ in rows if row.label is not None)
+    seen.update(label.label for _, label in rows if label is not None and label.label is not None)
+    return sorted(name for name, _ in sorted(seen.items(), key=lambda item: (-item[1], item[0]))[:CLASSES])
+
+
+def _quantile_edges(values: npt.NDArray[np.float64], bins: int) -> list[float]:
+    """Return increasing upper bounds: halfway between the values where those are few, quantiles where they are many."""
+    distinct = np.unique(values)
+    if len(distinct) <= bins:
+        edges = distinct[:-1] + np.diff(distinct) / 2
+    else:
+        edges = np.quantile(values, np.arange(1, bins) / bins, method="inverted_cdf")
+    return [float(edge) for edge in np.unique(edges) if edge < distinct[-1]]
+
+
+def _count(layout: Layout, rows: LabelledRows) -> dict[Family, dict[Micros, Counts]]:
+    by_pane: dict[Micros, list[tuple[Row, Label | None]]] = defaultdict(list)
+    for row, label in rows:
+        by_pane[pane_start(row.time, layout.spec)].append((row, label))
+    panes: dict[Family, dict[Micros, Counts]] = {family: {} for family in FAMILIES}
+    for start, members in sorted(by_pane.items()):
+        vectors = {family: _zeros(layout, family) for family in FAMILIES}
+        _count_pane(layout, vectors, members)
+        for family in FAMILIES:
+            panes[family][start] = vectors[family]
+    return panes
+
+
+def _count_pane(layout: Layout, vectors: dict[Family, Counts], members: LabelledRows) -> None:
+    columns = RowShape(layout.spec).columns_of([row for row, _ in members])
+    cells = segment_cells(layout, columns)
+    count_traffic(layout, vectors["traffic"], columns)
+    count_cohort(layout, vectors["cohort"], cells)
+    joined = [(row, label) for row, label in members if label is not None]
+    if not joined:
+        return
+    times = np.array([(row.time, label.time) for row, label in joined], dtype=np.int64)
+    ratings = np.array([label.rating for _, label in joined], dtype=np.float64)  # None is NaN
+    count_labels(layout, vectors["label"], times[:, 0], times[:, 1], ratings)
+    losses = losses_of(layout.spec, joined)
+    known = ~np.isnan(losses)
+    said = said_codes(layout, [row.label for row, _ in joined])
+    truth = said_codes(layout, [label.label for _, label in joined])
+    cells = cells[[label is not None for _, label in members]]
+    count_label_losses(layout, vectors["label"], losses[known])
+    count_cohort_losses(layout, vectors["cohort"], losses[known], said[known], truth[known], cells[known])
+
+
+def _dispersion(layout: Layout, panes: dict[Family, dict[Micros, Counts]]) -> tuple[dict[str, float], dict[str, int]]:
+    """Return φ of the indicators that e-detectors bet on, where above 1; and their panes, where those are too few."""
+    found: dict[str, float] = {}
+    few: dict[str, int] = {}
+
+    def judge(name: str, cells: list[indicators.Indicators], variance: float | None = None) -> None:
+        totals, n = np.stack([cell.totals for cell in cells]), np.asarray([cell.n for cell in cells])
+        totals, n = totals[n > 0], n[n > 0]
+        if len(n) < MINIMUM_PANES:
+            few[name] = len(n)
+        if not len(n):
+            return
+        for bet in range(totals.shape[1]):
+            share = totals[:, bet].sum() / n.sum()
+            phi = dispersion_of(totals[:, bet], n, share * (1 - share) if variance is None else variance)
+            if phi > 1:
+                found[name if totals.shape[1] == 1 else f"{name}:{bet}"] = phi
+
+    traffic, cohort = list(panes["traffic"].values()), list(panes["cohort"].values())
+    for name, feature in layout.spec.features.items():
+        for kind in layout.quality_kinds(name):
+            judge(
+                indicators.quality_name(name, kind),
+                [indicators.of_quality(layout, counts, name, kind) for counts in traffic],
+            )
+        if feature.type in ("numeric", "categorical", "boolean"):
+            judge(f"feature:{name}", [indicators.of_feature(layout, counts, name) for counts in traffic])
+    judge("prediction", [indicators.of_prediction(layout, counts) for counts in traffic])
+    judge("slow", [slow_share(layout, counts) for counts in traffic])
+    cells = [(None, 0)] + [(s, c) for s in layout.spec.segments for c in range(len(layout.segment_values(s)) + 1)]
+    for segment, cell in cells:
+        losses = [indicators.of_losses(layout, counts, "cohort", segment, cell) for counts in cohort]
+        histograms = [indicators.loss_histogram(layout, counts, "cohort", segment, cell) for counts in cohort]
+        bins = np.sum([h[0] for h in histograms], axis=0), np.sum([h[1] for h in histograms], axis=0)
+        count, total, squares = moments(*bins)
+        if count:
+            judge(loss_name(segment, cell), losses, max(0.0, squares / count - (total / count) ** 2))
+    judge("rating", [rating_shortfall(layout, counts) for counts in panes["label"].values()])
+    return found, few
+
+
+def _calibration(layout: Layout, rows: LabelledRows) -> list[float]:
+    """Return P(positive) (binary) or P(right) (multiclass) by score bin: isotonic regression, weighted by rows."""
+    if layout.spec.task not in ("binary", "multiclass"):
+        return []
+    known = [(row, label) for row, label in rows if row.score is not None and label is not None and label.label]
+    if not known:
+        return []
+    scores = np.asarray([row.score for row, _ in known], dtype=np.float64)
+    bins = np.searchsorted(layout.score_edges, scores, side="left")
+    if layout.spec.task == "binary":
+        hits = np.asarray([label.label == layout.spec.positive_label for _, label in known], dtype=np.float64)
+    else:
+        hits = np.asarray([label.label == row.label for row, label in known], dtype=np.float64)
+    size = len(layout.score_edges) + 1
+    n, k = np.bincount(bins, minlength=size), np.bincount(bins, weights=hits, minlength=size)
+    seen = n > 0
+    fitted = isotonic_regression(k[seen] / n[seen], weights=n[seen].astype(np.float64)).x
+    return [float(p) for p in np.clip(np.interp(np.arange(size), np.flatnonzero(seen), fitted), 0, 1)]

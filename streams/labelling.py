@@ -1,0 +1,161 @@
+"""`Labelling`: what feedback says of rows: whether it is on a row, and what of it the row had not been told before."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.id_hash import id_hashes
+from schemas.spec import MonitorSpec
+from streams.accounting import Accounting
+from streams.column_log import Numbers
+from streams.feedback_columns import NO_MODEL, NO_VERSION, SOURCES, FeedbackColumns
+from streams.feedback_log import FeedbackLog
+from streams.groups import Groups
+from streams.pending_log import Joined, PendingLog
+from streams.row_log import LABELLED, RATED
+
+_CORRECTORS = [SOURCES.index("annotator"), SOURCES.index("correction")]
+_MOST_KEYS = 100_000
+
+Mask = npt.NDArray[np.bool_]
+
+
+class Said(NamedTuple):
+    """What feedback events say, by column."""
+
+    times: npt.NDArray[np.int64]
+    models: npt.NDArray[np.int32]
+    versions: npt.NDArray[np.int64]
+    labels: list[str | None]
+    labelled: Mask
+    """Where there is a label."""
+    values: npt.NDArray[np.float64]
+    ratings: npt.NDArray[np.float64]
+    truths: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.int64]
+
+
+class Labelling:
+    """The join's predicate, and the verdict on each pair of a row and an event that it holds for.
+
+    A row keeps its first label and its first rating; a text has one loss, of the first of both or a correction.
+    """
+
+    def __init__(self, spec: MonitorSpec, groups: Groups, accounting: Accounting) -> None:
+        models = spec.models.values()
+        self._groups = groups
+        self._accounting = accounting
+        self._lateness = spec.feedback_lateness
+        self._regression = np.array([model.task == "regression" for model in models], dtype=bool)
+        self._text = np.array([model.task == "text" for model in models], dtype=bool)
+        self._keys: dict[str | None, int] = {}
+
+    def fits(self, groups: npt.NDArray[np.int32], row_times: npt.NDArray[np.int64], said: Said) -> Mask:
+        """Return which pairs of a row and what is said belong together."""
+        fits = self.means(said.models, said.versions, groups)
+        fits &= said.times - self._groups.horizon[self._groups.model(groups)] <= row_times
+        fits &= row_times <= said.times + self._lateness
+        return fits & (self._says(groups, said) | ~np.isnan(said.ratings))
+
+    def means(
+        self, models: npt.NDArray[np.int32], versions: npt.NDArray[np.int64], groups: npt.NDArray[np.int32]
+    ) -> Mask:
+        """Return which feedback is on the model and version of its row, as far as it names them."""
+        means: Mask = (models == NO_MODEL) | (models == self._groups.model(groups))
+        means &= (versions == NO_VERSION) | (versions == self._groups.version(groups))
+        return means
+
+    def tell(self, log: PendingLog, rows: Numbers, said: Said, fits: Mask) -> tuple[list[Joined], Mask, Mask]:
+        """Tell `rows`, which all differ, what is said of them where it fits.
+
+        Returns of which rows it was news, and which it contradicts, besides what has been joined.
+        """
+        groups, flags = log.rows.of("group", rows), log.rows.of("flags", rows)
+        labelled, was_rated = (flags & LABELLED) != 0, (flags & RATED) != 0
+        says, rated = self._says(groups, said), ~np.isnan(said.ratings)
+        open_ = fits & ~(self._text[self._groups.model(groups)] & (labelled | was_rated))
+        new_label = open_ & says & ~labelled
+        new_rating = open_ & rated & ~was_rated
+        conflicts = open_ & says & labelled & (log.rows.of("truth", rows) != said.truths)
+        news = new_label | new_rating
+        if not news.any():
+            return [], news, conflicts
+        log.rows.set("truth", rows[new_label], said.truths[new_label])
+        kinds = np.where(new_label, LABELLED, 0).astype(np.uint8) | np.where(new_rating, RATED, 0).astype(np.uint8)
+        log.rows.set("flags", rows, flags | kinds)
+        at = np.flatnonzero(news)
+        labels = [
+            label if new else None
+            for label, new in zip(map(said.labels.__getitem__, at.tolist()), new_label[at].tolist(), strict=True)
+        ]
+        joined = Joined(
+            log,
+            rows[at],
+            kinds[at],
+            said.times[at],
+            labels,
+            np.where(new_label[at], said.values[at], np.nan),
+            np.where(new_rating[at], said.ratings[at], np.nan),
+            said.truths[at],
+            said.offsets[at],
+        )
+        return [joined], news, conflicts
+
+    def note_conflicts(self, sources: npt.NDArray[np.int8]) -> None:
+        """Count feedback, by who says so, that contradicts the label before it."""
+        if len(sources):
+            corrected = int(np.isin(sources, _CORRECTORS).sum())
+            self._accounting.note("feedback", "corrected", corrected)
+            self._accounting.note("feedback", "conflicting", len(sources) - corrected)
+
+    def truths(self, events: FeedbackColumns) -> npt.NDArray[np.int64]:
+        """Return keys of what feedback says: two are the same when label and number are."""
+        new = {label for label in events.labels if label not in self._keys}
+        if new:
+            if len(self._keys) + len(new) > _MOST_KEYS:
+                self._keys.clear()
+                new = set(events.labels)
+            texts = ["" if label is None else f"={label}" for label in new]
+            self._keys.update(zip(new, id_hashes(texts)[:, 0].astype(np.int64).tolist(), strict=True))
+        keys = np.fromiter(map(self._keys.__getitem__, events.labels), np.int64, len(events))
+        return keys ^ np.where(np.isnan(events.values), np.nan, events.values + 0.0).view(np.int64)
+
+    def _says(self, groups: npt.NDArray[np.int32], said: Said) -> Mask:
+        """Return whether it says what the task asks for."""
+        return np.where(self._regression[self._groups.model(groups)], ~np.isnan(said.values), said.labelled)
+
+
+def said_by(events: FeedbackColumns, truths: npt.NDArray[np.int64]) -> Said:
+    """Return what events say; `truths` are the keys of it."""
+    return Said(
+        events.times,
+        events.models,
+        events.versions,
+        events.labels,
+        _labelled(events.labels),
+        events.values,
+        events.ratings,
+        truths,
+        events.offsets,
+    )
+
+
+def said_by_waiting(waiting: FeedbackLog, events: Numbers) -> Said:
+    """Return what waiting events say."""
+    labels = waiting.labels(events)
+    return Said(
+        waiting.of("time", events),
+        waiting.of("model", events),
+        waiting.of("version", events),
+        labels,
+        _labelled(labels),
+        waiting.of("value", events),
+        waiting.of("rating", events),
+        waiting.of("truth", events),
+        waiting.of("offset", events),
+    )
+
+
+def _labelled(labels: list[str | None]) -> Mask:
+    return np.array([label is not None for label in labels], dtype=bool)
