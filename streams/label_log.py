@@ -3,7 +3,7 @@
 Nothing of it is needed in memory once its block is sealed: samples read single labels back, and a restart reads all.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from detectors.row import Label
 from schemas.event_time import Micros
 from streams.blocks import SEALED, Blocks, cuts
-from streams.column_log import Column, ColumnLog, Numbers
+from streams.column_log import ColumnLog, Numbers
 from streams.packed_columns import empty, packed, unpacked
 from streams.row_log import LABELLED, RowLog
 from streams.store import Store
@@ -112,19 +112,19 @@ class LabelLog:
             del self._last_rows[:gone]
             self._blocks.drop(self._last_rows[0][0])
 
-    def read(self, numbers: Sequence[int]) -> Iterator[tuple[int, Label, float]]:
-        """Yield the row, the label and the loss of each number; ascending numbers are read best."""
-        first, block = 0, None
-        for number in numbers:
-            if number >= self._open.first:
-                entry, columns, label = number - self._open.base, self._open.column, number - self._open.first
-                yield _entry({name: columns(name)[entry] for name in _KINDS}, self._labels[label])
-                continue
-            if block is None or not first <= number < first + len(block.labels):
-                first, stored = self._blocks.find(number)
-                block = _labels(stored)
-            columns_of = {name: getattr(block, name)[number - first] for name in _KINDS}
-            yield _entry(columns_of, block.labels[number - first])
+    def read(self, numbers: Numbers) -> Iterator[tuple[int, Label, float]]:
+        """Yield the row, the label and the loss of each number; the numbers ascend."""
+        sealed = int(np.searchsorted(numbers, self._open.first))
+        start = 0
+        while start < sealed:
+            first, stored = self._blocks.find(int(numbers[start]))
+            block = _labels(stored)
+            stop = int(np.searchsorted(numbers[:sealed], first + len(block.labels)))
+            yield from _entries(block, numbers[start:stop] - first)
+            start = stop
+        if start < len(numbers):
+            columns = {name: self._open.live(name) for name in _KINDS}
+            yield from _entries(Labels(**columns, labels=self._labels), numbers[start:] - self._open.first)
 
     def all(self) -> Iterator[tuple[Numbers, Labels]]:
         """Yield everything that was committed: numbers and labels, a block at a time."""
@@ -161,9 +161,18 @@ def _labels(block: bytes) -> Labels:
     return Labels(**columns, labels=found.labels)
 
 
-def _entry(columns: dict[str, Column], label: str | None) -> tuple[int, Label, float]:
-    def known(value: float) -> float | None:
-        return None if np.isnan(value) else value
+def _entries(labels: Labels, at: Numbers) -> Iterator[tuple[int, Label, float]]:
+    for row, time, label, value, rating, loss in zip(
+        labels.rows[at].tolist(),
+        labels.times[at].tolist(),
+        [labels.labels[position] for position in at.tolist()],
+        _known(labels.values[at]),
+        _known(labels.ratings[at]),
+        labels.losses[at].tolist(),
+        strict=True,
+    ):
+        yield row, Label(time, label, value, rating), loss
 
-    value, rating = known(float(columns["values"])), known(float(columns["ratings"]))
-    return int(columns["rows"]), Label(int(columns["times"]), label, value, rating), float(columns["losses"])
+
+def _known(numbers: npt.NDArray[np.float64]) -> list[float | None]:
+    return [None if number != number else number for number in numbers.tolist()]

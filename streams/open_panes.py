@@ -27,7 +27,7 @@ from detectors.layout import Counts, Layout, Layouts
 from detectors.losses import class_keys, losses
 from detectors.row_sample import RowSample
 from detectors.row_shape import OUTPUT, Columns
-from detectors.sample import Sample, SampledRow
+from detectors.sample import Sample
 from detectors.summary import Offsets, PaneKey, PaneSummary
 from schemas.event_time import Micros
 from schemas.reading import Family
@@ -36,9 +36,10 @@ from streams.column_log import Numbers
 from streams.groups import Groups
 from streams.incomplete import Incomplete
 from streams.label_log import Labels
-from streams.pending_log import Accepted, Joined, Outcome, PendingLog, lifetime_of
+from streams.pane_samples import PaneSamples
+from streams.pending_log import Accepted, Joined, Outcome, PendingLog
 from streams.records import Role
-from streams.row_log import COHORT, GONE, LABELLED, NOT_JUDGED, TRAFFIC, UNEXPECTED
+from streams.row_log import COHORT, GONE, LABELLED, TRAFFIC, UNEXPECTED
 from streams.store import Store
 
 Positions = npt.NDArray[np.int64]
@@ -99,6 +100,7 @@ class OpenPanes:
         self._groups = groups
         self._store = store
         self._logs = logs
+        self._samples = PaneSamples(spec, logs)
         self._incomplete = incomplete
         self._panes: dict[PaneKey, _OpenPane] = {}
         self._dirty: set[PaneKey] = set()
@@ -141,21 +143,23 @@ class OpenPanes:
         """The open panes in the order in which level 2 closes them. What was not counted may open more."""
         return sorted(self._panes, key=lambda key: (key.due(self._spec.models[key.model]), key.family, key))
 
-    def summary(self, key: PaneKey) -> PaneSummary:
-        """Return what is known of a pane, its sample included."""
-        pane = self._panes[key]
-        size = self._spec.models[key.model].sample
-        sample = None if pane.sample is None else Sample(size, self._sampled(pane, pane.sample))
-        incomplete = self._incomplete.holds(key.model, key.family, key.start)
-        return PaneSummary(key, pane.fingerprint, pane.counts, sample, dict(pane.offsets), incomplete)
+    def summaries(self, keys: Sequence[PaneKey]) -> Iterator[PaneSummary]:
+        """Yield what is known of panes, their samples included."""
+        panes = [self._panes[key] for key in keys]
+        samples = self._samples.read([(pane.key, pane.sample) for pane in panes if pane.sample is not None])
+        for pane in panes:
+            key, size = pane.key, self._spec.models[pane.key.model].sample
+            sample = None if pane.sample is None else Sample(size, next(samples))
+            incomplete = self._incomplete.holds(key.model, key.family, key.start)
+            yield PaneSummary(key, pane.fingerprint, pane.counts, sample, dict(pane.offsets), incomplete)
 
-    def finish(self, key: PaneKey) -> PaneSummary:
-        """Return a pane that no event can go into any more, and forget it."""
-        summary = self.summary(key)
-        self._dirty.discard(key)
-        self._store.put("panes", _name(key), None)
-        del self._panes[key]
-        return summary
+    def finish(self, keys: Sequence[PaneKey]) -> Iterator[PaneSummary]:
+        """Yield panes that no event can go into any more, and forget them."""
+        for summary in self.summaries(keys):
+            self._dirty.discard(summary.key)
+            self._store.put("panes", _name(summary.key), None)
+            del self._panes[summary.key]
+            yield summary
 
     def save(self) -> None:
         """Write the panes that changed into the store's changes."""
@@ -259,41 +263,6 @@ class OpenPanes:
                     said = joined.numbers[part]
                     cells = rows.of("cells", said)[:, : len(model.segments)]
                     count_cohort_losses(layout, pane.counts, lost[part], rows.of("code", said), truth[part], cells)
-
-    def _sampled(self, pane: _OpenPane, sample: RowSample) -> Iterator[SampledRow]:
-        """Yield the rows of a sample, those of self-contained feedback first.
-
-        A sample knows a row by id and time, and keeps the last: a prediction that came by itself too is that one,
-        whichever of the two topics was read first.
-        """
-        log, numbers, rows = self._members(pane, sample)
-        alone = np.argsort((log.rows.of("flags", numbers) & TRAFFIC) != 0, kind="stable")
-        yield from map(rows.__getitem__, alone.tolist())
-
-    def _members(self, pane: _OpenPane, sample: RowSample) -> tuple[PendingLog, Numbers, list[SampledRow]]:
-        """Return the rows of a sample, and their numbers in which log."""
-        lifetime = lifetime_of(self._spec.models[pane.key.model], self._spec)
-        (log,) = [log for log in self._logs if log.lifetime == lifetime]
-        if pane.key.family == "cohort":
-            numbers = sample.numbers()
-            numbers = numbers[numbers >= log.rows.columns.first]  # less where rows were evicted
-            judged = log.rows.of("judged", numbers)
-            due = pane.key.due(self._spec.models[pane.key.model])
-            found = {
-                row: (label, loss)
-                for row, label, loss in log.labels.read(np.sort(judged[judged != NOT_JUDGED]).tolist())
-                if label.time < due
-            }
-            rows = zip(numbers.tolist(), log.rows.rows(numbers), strict=True)
-            members = [SampledRow(row.time, row, *found.get(number, (None, None))) for number, row in rows]
-            return log, numbers, members
-        numbers = sample.numbers()
-        found_labels = log.labels.read(numbers[numbers >= log.labels.first].tolist())
-        entries = sorted((one for one in found_labels if one[0] >= log.rows.columns.first), key=lambda one: one[0])
-        numbers = np.array([number for number, _, _ in entries], dtype=np.int64)
-        labelled = zip(entries, log.rows.rows(numbers), strict=True)
-        members = [SampledRow(max(row.time, label.time), row, label, loss) for (_, label, loss), row in labelled]
-        return log, numbers, members
 
     def _draw_cohorts_again(self, log: PendingLog) -> None:
         columns = log.rows.columns

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from detectors.layout import Layouts
 from detectors.rows import Rows
+from detectors.summary import PaneKey
 from schemas.spec import MonitorSpec
 from streams.accounting import Accounting
 from streams.decoded import Decoded
@@ -170,8 +171,8 @@ class SourcePartition:
         self._close_panes()
         if self._clock.asleep:
             self._panes.count()
-            for key in self._panes.keys:
-                self._outbox.put(summary_message(self._panes.summary(key), self.partition, self._through()))
+            for summary in self._panes.summaries(self._panes.keys):
+                self._outbox.put(summary_message(summary, self.partition, self._through()))
             self._tell_watermark()
 
     def checkpoint(self) -> list[Outgoing]:
@@ -301,20 +302,20 @@ class SourcePartition:
             return
         self._boundaries = boundaries
         self._panes.count()
-        for key in self._panes.keys:
-            model = self._spec.models[key.model]
-            traffic = key.family == "traffic"
-            mark = (
-                self._clock.watermark("predictions", model.lateness)
-                if traffic
-                else self._clock.complete(model, self._spec)
-            )
-            if mark is not None and mark >= key.due(model):
-                self._outbox.put(summary_message(self._panes.finish(key), self.partition, self._through()))
+        for summary in self._panes.finish([key for key in self._panes.keys if self._is_over(key)]):
+            self._outbox.put(summary_message(summary, self.partition, self._through()))
         self._tell_watermark()
         self._incomplete.finish(self._clock.times, self._spec)
         if worth_a_mark(self._marks, self._clock, self._spec):
             self._marks.append(Mark(dict(self.position), dict(self._clock.times)))
+
+    def _is_over(self, key: PaneKey) -> bool:
+        model = self._spec.models[key.model]
+        if key.family == "traffic":
+            mark = self._clock.watermark("predictions", model.lateness)
+        else:
+            mark = self._clock.complete(model, self._spec)
+        return mark is not None and mark >= key.due(model)
 
     def _tell_watermark(self) -> None:
         """Tell level 2 how far event time has come; before that, what is missing up to there."""

@@ -649,9 +649,9 @@ class Compared:
         expected = panes(self.oracle, self.layouts)
         found = {(one := summary_of(message)).key: one for message in self.sent.summaries()}
         self.source._panes.count()
-        for key in self.source._panes.keys:
-            assert key not in found, "sent, and open again"
-            found[key] = self.source._panes.summary(key)
+        for summary in self.source._panes.summaries(self.source._panes.keys):
+            assert summary.key not in found, "sent, and open again"
+            found[summary.key] = summary
         assert found.keys() == expected.keys()
         for key, summary in expected.items():
             assert_same_summary(found[key], summary)

@@ -17,6 +17,7 @@ import pytest
 from detectors.layout import Layouts
 from detectors.summary import PaneKey, PaneSummary
 from schemas.spec import MonitorSpec
+from streams import pane_samples
 from streams.messages import summary_message
 from streams.partition import SourcePartition
 from streams.records import ROLES, Role
@@ -43,7 +44,7 @@ def checkpoint(source: SourcePartition) -> None:
 
 def panes(source: SourcePartition) -> list[PaneSummary]:
     source._panes.count()
-    return [source._panes.summary(key) for key in source._panes.keys]
+    return list(source._panes.summaries(source._panes.keys))
 
 
 def packed(source: SourcePartition) -> list[bytes]:
@@ -186,12 +187,30 @@ def test_a_sample_that_has_overflowed_stays_the_smallest_hashes_after_a_restart(
         assert [len(one.sample) for one in panes(restarted) if one.sample is not None] == [5, 5]
 
 
+@pytest.mark.parametrize("most", [1, 12, 1_000])
+def test_what_several_panes_sample_is_the_same_however_many_are_read_in_one_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(pane_samples, "MOST_ROWS", most)
+    source = source_of(tmp_path)
+    for role, event in busy(3):
+        take(source, role, [event])
+    checkpoint(source)
+    source._panes.count()
+    keys = source._panes.keys
+    alone = [next(source._panes.summaries([key])) for key in keys]
+    assert sum(one.sample is not None for one in alone) > 3
+    together = source._panes.summaries(keys)
+    for one, other in zip(alone, together, strict=True):
+        assert summary_message(one, 0, {}) == summary_message(other, 0, {})
+
+
 def test_a_finished_pane_is_forgotten_here_and_in_the_store(tmp_path: Path) -> None:
     source = source_of(tmp_path)
     take(source, "predictions", [prediction("a", T0)])
     checkpoint(source)
     key = PaneKey("m", "1", "traffic", T0)
-    finished = source._panes.finish(key)
+    [finished] = source._panes.finish([key])
     assert (finished.key, rows(finished)) == (key, 1)
     source._changed = True
     checkpoint(source)

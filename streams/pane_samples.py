@@ -1,0 +1,122 @@
+"""`PaneSamples`: the rows that samples of panes hold the numbers of, read back from the logs.
+
+A block of a log holds rows of many models. So what several panes want is read in one pass over the blocks.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import starmap
+from typing import NamedTuple
+
+import numpy as np
+
+from detectors.row import Label
+from detectors.row_sample import RowSample
+from detectors.sample import SampledRow
+from detectors.summary import PaneKey
+from schemas.spec import MonitorSpec
+from streams.column_log import Numbers
+from streams.pending_log import PendingLog, lifetime_of
+from streams.row_log import NOT_JUDGED, TRAFFIC
+
+MOST_ROWS = 16_000
+"""Rows that are read in one pass, unless one sample alone is more: as objects they take some 20 MB."""
+
+Judgement = tuple[Label | None, float | None]
+
+_UNKNOWN: Judgement = (None, None)
+
+
+class _Wanted(NamedTuple):
+    """The rows of a cohort's sample, or the labels of a label pane's."""
+
+    key: PaneKey
+    log: PendingLog
+    rows: Numbers
+    labels: Numbers
+
+
+class _Found(NamedTuple):
+    rows: Numbers
+    judgements: Sequence[Judgement]
+
+
+class PaneSamples:
+    """Reads the samples of panes whose rows are in `logs`."""
+
+    def __init__(self, spec: MonitorSpec, logs: Sequence[PendingLog]) -> None:
+        self._spec = spec
+        self._logs = {log.lifetime: log for log in logs}
+
+    def read(self, panes: Sequence[tuple[PaneKey, RowSample]]) -> Iterator[list[SampledRow]]:
+        """Yield the rows of each sample, those of self-contained feedback first.
+
+        A sample knows a row by id and time, and keeps the last: a prediction that came by itself too is that one,
+        whichever of the two topics was read first.
+        """
+        begin, rows = 0, 0
+        for end, (_, sample) in enumerate(panes):
+            if rows and rows + len(sample) > MOST_ROWS:
+                yield from self._together(panes[begin:end])
+                begin, rows = end, 0
+            rows += len(sample)
+        yield from self._together(panes[begin:])
+
+    def _together(self, panes: Sequence[tuple[PaneKey, RowSample]]) -> Iterator[list[SampledRow]]:
+        wanted = list(starmap(self._wanted, panes))
+        results: dict[int, list[SampledRow]] = {}
+        for log in self._logs.values():
+            own = [place for place, one in enumerate(wanted) if one.log is log]
+            if own:
+                samples = _read(log, [wanted[place] for place in own], self._spec)
+                results |= zip(own, samples, strict=True)
+        for place in range(len(wanted)):
+            yield results.pop(place)
+
+    def _wanted(self, key: PaneKey, sample: RowSample) -> _Wanted:
+        log = self._logs[lifetime_of(self._spec.models[key.model], self._spec)]
+        numbers = sample.numbers()
+        if key.family == "label":
+            return _Wanted(key, log, numbers[:0], numbers[numbers >= log.labels.first])
+        numbers = numbers[numbers >= log.rows.columns.first]  # less where rows were evicted
+        judged = log.rows.of("judged", numbers)
+        return _Wanted(key, log, numbers, np.sort(judged[judged != NOT_JUDGED]))
+
+
+def _read(log: PendingLog, wanted: Sequence[_Wanted], spec: MonitorSpec) -> Iterator[list[SampledRow]]:
+    """Yield what samples of one log want."""
+    labels = _distinct([one.labels for one in wanted])
+    told = dict(zip(labels.tolist(), log.labels.read(labels), strict=True))
+    found = [_of_labels(log, one, told) if one.key.family == "label" else _of_rows(one, told, spec) for one in wanted]
+    numbers = _distinct([one.rows for one in found])
+    rows = list(log.rows.rows(numbers))
+    for one, (own, judgements) in zip(wanted, found, strict=True):
+        alone = np.argsort((log.rows.of("flags", own) & TRAFFIC) != 0, kind="stable")
+        places = np.searchsorted(numbers, own[alone]).tolist()
+        sampled = []
+        for place, judgement in zip(places, alone.tolist(), strict=True):
+            row, (label, loss) = rows[place], judgements[judgement]
+            known = row.time if label is None or one.key.family == "cohort" else max(row.time, label.time)
+            sampled.append(SampledRow(known, row, label, loss))
+        yield sampled
+
+
+def _of_rows(wanted: _Wanted, told: dict[int, tuple[int, Label, float]], spec: MonitorSpec) -> _Found:
+    """Return the rows of a cohort with the labels that came in time."""
+    due = wanted.key.due(spec.models[wanted.key.model])
+    in_time = {
+        row: (label, loss) for row, label, loss in map(told.__getitem__, wanted.labels.tolist()) if label.time < due
+    }
+    return _Found(wanted.rows, [in_time.get(number, _UNKNOWN) for number in wanted.rows.tolist()])
+
+
+def _of_labels(log: PendingLog, wanted: _Wanted, told: dict[int, tuple[int, Label, float]]) -> _Found:
+    """Return the rows of labels, with these."""
+    entries = [told[number] for number in wanted.labels.tolist()]
+    entries = sorted((one for one in entries if one[0] >= log.rows.columns.first), key=lambda one: one[0])
+    rows = np.array([row for row, _, _ in entries], dtype=np.int64)
+    return _Found(rows, [(label, loss) for _, label, loss in entries])
+
+
+def _distinct(numbers: Sequence[Numbers]) -> Numbers:
+    """Return all the numbers, each once, ascending."""
+    return np.unique(np.concatenate(numbers))
