@@ -1,11 +1,16 @@
-"""`Sample`: the rows of a pane with the k smallest hashes of their id: uniform, mergeable, the same in any order."""
+"""`Sample`: the rows of a pane with the k smallest hashes of their id: uniform, mergeable, the same in any order.
 
-from collections.abc import Iterable
+Rows stay packed, as they travel; only those that are asked for, or whose hashes are equal, are unpacked.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Self
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
-from detectors.id_hash import id_hashes
+from detectors.id_hash import Hashes, id_hashes
 from detectors.row import Label, Row
 from schemas.event_time import Micros
 
@@ -18,6 +23,10 @@ class SampledRow(msgspec.Struct, array_like=True, gc=False):
     row: Row
     label: Label | None = None
     loss: float | None = None
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(SampledRow).decode
 
 
 class Sample:
@@ -37,39 +46,70 @@ class Sample:
     hashes are equal, the ids themselves and then the times of the rows decide.
     """
 
-    __slots__ = ("_hashes", "_rows", "size")
+    __slots__ = ("_hashes", "_packed", "size")
 
     def __init__(self, size: int, rows: Iterable[SampledRow] = ()) -> None:
+        rows = list(rows)
         self.size = size
-        self._rows = list(rows)
-        self._hashes = id_hashes([sampled.row.id for sampled in self._rows])[:, 0]
+        self._hashes = first_hashes(rows)
+        self._packed = [msgspec.Raw(_encode(sampled)) for sampled in rows]
+
+    @classmethod
+    def of_packed(cls, size: int, packed: Sequence[msgspec.Raw], hashes: Hashes) -> Self:
+        """Return the sample of packed rows, with the first hash of the id of each."""
+        sample = cls(size)
+        sample._packed, sample._hashes = list(packed), hashes
+        return sample
 
     def merge(self, other: "Sample") -> None:
         """Take in the rows of another sample of the same pane; of the same row, the other's is kept."""
-        self._rows = self._rows + other._rows
+        self._packed = self._packed + other._packed
         self._hashes = np.concatenate((self._hashes, other._hashes))
-        if len(self._rows) > 2 * self.size:
+        if len(self._packed) > 2 * self.size:
             self._prune()
+
+    def packed(self) -> tuple[list[msgspec.Raw], Hashes]:
+        """Return the rows, packed, with their first hashes, in the order of (hash, id, time)."""
+        self._prune()
+        return self._packed, self._hashes
 
     def rows(self) -> list[SampledRow]:
         """Return the rows in the order of (the family's time, id): the order in which detectors see them."""
         self._prune()
-        return sorted(self._rows, key=lambda sampled: (sampled.time, sampled.row.id, sampled.row.time))
+        rows = map(_decode, self._packed)
+        return sorted(rows, key=lambda sampled: (sampled.time, sampled.row.id, sampled.row.time))
 
     def __len__(self) -> int:
         self._prune()
-        return len(self._rows)
+        return len(self._packed)
 
     def _prune(self) -> None:
-        """Keep the k smallest, each once."""
-        order = np.argsort(self._hashes, kind="stable")
-        ascending = self._hashes[order]
-        if (ascending[1:] == ascending[:-1]).any():
-            keys = zip(ascending.tolist(), (self._rows[i].row for i in order.tolist()), strict=True)
-            last = {(hash_, row.id, row.time): i for (hash_, row), i in zip(keys, order.tolist(), strict=True)}
-            order = np.array([last[key] for key in sorted(last)], dtype=np.intp)
-        elif len(order) <= self.size:
+        """Keep the k smallest, each once, in order."""
+        hashes = self._hashes
+        if len(hashes) <= self.size and (hashes[1:] > hashes[:-1]).all():
             return
+        order = np.argsort(hashes, kind="stable")
+        ascending = hashes[order]
+        equal = ascending[1:] == ascending[:-1]
+        if equal.any():
+            order = self._decided(order, equal)
         order = order[: self.size]
-        self._rows = [self._rows[i] for i in order.tolist()]
-        self._hashes = self._hashes[order]
+        self._packed = [self._packed[i] for i in order.tolist()]
+        self._hashes = hashes[order]
+
+    def _decided(self, order: npt.NDArray[np.intp], equal: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+        """Return an order by hash with each row once, by id and time where the hash `equal`s that of the next one."""
+        shared = np.zeros(len(order), dtype=np.bool_)
+        shared[1:] = equal
+        shared[:-1] |= equal
+        last: dict[tuple[int, str, Micros], int] = {}
+        for i in order[shared].tolist():
+            row = _decode(self._packed[i]).row
+            last[int(self._hashes[i]), row.id, row.time] = i
+        once = np.concatenate((order[~shared], np.array([last[key] for key in sorted(last)], dtype=np.intp)))
+        return once[np.argsort(self._hashes[once], kind="stable")]
+
+
+def first_hashes(rows: Sequence[SampledRow]) -> Hashes:
+    """Return the hashes that decide which of the rows are kept."""
+    return id_hashes([sampled.row.id for sampled in rows])[:, 0].copy()

@@ -4,11 +4,13 @@ import msgspec
 import numpy as np
 
 from detectors.merge import Missing
-from detectors.sample import Sample, SampledRow
+from detectors.sample import Sample, SampledRow, first_hashes
 from detectors.summary import PaneKey, PaneSummary
 from schemas.event_time import Micros
 from schemas.reading import Family
 from streams.records import ALL_PARTITIONS, Outgoing, Record, Role
+
+HASH_BYTES = 8
 
 
 class SummaryMessage(msgspec.Struct, tag="summary", frozen=True):
@@ -24,9 +26,16 @@ class SummaryMessage(msgspec.Struct, tag="summary", frozen=True):
     counts: bytes
     """Little-endian int64."""
     sample_size: int
-    sample: list[SampledRow] | None
+    sample: list[msgspec.Raw] | None
+    """Each a `SampledRow`, still packed."""
     offsets: dict[str, tuple[int, int]]
     incomplete: bool = False
+    hashes: bytes = b""
+    """First hashes of the ids in the sample, little-endian uint64; earlier versions did not send them."""
+
+    def __post_init__(self) -> None:
+        if self.hashes and len(self.hashes) != HASH_BYTES * len(self.sample or ()):
+            raise ValueError("the sample has another number of rows than of hashes")
 
 
 class IncompleteMessage(msgspec.Struct, tag="incomplete", frozen=True):
@@ -59,11 +68,13 @@ Message = SummaryMessage | IncompleteMessage | WatermarkMessage | CommandMessage
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Message).decode
+_decode_row = msgspec.msgpack.Decoder(SampledRow).decode
 
 
 def summary_message(summary: PaneSummary, partition: int, through: dict[Role, int]) -> Outgoing:
     """Return the record that carries a summary to level 2."""
     key = summary.key
+    packed, hashes = (None, None) if summary.sample is None else summary.sample.packed()
     message = SummaryMessage(
         partition=partition,
         through=through,
@@ -74,20 +85,25 @@ def summary_message(summary: PaneSummary, partition: int, through: dict[Role, in
         fingerprint=summary.fingerprint,
         counts=summary.counts.astype("<i8").tobytes(),
         sample_size=summary.sample.size if summary.sample is not None else 0,
-        sample=summary.sample.rows() if summary.sample is not None else None,
+        sample=packed,
         offsets=summary.offsets,
         incomplete=summary.incomplete,
+        hashes=b"" if hashes is None else hashes.astype("<u8", copy=False).tobytes(),
     )
     return Outgoing("summaries", key.model.encode(), _encode(message))
 
 
 def summary_of(message: SummaryMessage) -> PaneSummary:
     """Return the summary that a message carries."""
+    sample = None
+    if message.sample is not None:
+        hashes = np.frombuffer(message.hashes, dtype="<u8").astype(np.uint64, copy=False)
+        sample = Sample.of_packed(message.sample_size, message.sample, hashes)
     return PaneSummary(
         key=PaneKey(message.model, message.version, message.family, message.start),
         fingerprint=message.fingerprint,
         counts=np.frombuffer(message.counts, dtype="<i8").astype(np.int64),
-        sample=None if message.sample is None else Sample(message.sample_size, message.sample),
+        sample=sample,
         offsets=dict(message.offsets),
         incomplete=message.incomplete,
     )
@@ -117,4 +133,7 @@ def decode_message(record: Record) -> Message:
         When somebody else wrote to the topic.
     """
     message: Message = _decode(record.value or b"")
+    if isinstance(message, SummaryMessage) and message.sample and not message.hashes:
+        hashes = first_hashes([_decode_row(packed) for packed in message.sample])
+        message = msgspec.structs.replace(message, hashes=hashes.astype("<u8", copy=False).tobytes())
     return message

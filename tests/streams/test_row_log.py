@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from detectors.row import Row, row_of
+from detectors.row_shape import OUTPUT
 from schemas.prediction import Prediction
 from schemas.spec import MonitorSpec
 from streams.column_log import Numbers
@@ -71,7 +72,7 @@ class Log:
         self.log.index.insert(rows.hashes[newest == NONE], numbers[newest == NONE])
         self.log.set("said", numbers, numbers * 3)
         self.log.set("code", numbers, numbers % 5)
-        self.log.set("output", numbers, numbers / 2)
+        self.log.set("output", numbers, rows.numbers[:, OUTPUT])
         self.log.columns.column("cells")[numbers - self.log.columns.base, 0] = numbers % 7
         for number, one in zip(numbers.tolist(), events, strict=True):
             found = Prediction.model_validate_json(json.dumps(one))
@@ -100,7 +101,9 @@ class Log:
         assert (log.of("flags", numbers) & (TRAFFIC | COHORT) == TRAFFIC | COHORT).all()
         assert log.of("said", numbers).tolist() == (numbers * 3).tolist()
         assert log.of("code", numbers).tolist() == (numbers % 5).tolist()
-        assert log.of("output", numbers).tolist() == (numbers / 2).tolist()
+        shapes = [self.groups.shapes[self.groups.model_codes[model]] for model, _ in names]
+        outputs = [shape.numbers(row)[OUTPUT] for shape, row in zip(shapes, rows, strict=True)]
+        np.testing.assert_array_equal(log.of("output", numbers), outputs)
         assert log.of("cells", numbers)[:, 0].tolist() == (numbers % 7).tolist()
         backwards = numbers[::-1][:20].tolist()
         assert list(log.rows(np.sort(backwards))) == [self.expected[number][2] for number in sorted(backwards)]
