@@ -10,6 +10,9 @@ from schemas.prediction import FeatureValue
 
 Floats = npt.NDArray[np.float64]
 
+NARROWEST = 2
+"""Numbers of a row without numeric features: its output and its latency."""
+
 
 @dataclass(slots=True)
 class Rows:

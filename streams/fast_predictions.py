@@ -12,7 +12,7 @@ import numpy.typing as npt
 from detectors.id_hash import id_hashes
 from detectors.layout import Layouts
 from detectors.row_shape import RowShape
-from detectors.rows import Floats, Rows, stacked
+from detectors.rows import NARROWEST, Floats, Rows, stacked
 from schemas.spec import MonitorSpec
 from streams.fast_labels import Names
 from streams.fast_model import ModelReader, Read
@@ -99,7 +99,7 @@ class FastPredictions:
         places = order.tolist()
         by_model: Callable[[Column], Column] = itemgetter(*places)
         features, outputs, latencies = by_model(features), by_model(outputs), by_model(latencies)
-        whole = Read(np.empty((0, 0)), [], [], [], [])
+        whole = Read(np.empty((0, NARROWEST)), [], [], [], [])
         numbers = list[Floats]()
         unexpected: list[bool] = []
         for start, stop in pairwise(bounds):

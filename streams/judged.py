@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from detectors.id_hash import id_hashes
 from detectors.row import row_of
-from detectors.rows import Rows, stacked
+from detectors.rows import NARROWEST, Rows, stacked
 from schemas.event_time import to_micros
 from schemas.feedback import Feedback
 from schemas.prediction import Prediction
@@ -34,7 +34,7 @@ def rows_of(events: Sequence[Prediction], offsets: Offsets, spec: MonitorSpec, g
         offsets=offsets,
         hashes=id_hashes(ids),
         ids=ids,
-        numbers=stacked(numbers or [np.empty((0, 0))]),
+        numbers=stacked(numbers or [np.empty((0, NARROWEST))]),
         values=[shape.values(row) for shape, row in zip(shapes, rows, strict=True)],
         said=[shape.said(row) for shape, row in zip(shapes, rows, strict=True)],
         unexpected=np.array([row.unexpected for row in rows], dtype=bool),

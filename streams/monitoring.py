@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 
 OPEN_BYTES = 512 * 2**20
 """What open panes of all models may take: a source partition that holds everything up must not fill the memory."""
-OBJECTS = 5  # bytes of memory for a byte of a sample as it travels; the counts take as much as they do there
 PANE_BYTES = 1_000  # besides its counts and its sample
+ROW_BYTES = 72  # of a packed row, besides its bytes
 
 STALE_AFTER = 10_000  # records after which the snapshot of a quiet model is renewed, so that reading on starts late
 
@@ -182,7 +182,9 @@ class MonitorPartition:
             log.warning("summary of model %s, which is not in the monitor file, is left out", message.model)
             return
         through = tuple(message.through.get(role, -1) for role in ROLES)
-        takes = PANE_BYTES + len(message.counts) + OBJECTS * (size - len(message.counts))
+        takes = PANE_BYTES + len(message.counts)
+        if message.sample is not None:
+            takes += size + ROW_BYTES * len(message.sample)  # packed rows lie in the message, which stays for them
         before = model.panes.size
         fresh = offset >= model.offset
         model.panes.add(message.partition, through, summary_of(message), offset, fresh, takes)

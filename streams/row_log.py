@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from detectors.row import Row
 from detectors.row_shape import OUTPUT, RowShape
-from detectors.rows import Floats, Rows, stacked
+from detectors.rows import NARROWEST, Floats, Rows, stacked
 from schemas.event_time import Micros
 from schemas.prediction import FeatureValue
 from streams.blocks import SEALED, Blocks, cuts
@@ -207,7 +207,7 @@ class RowLog:
 
     def _unsealed_numbers(self) -> Floats:
         if len(self._numbers) != 1:
-            self._numbers = [stacked(self._numbers or [np.empty((0, 0))])]
+            self._numbers = [stacked(self._numbers or [np.empty((0, NARROWEST))])]
         return self._numbers[0]
 
     def _shape(self, group: int) -> RowShape:

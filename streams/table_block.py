@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detectors.rows import Rows, stacked, widened
+from detectors.rows import NARROWEST, Rows, stacked, widened
 from schemas.event_time import Micros
 from streams.decode import Refusal
 from streams.feedback_columns import FeedbackColumns
@@ -111,7 +111,7 @@ def empty_rows(count: int) -> Rows:
         offsets=np.zeros(count, dtype=np.int64),
         hashes=np.zeros((count, 2), dtype=np.uint64),
         ids=[""] * count,
-        numbers=np.empty((count, 0)),
+        numbers=np.full((count, NARROWEST), np.nan),
         values=[()] * count,
         said=[None] * count,
         unexpected=np.zeros(count, dtype=bool),

@@ -37,7 +37,7 @@ def rows(draw: st.DrawFn, spec: ModelSpec, number: int, day: int = 0) -> tuple[R
     elif spec.task == "regression":
         row.value, fields["value"] = draw(FINITE), draw(st.none() | FINITE)
     else:
-        row.text, row.text_length = "", draw(st.integers(0, 2**70))
+        row.text, row.text_length = "", draw(st.integers(0, 2**63 - 1))
         fields["label"] = draw(st.none() | st.just("a correction"))
     fields["rating"] = draw(st.none() | st.floats(0, 1))
     known = Label(row.time + draw(st.integers(-DAY, 40 * DAY)), **fields)

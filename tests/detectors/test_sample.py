@@ -1,9 +1,12 @@
 """The sample is the k rows with the smallest hashes: whatever the order and the parts, and as good as uniform."""
 
 import random
+from collections.abc import Iterable
 
+import msgspec
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.id_hash import id_hash
@@ -44,8 +47,63 @@ def test_it_never_holds_more_than_twice_its_size_meanwhile() -> None:
     sample = Sample(10)
     for i in range(2_000):
         sample.merge(Sample(10, [sampled(f"{i}-{j}") for j in range(i % 12)]))
-        assert len(sample._rows) <= 20
+        assert len(sample._packed) <= 20
     assert len(sample) == len(sample.rows()) == 10
+
+
+SHARED = st.builds(  # few ids, times and hashes: the same row again, an id used again, and ids that collide
+    lambda time, number, loss: SampledRow(time, Row(time // 2, f"id-{number}", [0.5, "x", None]), None, loss),
+    st.integers(0, 3),
+    st.integers(0, 11),
+    st.floats(0, 1),
+)
+
+
+def plain(rows: Iterable[SampledRow], modulus: int) -> list[SampledRow]:
+    """Return each row once, the last one offered, in the order of (hash, id, time)."""
+    last = {(forced(row, modulus), row.row.id, row.row.time): row for row in rows}
+    return [last[key] for key in sorted(last)]
+
+
+def forced(row: SampledRow, modulus: int) -> int:
+    return (int(row.row.id[3:]) * 7) % modulus
+
+
+def packed(size: int, rows: list[SampledRow], modulus: int) -> Sample:
+    raws = [msgspec.Raw(msgspec.msgpack.encode(row)) for row in rows]
+    return Sample.of_packed(size, raws, np.array([forced(row, modulus) for row in rows], dtype=np.uint64))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.lists(SHARED, max_size=12), min_size=1, max_size=5),
+    st.integers(1, 10),
+    st.sampled_from([1, 3, 12]),
+    st.randoms(use_true_random=False),
+)
+def test_packed_samples_merge_to_the_plain_bottom_k(
+    parts: list[list[SampledRow]], size: int, modulus: int, rng: random.Random
+) -> None:
+    rng.shuffle(parts)
+    samples = [packed(size, part, modulus) for part in parts]
+    while len(samples) > 1:  # neighbours, in any order: what is offered later stays later
+        at = rng.randrange(len(samples) - 1)
+        samples[at].merge(samples.pop(at + 1))
+    (merged,) = samples
+    expected = plain((row for part in parts for row in part), modulus)[:size]
+    raws, hashes = merged.packed()
+    assert [msgspec.msgpack.decode(raw, type=SampledRow) for raw in raws] == expected
+    assert hashes.tolist() == [forced(row, modulus) for row in expected]
+    assert merged.rows() == sorted(expected, key=lambda one: (one.time, one.row.id, one.row.time))
+    assert len(merged) == len(expected)
+
+
+@given(st.lists(SHARED, max_size=12, unique_by=lambda one: (one.row.id, one.row.time)), st.randoms())
+def test_packed_rows_are_the_same_bytes_whatever_the_order(rows: list[SampledRow], rng: random.Random) -> None:
+    before = Sample(20, rows).packed()
+    rng.shuffle(rows)
+    after = Sample(20, rows).packed()
+    assert (before[0], before[1].tolist()) == (after[0], after[1].tolist())
 
 
 def test_rows_come_by_the_time_of_the_family_then_id() -> None:

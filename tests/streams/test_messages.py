@@ -67,6 +67,61 @@ def test_a_summary_comes_out_as_it_went_in(
         assert back.sample.rows() == whole.rows()
 
 
+def row(name: str, time: int, loss: float | None = None) -> SampledRow:
+    return SampledRow(time, Row(time, name, [1.5, "x", None]), None, loss)
+
+
+def summary_bytes(rows: list[SampledRow], **changes: object) -> bytes:
+    """Return a message as it travels, some fields changed; None takes a field away."""
+    summary = PaneSummary(PaneKey("m", "1", "cohort", 0), "f", np.ones(3, dtype=np.int64), Sample(4, rows))
+    fields = msgspec.msgpack.decode(summary_message(summary, 0, {}).value or b"")
+    fields = {name: value for name, value in {**fields, **changes}.items() if value is not None}
+    return msgspec.msgpack.encode(fields)
+
+
+def carried(value: bytes) -> Sample:
+    message = decode_message(Record(0, 0, b"m", value))
+    assert isinstance(message, SummaryMessage)
+    sample = summary_of(message).sample
+    assert sample is not None
+    return sample
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_message_without_hashes_is_merged_as_one_that_has_them(swapped: bool) -> None:
+    """Earlier versions sent none, and rows by time; such messages may still lie in the topic."""
+    first = [row(f"a{i}", i) for i in range(4)]
+    second = [row("a2", 2, 0.5), *(row(f"b{i}", i) for i in range(3))]
+    parts = [carried(summary_bytes(first, hashes=None, sample=first)), carried(summary_bytes(second))]
+    offered = [first, second]
+    if swapped:
+        parts.reverse()
+        offered.reverse()
+    parts[0].merge(parts[1])
+    assert parts[0].rows() == Sample(4, [*offered[0], *offered[1]]).rows()
+
+
+def test_an_empty_sample_stays_one() -> None:
+    assert carried(summary_bytes([])).rows() == []
+    assert carried(summary_bytes([], hashes=None)).rows() == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hashes": b"\0" * 8},
+        {"hashes": b"\0" * 15},
+        {"sample": [], "hashes": b"\0" * 16},
+        {"sample": [[1, "no row"], [2, "neither"]], "hashes": None},
+    ],
+)
+def test_a_sample_that_is_not_of_our_form_is_refused(changes: dict[str, object]) -> None:
+    rows = [row("a", 1), row("b", 2)]
+    assert carried(summary_bytes(rows)).rows() == rows
+    with pytest.raises(msgspec.ValidationError):
+        decode_message(Record(0, 0, b"m", summary_bytes(rows, **changes)))
+
+
 def test_a_summary_that_came_in_may_be_added_to() -> None:
     """Level 2 merges in place: the counts must not lie in the message's read-only bytes."""
     summary = PaneSummary(PaneKey("m", "1", "traffic", 0), "f", np.ones(3, dtype=np.int64), None)

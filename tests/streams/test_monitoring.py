@@ -2,16 +2,22 @@
 
 import json
 import random
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 
+from detectors.row import Row
+from detectors.sample import Sample, SampledRow
 from detectors.state_error import StateError
+from detectors.summary import PaneKey, PaneSummary
 from schemas.event_time import rfc3339
 from streams import monitoring
-from streams.messages import command_message
+from streams.messages import command_message, summary_message
 from streams.monitoring import MonitorPartition
 from streams.records import ROLES, Outgoing, Record
 
@@ -442,6 +448,25 @@ def test_open_panes_are_bounded_and_those_dropped_are_reported_as_unknown(
         for one in before.snapshots():
             after.restore(one.key.decode(), one.value or b"")
         assert after.process(log[before.position or 0 :]) == outputs[len(first) :]
+
+
+@pytest.mark.parametrize(("rows", "features"), [(1_000, 12), (1_000, 0), (50, 12), (0, 0)])
+def test_open_panes_take_the_memory_that_is_said(rows: int, features: int) -> None:
+    sample = [SampledRow(i, Row(i, f"id-{i}", [i / 7] * features)) for i in range(rows)]
+    key, counts = PaneKey("m", "1", "cohort", T0), np.arange(1_000, dtype=np.int64)
+    message = summary_message(PaneSummary(key, "f", counts, Sample(1_000, sample)), 0, {"predictions": 1})
+    fields = msgspec.msgpack.decode(message.value or b"")
+    monitors = MonitorPartition(SPEC, LAYOUTS)
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            value = msgspec.msgpack.encode({**fields, "partition": number})
+            monitors.process([Record(number, 0, b"m", value)])
+        del value
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert monitors._held == pytest.approx(taken, rel=0.15)
 
 
 def test_nothing_is_needed_of_the_log_before_a_model_is_known() -> None:
