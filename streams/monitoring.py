@@ -183,7 +183,7 @@ class MonitorPartition:
             return
         through = tuple(message.through.get(role, -1) for role in ROLES)
         takes = PANE_BYTES + len(message.counts)
-        if message.sample is not None:
+        if message.sample:
             takes += size + ROW_BYTES * len(message.sample)  # packed rows lie in the message, which stays for them
         before = model.panes.size
         fresh = offset >= model.offset

@@ -460,8 +460,8 @@ def test_open_panes_take_the_memory_that_is_said(rows: int, features: int) -> No
     tracemalloc.start()
     try:
         for number in range(20):
-            value = msgspec.msgpack.encode({**fields, "partition": number})
-            monitors.process([Record(number, 0, b"m", value)])
+            value = bytearray(msgspec.msgpack.encode({**fields, "partition": number}))
+            monitors.process([Record(number, 0, b"m", bytes(value))])  # of its own length, as a client hands it over
         del value
         taken, _ = tracemalloc.get_traced_memory()
     finally:
