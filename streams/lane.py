@@ -28,6 +28,8 @@ from streams.transport import Consumer
 log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 1.0
+BACKLOG_SECONDS = 3.0
+"""Time between checkpoints in a backlog, unless there are records enough for one: nobody waits for it then."""
 CHECKPOINT_RECORDS = 40_000
 URGENT_SECONDS = 0.1
 """Least time between checkpoints."""
@@ -133,7 +135,7 @@ class Lane:
                 with self._failing():
                     self._take(event.message.tp, event.value)
                     if self._pending >= self.level.checkpoint_records or (
-                        self._hurried and self._age() >= URGENT_SECONDS
+                        self.level.urgent and self._age() >= self._cadence
                     ):
                         await self._checkpoint(app.consumer)
 
@@ -144,7 +146,7 @@ class Lane:
                 return
             with self._failing():
                 await self._look_for_idle(consumer)
-                if self._age() >= (URGENT_SECONDS if self._hurried else CHECKPOINT_SECONDS):
+                if self._age() >= self._cadence:
                     await self._checkpoint(consumer)
                 elif self._flushing is not None and self._flushing.done():
                     await self._flushed()
@@ -228,8 +230,11 @@ class Lane:
         self._checkpointed_at = monotonic()
 
     @property
-    def _hurried(self) -> bool:
-        return not self._behind and self.level.urgent
+    def _cadence(self) -> float:
+        """Seconds from one checkpoint to the next."""
+        if self._behind:
+            return BACKLOG_SECONDS
+        return URGENT_SECONDS if self.level.urgent else CHECKPOINT_SECONDS
 
     def _age(self) -> float:
         return monotonic() - self._checkpointed_at
