@@ -118,6 +118,8 @@ def tables(results: Mapping[str, Any]) -> str:
     lines += ["| | measured | target | |", "|---|--:|--:|---|"]
     lines += [_target(target, target.measured(results)) for target in TARGETS]
     lines += _failures(results)
+    if alike := (results.get("partitions") or {}).get("ratio_alike"):
+        lines += ["", f"64 partitions whose panes are 16 times as long cost {_text(alike)} times what 4 cost."]
     return "\n".join(lines)
 
 
