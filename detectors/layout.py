@@ -22,9 +22,8 @@ Counts = npt.NDArray[np.int64]
 UNSEEN_BUCKETS = 8  # hashed buckets of categories that the reference does not have
 LOSS_BINS = 20  # of a real-valued loss; a 0/1 loss needs one
 FIXED = 1 << 30  # fixed point of a value scaled to [0, 1] or [-1, 1]: sums stay exact up to 2**33 rows
-MOST_LAYOUTS = (
-    4_096  # versions whose layouts are kept: more than a partition keeps rows of; each is a few hundred bytes
-)
+MOST_LAYOUTS = 4_096
+"""Versions whose layouts are kept: more than a partition keeps rows of. Each is a few hundred bytes."""
 LENGTH_BUCKETS = 33  # powers of two of a text's length
 LOG_BASE = 1.04  # integer-bucket quantile sketch: bounds grow by 4 %, so a quantile errs by 2 % at most
 LATENCY_BUCKETS = 512  # from 1 microsecond to over 8 minutes

@@ -45,10 +45,6 @@ class EventClock(msgspec.Struct):
             self.times[role] = max(self.times.get(role, time), time)
         self.idle[:] = other.idle
 
-    def is_late(self, role: Role, time: Micros, lateness: Micros) -> bool:
-        """Say whether an event is below the watermark of its topic."""
-        return role in self.times and time < self.times[role] - lateness
-
     def watermark(self, role: Role, lateness: Micros) -> Micros | None:
         """Return up to where a topic is complete; None before its first event."""
         return self.times[role] - lateness if role in self.times else None

@@ -117,7 +117,7 @@ class Expiry:
             return
         own = ~traffic & (times >= feedback - model.label_horizon)
         judged = log.rows.of("judged", numbers[own])
-        said = [label.time for _, label, _ in log.labels.read(np.sort(judged[judged != NOT_JUDGED]).tolist())]
+        said = [label.time for _, label, _ in log.labels.read(np.sort(judged[judged != NOT_JUDGED]))]
         if (judged == NOT_JUDGED).any() or max(said, default=feedback - 1) >= feedback:
             self._incomplete.labels_lost(name, model, int(times[own].max()))
 

@@ -94,10 +94,6 @@ class FastTypes:
         if self._stale and self._waited >= WORTH_BUILDING * max(1, len(self.models)):
             self._build()
 
-    def extra_features(self, model: str) -> int:
-        """Return how many undeclared features the type of a model has, after the declared ones."""
-        return len(self._learned.of(f"features of {model}"))
-
     def learn(self, data: bytes) -> None:
         """Learn the undeclared fields of an event that the contract accepted."""
         self._waited += 1

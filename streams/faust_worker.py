@@ -103,7 +103,7 @@ class FaustWorker:
 
     def unsaved(self) -> str:
         """Return the levels that have taken chunks since their last checkpoint, or may have; empty where none has."""
-        return ", ".join(lane.level.name for lane in self.lanes if lane.ready and not lane.loading)
+        return ", ".join(lane.level.name for lane in self.lanes if lane.unsaved)
 
     async def save(self) -> None:
         """Make a last checkpoint and take nothing more, for as long as there is hope of it. Afterwards nothing waits.

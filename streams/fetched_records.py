@@ -34,31 +34,38 @@ class FetchedRecords(fetcher.PartitionRecords):  # type: ignore[misc]
 
     def _unpack_records(self) -> Iterator[Any]:
         if self._value_deserializer is not by_column:
-            for records in self._batches():
-                yield from records
+            for records, end in self._batches():
+                for record in records:
+                    self.next_fetch_offset = record.offset + 1  # the client may stop here, and ask where it stands
+                    yield record
+                self.next_fetch_offset = end
             return
         columns = _Columns()
-        begin = self.next_fetch_offset
+        begin = end = self.next_fetch_offset
         try:
-            for records in self._batches():
+            for records, end in self._batches():  # noqa: B007  # where the last whole batch ends
                 columns.append(records)
+        except CorruptRecordException:
+            if not columns.values:
+                raise
         except BaseException:
             self.next_fetch_offset = begin  # nothing was handed out
             raise
+        self.next_fetch_offset = end
         if columns.values:
             yield columns.batch()
 
-    def _batches(self) -> Iterator[list[Any]]:
-        """Yield the records of each batch; the position is behind them by then."""
+    def _batches(self) -> Iterator[tuple[list[Any], int]]:
+        """Yield the records of each batch from where we asked on, and the offset after the batch."""
+        first = self.next_fetch_offset
         while self._records.has_next():
             batch = self._records.next_batch()
             if self._check_crcs and not batch.validate_crc():
                 raise CorruptRecordException(f"{self._tp}: a batch of records has the wrong checksum")
             records = [] if self._taken_back(batch) or batch.is_control_batch else list(batch)
-            if records and records[0].offset < self.next_fetch_offset:  # it begins before where we asked
-                records = [record for record in records if record.offset >= self.next_fetch_offset]
-            self.next_fetch_offset = batch.next_offset
-            yield records
+            if records and records[0].offset < first:  # it begins before where we asked
+                records = [record for record in records if record.offset >= first]
+            yield records, batch.next_offset
 
     def _taken_back(self, batch: Any) -> bool:
         """Return whether a batch belongs to a transaction that was aborted."""

@@ -130,8 +130,8 @@ class Lane:
         """Process chunks for ever: the body of a Faust agent. An error ends the worker."""
         async for event in stream:
             async with self._lock:
-                if not self.ready or event.message.generation_id != app.consumer_generation_id:
-                    continue  # of an assignment that is over; it will be read again
+                if not self.ready or self._failed or event.message.generation_id != app.consumer_generation_id:
+                    continue  # of an assignment that is over, or after a failure; it will be read again
                 with self._failing():
                     self._take(event.message.tp, event.value)
                     if self._pending >= self.level.checkpoint_records or (
@@ -198,6 +198,11 @@ class Lane:
                     await self._flushed()
             self.ready = False
             self.advanced_at = monotonic()
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether chunks were taken since the last checkpoint, or may have been, or a checkpoint failed."""
+        return self._failed or (self.ready and not self.loading)
 
     def excuse(self) -> None:
         """Note that there is a reason for silence: nothing can come while no broker answers."""

@@ -46,6 +46,12 @@ class LostEvents:
         """Return the topics of which nothing has come since records were lost."""
         return sorted(self._unknown)
 
+    def unheard(self, time: Micros) -> None:
+        """Note that topics of which nothing has come since are silent: anything up to `time` may be missing."""
+        for role in sorted(self._unknown):
+            self.lost_until(role, time)
+            self._unknown.add(role)
+
     def heard(self, role: Role, times: Sequence[Micros]) -> None:
         """Take the times of the first events of a topic that came since."""
         if role in self._unknown and times:

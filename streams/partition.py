@@ -168,6 +168,8 @@ class SourcePartition:
         if not self._clock.silence(role):
             return
         self._changed = True
+        if self._clock.times:
+            self._lost.unheard(max(self._clock.times.values()))
         self._close_panes()
         if self._clock.asleep:
             self._panes.count()

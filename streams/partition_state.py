@@ -1,5 +1,7 @@
 """`PartitionState`: what the store keeps of a source partition as a whole, and whether it is to be believed."""
 
+import logging
+
 import msgspec
 
 from streams.errors import Stopped
@@ -10,6 +12,8 @@ from streams.rebuild import Rebuild
 from streams.records import ROLES, Role
 from streams.state_fingerprint import Fingerprints, changed
 from streams.store import Store
+
+log = logging.getLogger(__name__)
 
 
 class PartitionState(msgspec.Struct):
@@ -29,13 +33,16 @@ class PartitionState(msgspec.Struct):
     """Topics of which records were deleted unread, and nothing has come yet that says up to when."""
 
 
-_KEY = b"partition"
+FORMAT = b"2"
+"""Of all tables of the store; another one is not read."""
+_KEY, _FORMAT_KEY = b"partition", b"format"
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(PartitionState).decode
 
 
 def save_state(store: Store, state: PartitionState) -> None:
     """Write the state into the store's changes."""
+    store.put("meta", _FORMAT_KEY, FORMAT)
     store.put("meta", _KEY, _encode(state))
 
 
@@ -50,6 +57,13 @@ def load_state(
         When the state was made with another monitor file.
     """
     packed = store.get("meta", _KEY)
+    if packed is not None and store.get("meta", _FORMAT_KEY) != FORMAT:
+        log.warning(
+            "source partition %d: the local store was written by another version of Streamgauge, and is made anew from "
+            "the progress record and the topics",
+            partition,
+        )
+        packed = None
     if packed is None:
         store.clear()  # what a rebuild that was cut short has left there is not whole
     else:

@@ -52,11 +52,6 @@ def rows(spec: MonitorSpec, base: Path) -> int:
     return Tables(spec, base).rows
 
 
-def end_of_stream(spec: MonitorSpec, base: Path) -> Micros:
-    """Return the largest event time over all tables of predictions and feedback."""
-    return Tables(spec, base).end
-
-
 class Tables:
     """The tables of predictions and feedback of a monitor file. Making one reads all their times.
 

@@ -155,7 +155,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """Return the offset after the log's last record, as fetched last; None before that, or in a rebalance."""
         try:
             end: int | None = self.highwater(tp)
-        except IllegalStateError:  # the client's thread has given the partition up already
+        except (AssertionError, IllegalStateError):  # the client's thread has given the partition up already
             return None
         return end
 

@@ -114,6 +114,7 @@ def _run(directory: Path, size: Size, faults: Sequence[Fault], cluster: Cluster,
         _until_all_are_ready(workers)
         Faults(cluster, workers, directory / "faults.log").run(faults, size.seconds)
         sender.hurry()
+        cluster.until_in_sync()
         with closing(Kafka(cluster.bootstrap)) as kafka:
             _finish(cluster, workers, sender, size, result, Verdict(kafka, spec, sent, expected))
     finally:

@@ -439,6 +439,19 @@ def test_records_deleted_before_they_were_read_make_the_panes_of_that_time_unkno
     assert not any(is_lost for (_, hour), is_lost in missing.items() if hour > 9 + 6)
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_records_lost_before_a_silence_make_unknown_what_is_closed_in_it(tmp_path: Path, role: Role) -> None:
+    stream = Stream(tmp_path)
+    unlabelled(stream, range(5), each=4, labels=True)
+    stream.source.lost(role)
+    for silent in ROLES:
+        stream.source.idle(silent)
+    stream.checkpoint()
+    assert {("cohort", 4), ("label", 4)} <= stream.incomplete()
+    assert (("traffic", 4) in stream.incomplete()) == (role == "predictions")
+    assert any(isinstance(decoded(one), IncompleteMessage) for one in stream.told.sent)
+
+
 def test_a_new_owner_knows_of_what_was_evicted_before(tmp_path: Path) -> None:
     stream = Stream(tmp_path / "first")
     unlabelled(stream, range(5), each=4, labels=True)

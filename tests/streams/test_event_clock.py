@@ -22,15 +22,6 @@ def test_event_time_never_goes_back() -> None:
     assert clock.watermark("feedback", 2) is None
 
 
-def test_an_event_at_the_watermark_is_on_time_and_one_below_it_is_late() -> None:
-    clock = EventClock()
-    assert not clock.is_late("predictions", -(10**15), 5), "nothing is late before the first event"
-    clock.advance("predictions", T0)
-    assert not clock.is_late("predictions", T0 - 5, 5)
-    assert clock.is_late("predictions", T0 - 6, 5)
-    assert not clock.is_late("feedback", T0 - 6, 5), "each topic has its own"
-
-
 def test_a_model_is_complete_as_far_as_the_slower_topic_less_its_lateness() -> None:
     clock = EventClock()
     clock.advance("predictions", T0 + 2 * HOUR)

@@ -76,6 +76,12 @@ class Assignment:
         self.position = position
 
 
+def result_of(kind: Callable[..., Any], log: Sequence[bytes], assignment: Assignment, deserializer: Any = None) -> Any:
+    begin = assignment.position
+    records = kind(TP("t", 0), MemoryRecords(b"".join(log)), (), begin, None, deserializer, True, READ_COMMITTED)
+    return FetchResult(TP("t", 0), assignment=assignment, partition_records=records, backoff=0)
+
+
 def read(
     kind: Callable[..., Any],
     log: Sequence[bytes],
@@ -141,14 +147,28 @@ def test_a_fetch_is_one_batch_however_many_the_broker_made_of_it() -> None:
     assert [part.offsets.tolist() for part in batches] == [[0, 1, 2, 3, 4]]
 
 
-def test_a_wrong_checksum_is_told_and_nothing_before_it_is_passed_over() -> None:
+@pytest.mark.parametrize("most", [1, 3, 4, 7])
+def test_a_client_that_takes_so_many_at_a_time_stands_after_the_last_that_it_took(most: int) -> None:
+    log = [batch(0, 1, 2, 3), batch(4, 5, 9, size=8), batch(12)]
+    found: list[list[tuple[list[int], int]]] = []
+    for kind in (PartitionRecords, FetchedRecords):
+        assignment = Assignment(0)
+        result, steps = result_of(kind, log, assignment), []
+        while result.has_more():
+            records = result.getall(most)
+            steps.append(([one.offset for one in records], assignment.position))
+        found.append(steps)
+    assert found[1] == found[0]
+    assert [offset for offsets, _ in found[1] for offset in offsets] == [0, 1, 2, 3, 4, 5, 9, 12]
+
+
+def test_a_wrong_checksum_is_told_once_what_stands_before_it_is_handed_out() -> None:
     broken = bytearray(batch(2, 3))
     broken[-1] ^= 1
-    log = MemoryRecords(batch(0, 1) + bytes(broken))
-    tp, assignment = TP("t", 0), Assignment(0)
-    records = FetchedRecords(tp, log, (), 0, None, by_column, True, READ_COMMITTED)
-    result = FetchResult(tp, assignment=assignment, partition_records=records, backoff=0)
+    assignment = Assignment(0)
+    result = result_of(FetchedRecords, [batch(0, 1), bytes(broken)], assignment, by_column)
+    assert [part.offsets.tolist() for part in result.getall()] == [[0, 1]]
+    assert assignment.position == 2
+    result = result_of(FetchedRecords, [bytes(broken)], Assignment(2), by_column)
     with pytest.raises(CorruptRecordException, match="wrong checksum"):
         result.getall()
-    assert result.getall() == []
-    assert assignment.position == 0

@@ -265,6 +265,24 @@ def test_after_an_error_nothing_is_checkpointed_any_more() -> None:
     assert level.done == []
 
 
+def test_after_a_checkpoint_that_failed_no_chunk_begins_another() -> None:
+    level, consumer, app, lane = worked({A: 0})
+
+    async def steps() -> None:
+        await lane.assign(consumer, frozenset({A}), 1)
+        await feed(lane, app, event(1, 0, 5))
+        assert lane.unsaved
+        lane.fail()
+        level.urgent = True
+        lane._checkpointed_at -= CHECKPOINT_SECONDS
+        await feed(lane, app, event(1, 5, 99))
+        await lane.drain(consumer)
+
+    asyncio.run(steps())
+    assert level.done == [[0, 1, 2, 3, 4]]
+    assert lane.unsaved, "nobody may take what failed for saved"
+
+
 def test_chunks_of_an_assignment_that_is_over_are_left() -> None:
     level, consumer, app, lane = worked({A: 0})
 

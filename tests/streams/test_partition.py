@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from detectors.layout import Layouts
 from schemas.spec import MonitorSpec
+from streams import partition_state
 from streams.accounting import adds_up
 from streams.errors import Stopped
 from streams.messages import summary_of
@@ -606,6 +607,18 @@ def test_a_new_model_leaves_the_state_of_the_others_alone(tmp_path: Path) -> Non
     other = spec_of(m=MODEL, r=OTHER, new={**MODEL, "pane": "2h"})
     again = open_source(other, Layouts(dict(other.models), LAYOUTS._profiles), tmp_path)
     assert again.position == read_progress(told.progress() or b"").position
+
+
+def test_a_store_of_another_format_gives_way_to_the_progress_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(partition_state, "FORMAT", b"1")
+        _, told, source = half_way(tmp_path, hours=6)
+        source.close()
+    again = open_source(SPEC, LAYOUTS, tmp_path, told.progress())
+    assert "another version" in caplog.text
+    assert {role: end for role, (_, end) in again.rebuild.items()} == read_progress(told.progress() or b"").position
 
 
 def test_an_old_disk_gives_way_to_a_newer_progress_record(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from schemas.spec import MonitorSpec
 from streams import cells, table_file
 from streams.errors import UserError
 from streams.table_file import TableFile
-from streams.tables import TableEvent, Tables, end_of_stream, reference, rows, stream
+from streams.tables import TableEvent, Tables, reference, rows, stream
 
 MODEL: dict[str, Any] = {
     "task": "binary",
@@ -277,7 +277,7 @@ def test_all_tables_are_merged_in_time_order_with_predictions_first(tmp_path: Pa
     assert [event.role[0] for event in events] == list("pppppff")
     assert all(map(accepted, events))
     assert rows(tables, tmp_path) == 7
-    assert end_of_stream(tables, tmp_path) == START + 3 * HOUR
+    assert Tables(tables, tmp_path).end == START + 3 * HOUR
     assert list(stream(tables, tmp_path)) == events
 
 
