@@ -38,7 +38,10 @@ STAGES = (
         "count into summaries",
         r"detectors/(counting|numeric_bins|categories|losses|row_sample)|OpenPanes\.(count|_count)",
     ),
-    ("samples of closed panes", r"OpenPanes\.(summary|finish|_sampled|_members)|_Opened|RowShape\.row|summary_message"),
+    (
+        "samples of closed panes",
+        r"OpenPanes\.(summaries|finish)|streams/pane_samples|RowLog\.stored|OpenedBlock|packed_rows|summary_message",
+    ),
     ("save: rows to blocks", r"RowLog\.(save|_pack)|LabelLog\.save|OpenPanes\.save|streams/blocks"),
     ("commit: LMDB", r"streams/store"),
     ("send", r"streams/(publisher|framing|outbox)|aiokafka/producer|lz4_encode"),

@@ -4,7 +4,7 @@ import numpy as np
 
 from detectors.id_hash import id_hashes
 from detectors.pane import ClosedPane
-from detectors.sample import SampledRow
+from detectors.sampled_row import SampledRow
 from schemas.contract import deterministic_id
 from schemas.event_time import from_micros
 from schemas.label_request import LabelRequest

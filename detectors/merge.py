@@ -12,7 +12,9 @@ import numpy as np
 
 from detectors.layout import Layouts
 from detectors.pane import ClosedPane
+from detectors.row_shape import RowShape
 from detectors.sample import Sample
+from detectors.sampled_row import UNREADABLE
 from detectors.summary import PaneKey, PaneSummary
 from schemas.event_time import Micros
 from schemas.reading import Family
@@ -73,6 +75,7 @@ class Panes:
         self.size = 0
         """What the open summaries take, as told to `add`."""
         self._spec = spec
+        self._shape = RowShape(spec)
         self._layouts = layouts
         self._open: dict[PaneKey, dict[int, _Entry]] = {}
 
@@ -207,14 +210,20 @@ class Panes:
         }
         offsets = {}
         for partition, entry in sorted(parts.items()):
-            if entry.summary.fingerprint != layout.fingerprint:
+            if entry.summary.fingerprint != layout.fingerprint or len(entry.summary.counts) != len(counts):
                 mismatched += 1
                 continue
             if entry.summary.incomplete:
                 incomplete.add(partition)
-            merged.merge(entry.summary)
+            try:
+                merged.merge(entry.summary)
+            except UNREADABLE:
+                mismatched += 1
             offsets[partition] = entry.summary.offsets
-        sample = merged.sample.rows() if merged.sample is not None else []
+        try:
+            sample = merged.sample.rows(self._shape) if merged.sample is not None else []
+        except UNREADABLE:  # rows that none of ours packed; which partition sent them is not worth knowing
+            sample, mismatched = [], mismatched + 1
         rows = layout.families[key.family].view(counts, "labelled" if key.family == "label" else "n")
         complete = int(rows[0]) <= len(sample)
         return ClosedPane(key, layout, merged.counts, sample, complete, mismatched, offsets, len(incomplete))

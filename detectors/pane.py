@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from detectors.layout import Counts, Layout
-from detectors.sample import SampledRow
+from detectors.sampled_row import SampledRow
 from detectors.summary import Offsets, PaneKey
 from schemas.event_time import Micros
 
@@ -48,7 +48,7 @@ class ClosedPane:
     def problem(self) -> str | None:
         """Why its counts are not those of all its rows, or None."""
         if self.mismatched:
-            return f"{self.mismatched} source partitions count by another reference profile"
+            return f"{self.mismatched} source partitions count by another reference profile, or sent what cannot be read"
         if self.dropped:
             return "there was no room for it until all source partitions had finished it"
         if self.incomplete:

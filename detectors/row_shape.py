@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -20,6 +21,12 @@ from schemas.spec import ModelSpec
 
 OUTPUT, LATENCY = -2, -1
 """Columns after the features: score, predicted number or length of the text, as the task has it; and latency in ms."""
+
+Tail = tuple[str, str | None, tuple[FeatureValue, ...]]
+"""What of a row is no number: its id, what it said (predicted class, or the text), and the other features."""
+
+pack_tail: Callable[[Tail], bytes] = msgspec.msgpack.Encoder().encode
+unpack_tail: Callable[[bytes], Tail] = msgspec.msgpack.Decoder(Tail).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,9 @@ class RowShape:
         self.task = spec.task
         self.width = len(self.numeric) + 2
         """Numbers of a row."""
-        self.unpack = struct.Struct(f"<{self.width}d").unpack
+        packed = struct.Struct(f"<{self.width}d")
+        self.pack, self.unpack = packed.pack, packed.unpack
+        """The numbers of a row, as bytes."""
 
     def numbers(self, row: Row) -> list[float]:
         """Return the numbers of a row."""

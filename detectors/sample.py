@@ -3,30 +3,18 @@
 Rows stay packed, as they travel; only those that are asked for, or whose hashes are equal, are unpacked.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Self
+from collections.abc import Iterable
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors.id_hash import Hashes, id_hashes
-from detectors.row import Label, Row
+from detectors.id_hash import Hashes
+from detectors.row_shape import RowShape
+from detectors.sampled_row import SampledRow, id_and_time, sampled_row
 from schemas.event_time import Micros
 
-
-class SampledRow(msgspec.Struct, array_like=True, gc=False):
-    """A row of the sample with its label, if there is one yet."""
-
-    time: Micros
-    """Time of the family: of the prediction (cohort), or of when the label became known (label)."""
-    row: Row
-    label: Label | None = None
-    loss: float | None = None
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(SampledRow).decode
+_NONE: Hashes = np.empty(0, dtype=np.uint64)
 
 
 class Sample:
@@ -36,8 +24,10 @@ class Sample:
     ----------
     size
         k: rows that are kept at most.
-    rows
-        Any number of rows. The same row again (id and time) replaces itself.
+    packed
+        Any number of packed rows (`detectors.sampled_row`). The same row again (id and time) replaces itself.
+    hashes
+        Of the id of each the first hash (`detectors.id_hash`). Shape (rows,).
 
     Notes
     -----
@@ -48,18 +38,10 @@ class Sample:
 
     __slots__ = ("_hashes", "_packed", "size")
 
-    def __init__(self, size: int, rows: Iterable[SampledRow] = ()) -> None:
-        rows = list(rows)
+    def __init__(self, size: int, packed: Iterable[msgspec.Raw] = (), hashes: Hashes = _NONE) -> None:
         self.size = size
-        self._hashes = first_hashes(rows)
-        self._packed = [msgspec.Raw(_encode(sampled)) for sampled in rows]
-
-    @classmethod
-    def of_packed(cls, size: int, packed: Sequence[msgspec.Raw], hashes: Hashes) -> Self:
-        """Return the sample of packed rows, with the first hash of the id of each."""
-        sample = cls(size)
-        sample._packed, sample._hashes = list(packed), hashes
-        return sample
+        self._packed = list(packed)
+        self._hashes = hashes
 
     def merge(self, other: "Sample") -> None:
         """Take in the rows of another sample of the same pane; of the same row, the other's is kept."""
@@ -73,10 +55,10 @@ class Sample:
         self._prune()
         return self._packed, self._hashes
 
-    def rows(self) -> list[SampledRow]:
+    def rows(self, shape: RowShape) -> list[SampledRow]:
         """Return the rows in the order of (the family's time, id): the order in which detectors see them."""
         self._prune()
-        rows = map(_decode, self._packed)
+        rows = [sampled_row(shape, packed) for packed in self._packed]
         return sorted(rows, key=lambda sampled: (sampled.time, sampled.row.id, sampled.row.time))
 
     def __len__(self) -> int:
@@ -104,12 +86,6 @@ class Sample:
         shared[:-1] |= equal
         last: dict[tuple[int, str, Micros], int] = {}
         for i in order[shared].tolist():
-            row = _decode(self._packed[i]).row
-            last[int(self._hashes[i]), row.id, row.time] = i
+            last[int(self._hashes[i]), *id_and_time(self._packed[i])] = i
         once = np.concatenate((order[~shared], np.array([last[key] for key in sorted(last)], dtype=np.intp)))
         return once[np.argsort(self._hashes[once], kind="stable")]
-
-
-def first_hashes(rows: Sequence[SampledRow]) -> Hashes:
-    """Return the hashes that decide which of the rows are kept."""
-    return id_hashes([sampled.row.id for sampled in rows])[:, 0].copy()

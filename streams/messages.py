@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 
 from detectors.merge import Missing
-from detectors.sample import Sample, SampledRow, first_hashes
+from detectors.sample import Sample
 from detectors.summary import PaneKey, PaneSummary
 from schemas.event_time import Micros
 from schemas.reading import Family
@@ -27,14 +27,14 @@ class SummaryMessage(msgspec.Struct, tag="summary", frozen=True):
     """Little-endian int64."""
     sample_size: int
     sample: list[msgspec.Raw] | None
-    """Each a `SampledRow`, still packed."""
+    """Each a `detectors.sampled_row.PackedRow`, still packed."""
+    hashes: bytes
+    """First hashes of the ids in the sample, little-endian uint64."""
     offsets: dict[str, tuple[int, int]]
     incomplete: bool = False
-    hashes: bytes = b""
-    """First hashes of the ids in the sample, little-endian uint64; earlier versions did not send them."""
 
     def __post_init__(self) -> None:
-        if self.hashes and len(self.hashes) != HASH_BYTES * len(self.sample or ()):
+        if len(self.hashes) != HASH_BYTES * len(self.sample or ()):
             raise ValueError("the sample has another number of rows than of hashes")
 
 
@@ -68,7 +68,6 @@ Message = SummaryMessage | IncompleteMessage | WatermarkMessage | CommandMessage
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Message).decode
-_decode_row = msgspec.msgpack.Decoder(SampledRow).decode
 
 
 def summary_message(summary: PaneSummary, partition: int, through: dict[Role, int]) -> Outgoing:
@@ -86,9 +85,9 @@ def summary_message(summary: PaneSummary, partition: int, through: dict[Role, in
         counts=summary.counts.astype("<i8").tobytes(),
         sample_size=summary.sample.size if summary.sample is not None else 0,
         sample=packed,
+        hashes=b"" if hashes is None else hashes.astype("<u8", copy=False).tobytes(),
         offsets=summary.offsets,
         incomplete=summary.incomplete,
-        hashes=b"" if hashes is None else hashes.astype("<u8", copy=False).tobytes(),
     )
     return Outgoing("summaries", key.model.encode(), _encode(message))
 
@@ -98,7 +97,7 @@ def summary_of(message: SummaryMessage) -> PaneSummary:
     sample = None
     if message.sample is not None:
         hashes = np.frombuffer(message.hashes, dtype="<u8").astype(np.uint64, copy=False)
-        sample = Sample.of_packed(message.sample_size, message.sample, hashes)
+        sample = Sample(message.sample_size, message.sample, hashes)
     return PaneSummary(
         key=PaneKey(message.model, message.version, message.family, message.start),
         fingerprint=message.fingerprint,
@@ -133,7 +132,4 @@ def decode_message(record: Record) -> Message:
         When somebody else wrote to the topic.
     """
     message: Message = _decode(record.value or b"")
-    if isinstance(message, SummaryMessage) and message.sample and not message.hashes:
-        hashes = first_hashes([_decode_row(packed) for packed in message.sample])
-        message = msgspec.structs.replace(message, hashes=hashes.astype("<u8", copy=False).tobytes())
     return message

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from detectors.layout import Layouts
 from detectors.merge import MergeState, Panes, Watermark, make_room
 from detectors.monitor import Monitor, MonitorState, Output
-from detectors.state import decode, encode
+from detectors.state import StateError, decode, encode
 from schemas.command import CommandAdapter
 from schemas.event_time import EARLIEST, LATEST, to_micros
 from schemas.spec import MonitorSpec
@@ -125,7 +125,10 @@ class MonitorPartition:
         if model not in self._spec.models:
             log.warning("snapshot of model %s, which is no longer in the monitor file, is left alone", model)
             return
-        saved = _decode(snapshot)
+        try:
+            saved = _decode(snapshot)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise StateError(f"not a snapshot of this version: {error}") from None
         restored = _Model(model, self._spec, self._layouts)
         restored.state = decode(saved.monitor)
         restored.panes = Panes(restored.spec, self._layouts, saved.merge)

@@ -27,7 +27,6 @@ from detectors.layout import Counts, Layout, Layouts
 from detectors.losses import class_keys, losses
 from detectors.row_sample import RowSample
 from detectors.row_shape import OUTPUT, Columns
-from detectors.sample import Sample
 from detectors.summary import Offsets, PaneKey, PaneSummary
 from schemas.event_time import Micros
 from schemas.reading import Family
@@ -148,8 +147,7 @@ class OpenPanes:
         panes = [self._panes[key] for key in keys]
         samples = self._samples.read([(pane.key, pane.sample) for pane in panes if pane.sample is not None])
         for pane in panes:
-            key, size = pane.key, self._spec.models[pane.key.model].sample
-            sample = None if pane.sample is None else Sample(size, next(samples))
+            key, sample = pane.key, None if pane.sample is None else next(samples)
             incomplete = self._incomplete.holds(key.model, key.family, key.start)
             yield PaneSummary(key, pane.fingerprint, pane.counts, sample, dict(pane.offsets), incomplete)
 
@@ -179,7 +177,7 @@ class OpenPanes:
             layout, shape = self._layout(group), self._groups.shapes[int(self._groups.model(groups[at[:1]])[0])]
             positions = at.tolist() if len(at) < len(numbers) else None
             columns = shape.columns(
-                payload.numbers if positions is None else payload.numbers[at],
+                rows.numbers_of(numbers[at], shape.width),
                 _picked(payload.values, positions),
                 _picked(payload.said, positions),
                 (flags[at] & UNEXPECTED) != 0,

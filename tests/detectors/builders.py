@@ -18,13 +18,15 @@ from detectors.counting import (
     said_codes,
     segment_cells,
 )
+from detectors.id_hash import id_hashes
 from detectors.layout import FIXED, Layout, Layouts
 from detectors.losses import losses_of
 from detectors.monitor import Monitor, MonitorState, Output
 from detectors.pane import ClosedPane
 from detectors.row import Label, Row
 from detectors.row_shape import RowShape
-from detectors.sample import Sample, SampledRow
+from detectors.sample import Sample
+from detectors.sampled_row import SampledRow, packed_row
 from detectors.signals.signal import Finding, Signal
 from detectors.summary import PaneKey, PaneSummary, pane_start
 from schemas.event_time import Micros
@@ -145,7 +147,8 @@ def summary_of(layout: Layout, key: PaneKey, rows: Sequence[LabelledRow], chunk:
 
 def count(layout: Layout, summary: PaneSummary, rows: Sequence[LabelledRow]) -> None:
     """Add rows to a summary as level 1 does."""
-    columns = RowShape(layout.spec).columns_of([row for row, _ in rows])
+    shape = RowShape(layout.spec)
+    columns = shape.columns_of([row for row, _ in rows])
     if summary.key.family == "traffic":
         count_traffic(layout, summary.counts, columns)
         return
@@ -161,7 +164,8 @@ def count(layout: Layout, summary: PaneSummary, rows: Sequence[LabelledRow]) -> 
         truth = said_codes(layout, [label.label for _, label in pairs])
         labelled = cells[np.array([label is not None for _, label in rows], dtype=bool)]
         count_cohort_losses(layout, summary.counts, losses[known], said[known], truth[known], labelled[known])
-        summary.sample.merge(Sample(summary.sample.size, [SampledRow(row.time, row) for row, _ in rows]))
+        unlabelled = [SampledRow(row.time, row) for row, _ in rows]
+        summary.sample.merge(sample_of(shape, summary.sample.size, unlabelled))
         taken = [SampledRow(row.time, row, label, loss) for row, label, loss in joined]
     else:
         times = np.array([(row.time, label.time) for row, label in pairs], dtype=np.int64).reshape(-1, 2)
@@ -169,13 +173,19 @@ def count(layout: Layout, summary: PaneSummary, rows: Sequence[LabelledRow]) -> 
         count_labels(layout, summary.counts, times[:, 0], times[:, 1], ratings)
         count_label_losses(layout, summary.counts, losses[known])
         taken = [SampledRow(max(row.time, label.time), row, label, loss) for row, label, loss in joined]
-    summary.sample.merge(Sample(summary.sample.size, taken))
+    summary.sample.merge(sample_of(shape, summary.sample.size, taken))
+
+
+def sample_of(shape: RowShape, size: int, rows: Sequence[SampledRow]) -> Sample:
+    """The sample of rows of one model."""
+    hashes = id_hashes([one.row.id for one in rows])[:, 0].copy()
+    return Sample(size, [packed_row(shape, one) for one in rows], hashes)
 
 
 def closed(layout: Layout, summary: PaneSummary, mismatched: int = 0) -> ClosedPane:
     """A summary as level 2 sees it."""
     family = summary.key.family
-    sample = (summary.sample or Sample(1)).rows()
+    sample = (summary.sample or Sample(1)).rows(RowShape(layout.spec))
     rows = layout.families[family].view(summary.counts, "labelled" if family == "label" else "n")
     return ClosedPane(
         summary.key, layout, summary.counts, sample, int(rows[0]) <= len(sample), mismatched, {0: summary.offsets}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from detectors.merge import MergeState, Missing, Panes, Watermark, make_room
 from detectors.pane import ClosedPane
+from detectors.sample import Sample
 from detectors.summary import PaneKey, PaneSummary
 from schemas.event_time import Micros
 
@@ -186,6 +187,25 @@ def test_a_summary_by_another_layout_is_left_out_and_said_to_be() -> None:
         advance(table, partition, START + 3 * DAY, partitions=2)
     (pane,) = table.close()
     assert (pane.mismatched, pane.n, sorted(pane.offsets)) == (1, 4, [0])
+
+
+@pytest.mark.parametrize("what", ["rows", "rows with one hash", "counts"])
+def test_what_none_of_ours_sent_is_judged_by_nobody_and_stops_nothing(what: str) -> None:
+    table, key = panes(), key_of("cohort")
+    good, bad = summary(key, ["1", "2"]), summary(key, ["3"])
+    if what == "counts":
+        bad.counts = bad.counts[:-1]
+    else:
+        raws = [msgspec.Raw(b"\xc0"), msgspec.Raw(b"\x93\x01\x02\x03")]
+        hashes = np.array([5, 5] if what == "rows with one hash" else [5, 6], dtype=np.uint64)
+        bad.sample = Sample(SPEC.sample, raws, hashes)
+    table.add(0, (1, 0), good, 0, fresh=True)
+    table.add(1, (1, 0), bad, 1, fresh=True)
+    for partition in range(2):
+        advance(table, partition, START + 3 * DAY, partitions=2)
+    (pane,) = table.close()
+    assert pane.mismatched == 1
+    assert "cannot be read" in (pane.problem or "")
 
 
 def test_a_sample_that_holds_every_row_says_so_and_one_that_does_not_as_well() -> None:

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from detectors.id_hash import id_hashes
 from detectors.row import Row
 from detectors.row_sample import RowSample
-from detectors.sample import Sample, SampledRow
+from detectors.row_shape import RowShape
+from detectors.sampled_row import SampledRow
+
+from .builders import model_spec, sample_of
 
 
 def offered(hashes: list[int], order: list[int], cuts: list[int], size: int) -> RowSample:
@@ -43,11 +46,12 @@ def test_it_holds_the_smallest_hashes_and_all_that_equal_the_last(
 
 @given(st.sets(st.integers(0, 500), max_size=80), st.integers(1, 10), st.lists(st.integers(0, 80), max_size=4))
 def test_its_members_make_the_sample_of_all_rows(names: set[int], size: int, cuts: list[int]) -> None:
-    rows = [SampledRow(number, Row(number, str(name), [])) for number, name in enumerate(sorted(names))]
+    rows = [SampledRow(number, Row(number, str(name), [None] * 4)) for number, name in enumerate(sorted(names))]
     hashes = id_hashes([one.row.id for one in rows])[:, 0].tolist()
     order = list(range(len(rows)))
     numbers = offered(hashes, order, [min(cut, len(rows)) for cut in cuts], size).numbers()
-    assert Sample(size, [rows[i] for i in numbers]).rows() == Sample(size, rows).rows()
+    shape = RowShape(model_spec())
+    assert sample_of(shape, size, [rows[i] for i in numbers]).rows(shape) == sample_of(shape, size, rows).rows(shape)
 
 
 def test_a_row_whose_hash_equals_the_last_of_them_is_kept_whenever_it_comes() -> None:

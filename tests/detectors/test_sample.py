@@ -3,7 +3,6 @@
 import random
 from collections.abc import Iterable
 
-import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,24 +10,34 @@ from hypothesis import strategies as st
 
 from detectors.id_hash import id_hash
 from detectors.row import Label, Row
-from detectors.sample import Sample, SampledRow
+from detectors.row_shape import RowShape
+from detectors.sample import Sample
+from detectors.sampled_row import SampledRow, packed_row, sampled_row
+
+from .builders import model_spec, sample_of
+
+SHAPE = RowShape(model_spec(features={"x": "numeric", "c": "categorical", "n": "text"}))
 
 
 def sampled(name: str, time: int = 0) -> SampledRow:
-    return SampledRow(time, Row(time, name, []))
+    return SampledRow(time, Row(time, name, [None, None, None]))
 
 
-def ids(sample: Sample) -> list[str]:
-    return sorted(one.row.id for one in sample.rows())
+def sample(size: int, rows: Iterable[SampledRow] = ()) -> Sample:
+    return sample_of(SHAPE, size, list(rows))
+
+
+def ids(whole: Sample) -> list[str]:
+    return sorted(one.row.id for one in whole.rows(SHAPE))
 
 
 @given(st.sets(st.text(max_size=5), max_size=60), st.integers(1, 10), st.randoms(use_true_random=False))
 def test_it_holds_the_smallest_hashes_whatever_the_order(names: set[str], size: int, rng: random.Random) -> None:
     order = sorted(names)
     rng.shuffle(order)
-    sample = Sample(size, map(sampled, order))
-    assert ids(sample) == sorted(sorted(names, key=lambda name: (id_hash(name)[0], name))[:size])
-    assert len(sample) == min(size, len(names))
+    whole = sample(size, map(sampled, order))
+    assert ids(whole) == sorted(sorted(names, key=lambda name: (id_hash(name)[0], name))[:size])
+    assert len(whole) == min(size, len(names))
 
 
 @given(
@@ -36,19 +45,19 @@ def test_it_holds_the_smallest_hashes_whatever_the_order(names: set[str], size: 
     st.integers(1, 8),
 )
 def test_samples_of_parts_merge_to_the_sample_of_the_whole(parts: list[set[int]], size: int) -> None:
-    whole = Sample(size, (sampled(str(i)) for part in parts for i in part))
-    merged = Sample(size)
+    whole = sample(size, (sampled(str(i)) for part in parts for i in part))
+    merged = sample(size)
     for part in reversed(parts):
-        merged.merge(Sample(size, (sampled(str(i)) for i in part)))
-    assert merged.rows() == whole.rows()
+        merged.merge(sample(size, (sampled(str(i)) for i in part)))
+    assert merged.rows(SHAPE) == whole.rows(SHAPE)
 
 
 def test_it_never_holds_more_than_twice_its_size_meanwhile() -> None:
-    sample = Sample(10)
+    whole = sample(10)
     for i in range(2_000):
-        sample.merge(Sample(10, [sampled(f"{i}-{j}") for j in range(i % 12)]))
-        assert len(sample._packed) <= 20
-    assert len(sample) == len(sample.rows()) == 10
+        whole.merge(sample(10, [sampled(f"{i}-{j}") for j in range(i % 12)]))
+        assert len(whole._packed) <= 20
+    assert len(whole) == len(whole.rows(SHAPE)) == 10
 
 
 SHARED = st.builds(  # few ids, times and hashes: the same row again, an id used again, and ids that collide
@@ -70,8 +79,8 @@ def forced(row: SampledRow, modulus: int) -> int:
 
 
 def packed(size: int, rows: list[SampledRow], modulus: int) -> Sample:
-    raws = [msgspec.Raw(msgspec.msgpack.encode(row)) for row in rows]
-    return Sample.of_packed(size, raws, np.array([forced(row, modulus) for row in rows], dtype=np.uint64))
+    raws = [packed_row(SHAPE, row) for row in rows]
+    return Sample(size, raws, np.array([forced(row, modulus) for row in rows], dtype=np.uint64))
 
 
 @settings(max_examples=300, deadline=None)
@@ -92,51 +101,51 @@ def test_packed_samples_merge_to_the_plain_bottom_k(
     (merged,) = samples
     expected = plain((row for part in parts for row in part), modulus)[:size]
     raws, hashes = merged.packed()
-    assert [msgspec.msgpack.decode(raw, type=SampledRow) for raw in raws] == expected
+    assert [sampled_row(SHAPE, raw) for raw in raws] == expected
     assert hashes.tolist() == [forced(row, modulus) for row in expected]
-    assert merged.rows() == sorted(expected, key=lambda one: (one.time, one.row.id, one.row.time))
+    assert merged.rows(SHAPE) == sorted(expected, key=lambda one: (one.time, one.row.id, one.row.time))
     assert len(merged) == len(expected)
 
 
 @given(st.lists(SHARED, max_size=12, unique_by=lambda one: (one.row.id, one.row.time)), st.randoms())
 def test_packed_rows_are_the_same_bytes_whatever_the_order(rows: list[SampledRow], rng: random.Random) -> None:
-    before = Sample(20, rows).packed()
+    before = sample(20, rows).packed()
     rng.shuffle(rows)
-    after = Sample(20, rows).packed()
+    after = sample(20, rows).packed()
     assert (before[0], before[1].tolist()) == (after[0], after[1].tolist())
 
 
 def test_rows_come_by_the_time_of_the_family_then_id() -> None:
-    sample = Sample(10, [sampled("b", 2), sampled("a", 2), sampled("c", 1)])
-    assert [one.row.id for one in sample.rows()] == ["c", "a", "b"]
+    whole = sample(10, [sampled("b", 2), sampled("a", 2), sampled("c", 1)])
+    assert [one.row.id for one in whole.rows(SHAPE)] == ["c", "a", "b"]
 
 
 def test_the_same_row_again_replaces_itself() -> None:
-    first, again = sampled("a"), SampledRow(0, Row(0, "a", []), Label(5, "yes"), 1.0)
-    assert Sample(5, [first, again]).rows() == [again]
-    merged = Sample(5, [first, sampled("b")])
-    merged.merge(Sample(5, [again]))
-    assert merged.rows() == [again, sampled("b")]
-    assert len(Sample(1, [first, first, again])) == 1
+    first, again = sampled("a"), SampledRow(0, Row(0, "a", [None, None, None]), Label(5, "yes"), 1.0)
+    assert sample(5, [first, again]).rows(SHAPE) == [again]
+    merged = sample(5, [first, sampled("b")])
+    merged.merge(sample(5, [again]))
+    assert merged.rows(SHAPE) == [again, sampled("b")]
+    assert len(sample(1, [first, first, again])) == 1
 
 
 def test_an_id_that_is_used_again_is_another_row() -> None:
     rows = [sampled("a", 2), sampled("a", 1), sampled("b", 1)]
-    assert Sample(3, rows).rows() == [rows[1], rows[2], rows[0]]
+    assert sample(3, rows).rows(SHAPE) == [rows[1], rows[2], rows[0]]
     smaller = min(("a", "b"), key=id_hash)
-    kept = Sample(1, rows).rows()
+    kept = sample(1, rows).rows(SHAPE)
     assert [(one.row.id, one.row.time) for one in kept] == [(smaller, 1)]  # of equal hashes, the earlier row
 
 
 def test_merging_leaves_the_other_sample_alone() -> None:
-    one, other = Sample(3, [sampled("a")]), Sample(3, [sampled("b")])
+    one, other = sample(3, [sampled("a")]), sample(3, [sampled("b")])
     one.merge(other)
-    one.merge(Sample(3, [sampled("c")]))
+    one.merge(sample(3, [sampled("c")]))
     assert ids(one) == ["a", "b", "c"]
     assert ids(other) == ["b"]
 
 
 def test_it_is_uniform() -> None:
-    kept = Sample(2_000, (sampled(f"row-{i}") for i in range(20_000))).rows()
+    kept = sample(2_000, (sampled(f"row-{i}") for i in range(20_000))).rows(SHAPE)
     for digit in range(10):  # a tenth of the rows each, 200 expected, standard deviation 13
         assert sum(one.row.id.endswith(str(digit)) for one in kept) == pytest.approx(200, abs=55)

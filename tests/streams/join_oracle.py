@@ -16,9 +16,9 @@ import numpy as np
 from detectors import counting
 from detectors.layout import Layouts
 from detectors.row import Label, Row, row_of
-from detectors.row_shape import RowShape
+from detectors.row_shape import RowShape, unpack_tail
 from detectors.rows import Rows
-from detectors.sample import Sample, SampledRow
+from detectors.sampled_row import SampledRow
 from detectors.summary import PaneKey, PaneSummary, pane_start
 from schemas.event_time import Micros, to_micros
 from schemas.feedback import Feedback
@@ -27,10 +27,14 @@ from schemas.spec import ModelSpec, MonitorSpec
 from schemas.watermark import Watermark
 from streams import blocks, column_log, id_index, label_log, row_log
 from streams.accounting import Bin
+from streams.column_log import Numbers
 from streams.feedback_columns import FeedbackColumns
 from streams.groups import Groups
 from streams.judged import feedback_of, rows_of
 from streams.records import ROLES, Role
+from streams.row_log import UNEXPECTED, RowLog
+
+from ..detectors.builders import sample_of
 
 
 @dataclass
@@ -266,8 +270,20 @@ def counted(layouts: Layouts, key: PaneKey, rows: list[Told], labels: list[tuple
         sampled = [SampledRow(told.row.time, told.row) for told in rows]
         sampled += [SampledRow(row.time, row, label, loss) for row, label, loss in lost]  # replace those without
     if summary.sample is not None:
-        summary.sample = Sample(layout.spec.sample, sampled)
+        summary.sample = sample_of(shape, layout.spec.sample, sampled)
     return summary
+
+
+def stored_rows(log: RowLog, groups: Groups, numbers: Numbers) -> list[Row]:
+    """Return rows of a log, unpacked by the shapes of their models; their numbers ascend."""
+    stored, rows = log.stored(numbers), []
+    names = [groups.names[group] for group in log.of("group", numbers).tolist()]
+    about = (log.of("time", numbers).tolist(), log.of("flags", numbers).tolist(), stored.numbers, stored.tails)
+    for (model, _), time, flags, packed, tail in zip(names, *about, strict=True):
+        shape = groups.shapes[groups.model_codes[model]]
+        id, said, values = unpack_tail(tail)
+        rows.append(shape.row(id, time, shape.unpack(packed), values, said, bool(flags & UNEXPECTED)))
+    return rows
 
 
 @contextmanager

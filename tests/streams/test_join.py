@@ -29,7 +29,7 @@ from streams.pending_rows import MOST_ROWS
 from streams.records import ROLES, Record, Role
 from streams.store import Table
 
-from .join_oracle import JoinOracle, panes, tiny
+from .join_oracle import JoinOracle, panes, stored_rows, tiny
 from .level_one import END, LAYOUTS, ONE, SPEC
 from .world import (
     HOUR,
@@ -602,7 +602,7 @@ class Compared:
         log, numbers = outcome.log, outcome.numbers
         names = [self.source.groups.names[group] for group in log.rows.of("group", numbers).tolist()]
         ascending = np.unique(numbers)
-        found = dict(zip(ascending.tolist(), log.rows.rows(ascending), strict=True))
+        found = dict(zip(ascending.tolist(), stored_rows(log.rows, self.source.groups, ascending), strict=True))
         rows = [(*name, found[number]) for name, number in zip(names, numbers.tolist(), strict=True)]
         if isinstance(outcome, Accepted):
             self.accepted += zip(rows, outcome.offsets.tolist(), strict=True)
@@ -670,7 +670,8 @@ def assert_same_summary(found: PaneSummary, expected: PaneSummary) -> None:
         assert found.sample is None
     else:
         assert found.sample is not None
-        assert found.sample.rows() == expected.sample.rows(), found.key
+        (rows, hashes), (others, theirs) = found.sample.packed(), expected.sample.packed()
+        assert (rows, hashes.tolist()) == (others, theirs.tolist()), found.key
 
 
 @settings(max_examples=400, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from detectors.layout import Layouts
+from detectors.row_shape import RowShape
 from detectors.summary import PaneKey, PaneSummary
 from schemas.spec import MonitorSpec
 from streams import pane_samples
@@ -27,6 +28,7 @@ from .world import HOUR, MINUTE, T0, feedback, layouts_of, log_of, open_source, 
 
 SPEC = spec_of()
 LAYOUTS = layouts_of(SPEC)
+SHAPE = RowShape(SPEC.models["m"])
 
 
 def source_of(path: Path, spec: MonitorSpec = SPEC, layouts: Layouts = LAYOUTS) -> SourcePartition:
@@ -93,7 +95,7 @@ def test_a_label_goes_into_the_pane_of_when_it_was_known_and_into_the_cohort_of_
     layout = LAYOUTS.of("m", "1").families["cohort"]
     assert layout.view(cohort.counts, "losses").sum() == 1
     assert cohort.sample is not None
-    assert [one.loss for one in cohort.sample.rows()] == [1.0]
+    assert [one.loss for one in cohort.sample.rows(SHAPE)] == [1.0]
 
 
 def test_a_label_before_its_prediction_is_known_from_the_prediction_on(tmp_path: Path) -> None:
@@ -121,7 +123,7 @@ def test_a_label_after_the_judgement_is_not_in_the_sample_of_a_cohort_that_is_st
     for _ in range(2):
         cohort = next(one for one in panes(source) if one.key.family == "cohort")
         assert cohort.sample is not None
-        assert {one.row.id: one.label is None for one in cohort.sample.rows()} == {"a": False, "b": True}
+        assert {one.row.id: one.label is None for one in cohort.sample.rows(SHAPE)} == {"a": False, "b": True}
         checkpoint(source)
         source.close()
         source = source_of(tmp_path)

@@ -18,7 +18,7 @@ from streams.id_index import NONE
 from streams.row_log import COHORT, TRAFFIC, RowLog
 from streams.store import Store
 
-from .join_oracle import as_rows, tiny
+from .join_oracle import as_rows, stored_rows, tiny
 from .world import HOUR, MINUTE, MODEL, OTHER, T0, prediction, spec_of
 
 FEATURES = {"x": "numeric", "c": "categorical", "flag": "boolean", "note": "text", "when": "datetime"}
@@ -92,7 +92,7 @@ class Log:
         log, columns = self.log, self.log.columns
         numbers = np.arange(columns.first, columns.end)
         assert columns.end == max(self.expected, default=-1) + 1
-        rows = list(log.rows(numbers))
+        rows = stored_rows(log, self.groups, numbers)
         names = [self.groups.names[group] for group in log.of("group", numbers).tolist()]
         assert [(*name, row) for name, row in zip(names, rows, strict=True)] == [
             self.expected[number] for number in numbers.tolist()
@@ -105,8 +105,8 @@ class Log:
         outputs = [shape.numbers(row)[OUTPUT] for shape, row in zip(shapes, rows, strict=True)]
         np.testing.assert_array_equal(log.of("output", numbers), outputs)
         assert log.of("cells", numbers)[:, 0].tolist() == (numbers % 7).tolist()
-        backwards = numbers[::-1][:20].tolist()
-        assert list(log.rows(np.sort(backwards))) == [self.expected[number][2] for number in sorted(backwards)]
+        newest = numbers[-20:]
+        assert stored_rows(log, self.groups, newest) == [self.expected[number][2] for number in newest.tolist()]
         self.check_ids()
 
     def check_ids(self) -> None:
@@ -226,7 +226,7 @@ def test_rows_of_a_model_that_is_gone_answer_to_nothing_and_spoil_nothing(tmp_pa
             log.reopen()
             columns = log.log.columns
             staying = [n for n in range(columns.first, columns.end) if log.expected[n][0] != "m"]
-            assert list(log.log.rows(np.array(staying))) == [log.expected[n][2] for n in staying]
+            assert stored_rows(log.log, log.groups, np.array(staying)) == [log.expected[n][2] for n in staying]
             names = [log.groups.names[group] for group in log.log.of("group", np.array(staying)).tolist()]
             assert names == [log.expected[n][:2] for n in staying]
             gone = np.array([n for n in range(columns.first, columns.end) if log.expected[n][0] == "m"])

@@ -143,7 +143,7 @@ def test_the_minimum_effect_is_put_up_with() -> None:
         ("no labels", "no labelled rows"),
         ("low coverage", "label coverage: 20 of 50"),
         ("no label", "label coverage: 0 of 50"),
-        ("mismatched", "1 source partitions count by another reference profile"),
+        ("mismatched", "1 source partitions count by another reference profile, or sent what cannot be read"),
         ("hopeless", "near 1"),
         ("no weight", "its weight is 0"),
     ],
