@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 EVERY = 3.0
 ASK_AFTER = 0.2
 PATIENCE = 5.0
-"""Seconds an answer may take."""
+"""Seconds that the answer of one server may take."""
 REMIND_AFTER = 60.0
 
 
@@ -33,7 +33,9 @@ class BrokerWatch:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._settings = settings
-        self._where = ",".join(settings.get("bootstrap_servers", ()))
+        servers = settings.get("bootstrap_servers", ())
+        self._where = ",".join(servers)
+        self._limit = (1 + len(servers)) * PATIENCE  # the client asks one after the other
         self._away_since: float | None = None
         self._said_at = 0.0
 
@@ -54,7 +56,7 @@ class BrokerWatch:
         """Return whether any of the bootstrap servers answers a request."""
         client = AIOKafkaClient(**self._settings, request_timeout_ms=int(PATIENCE * 1_000))
         try:
-            async with asyncio.timeout(2 * PATIENCE):  # wait_for of Python 3.11 may forget that it was cancelled
+            async with asyncio.timeout(self._limit):  # wait_for of Python 3.11 may forget that it was cancelled
                 await client.bootstrap()
         except (KafkaError, OSError, TimeoutError):
             return False
@@ -107,15 +109,19 @@ async def _waiting(watch: BrokerWatch, health: HealthServer, found: Callable[[],
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
     await health.start()
-    answer = asyncio.create_task(finding())
-    others = [asyncio.create_task(ending.wait()), asyncio.create_task(watching())]
+    answer, watched = asyncio.create_task(finding()), asyncio.create_task(watching())
+    tasks = answer, watched, asyncio.create_task(ending.wait())
     try:
-        await asyncio.wait([answer, others[0]], return_when=asyncio.FIRST_COMPLETED)
-        return None if ending.is_set() else answer.result()
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if ending.is_set():
+            return None
+        if not answer.done():
+            watched.result()  # it ends with an error alone, and `finding` may wait for it
+        return answer.result()
     finally:
-        for task in (answer, *others):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(answer, *others, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await health.pause()
 
 

@@ -14,9 +14,11 @@ from typing import Protocol
 
 from faust.types import TP
 
+from detectors.state import StateError
 from schemas.kafka_spec import Topics
 from streams import metrics
 from streams.compacted import newest_by_key
+from streams.errors import Stopped
 from streams.framing import Reassembler, slot_of
 from streams.lane import CHECKPOINT_RECORDS
 from streams.output_metrics import count_outputs
@@ -51,7 +53,7 @@ class Monitors(Protocol):
         ...
 
     def restore(self, model: str, snapshot: bytes) -> None:
-        """Take a model's state."""
+        """Take a model's state; raises `detectors.state.StateError` for a snapshot that it cannot read."""
         ...
 
     def process(self, records: list[Record]) -> list[Outgoing]:
@@ -114,26 +116,40 @@ class MonitorLevel:
         self._saves: list[tuple[Outgoing, str | None]] = []
 
     async def open(self, owned: frozenset[TP], kept: frozenset[TP]) -> Mapping[TP, int | None]:
-        """Restore each new partition's models from its snapshots."""
+        """Restore each new partition's models from its snapshots.
+
+        Raises
+        ------
+        Stopped
+            When a snapshot is damaged, or was written by another version.
+        """
         keep = {tp.partition for tp in kept}
         for partition in [p for p in self._partitions if p not in keep]:
             del self._partitions[partition]
         new = sorted({tp.partition for tp in owned} - self._partitions.keys())
         snapshots = await self._read(self._snapshots, new)
         for number in new:
-            self._partitions[number] = self._restore(snapshots.get(number, ()))
+            self._partitions[number] = self._restore(number, snapshots.get(number, ()))
             log.info("summaries partition %d restored; reading on from %s", number, self._partitions[number].next)
         self._dirty = keep & self._partitions.keys()
         self._unsaved &= self._dirty
         return {tp: self._partitions[tp.partition].next for tp in owned}
 
-    def _restore(self, snapshots: Sequence[Record]) -> _Partition:
+    def _restore(self, number: int, snapshots: Sequence[Record]) -> _Partition:
         newest = newest_by_key(snapshots)
         position = newest.pop(POSITION, None)
         start = None if position is None or position.value is None else int(position.value)
         partition = _Partition(self._new(), start, told=start)
         for key, record in newest.items():
-            partition.monitors.restore(key.decode(), record.value or b"")
+            try:
+                partition.monitors.restore(key.decode(), record.value or b"")
+            except StateError as error:
+                raise Stopped(
+                    f"topic {self._snapshots} partition {number}: the state of model {key.decode()} cannot be read: "
+                    f"{error}. Start the version that wrote it again; or, to begin afresh, give the monitor file a new "
+                    "kafka.group and new summaries, progress and snapshots topics: see docs/operations.md, 'Another "
+                    "version of Streamgauge'"
+                ) from None
             if (slot := slot_of(record)) is not None:
                 partition.slots[key] = slot
         return partition

@@ -6,10 +6,12 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Event
 
 import pytest
 
+from streams import broker_watch
 from streams.broker_watch import BrokerWatch, wait_for_broker
 from streams.errors import UserError
 from streams.health import HealthServer
@@ -34,6 +36,17 @@ def health(watch: BrokerWatch) -> Iterator[HealthServer]:
     server.bind()
     yield server
     asyncio.run(server.stop())
+
+
+@contextmanager
+def ending_after(seconds: float) -> Iterator[None]:
+    """Ask the process to end, as an orchestrator does, where something waits for ever."""
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def get(health: HealthServer, page: str) -> tuple[int, str]:
@@ -81,6 +94,51 @@ def test_a_mistake_of_the_user_is_not_waited_out(watch: BrokerWatch, health: Hea
 
     with pytest.raises(UserError, match="no such topic"):
         wait_for_broker(watch, health, found)
+
+
+def test_an_error_of_the_watch_is_raised_though_it_had_found_no_broker(
+    watch: BrokerWatch, health: HealthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def breaks() -> bool:
+        watch.note(answered=False, asked=0.0)
+        while not asked:
+            await asyncio.sleep(0.01)
+        raise RuntimeError("broken")
+
+    asked: list[int] = []
+    monkeypatch.setattr(watch, "answers", breaks)
+
+    def found() -> None:
+        if len(asked) > 1:  # it is asked no more while the watch says that no broker answers
+            os.kill(os.getpid(), signal.SIGTERM)
+        asked.append(1)
+
+    with ending_after(20), pytest.raises(RuntimeError, match="broken"):
+        wait_for_broker(watch, health, found)
+
+
+def test_two_servers_that_hang_do_not_hide_one_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Client:
+        def __init__(self, bootstrap_servers: list[str], request_timeout_ms: int) -> None:
+            self._servers, self._seconds = bootstrap_servers, request_timeout_ms / 1_000
+
+        async def bootstrap(self) -> None:
+            for server in self._servers:
+                if server == "answers":
+                    return
+                await asyncio.sleep(self._seconds)
+            raise OSError("nobody")
+
+        async def close(self) -> None: ...
+
+    monkeypatch.setattr(broker_watch, "AIOKafkaClient", Client)
+    monkeypatch.setattr(broker_watch, "PATIENCE", 0.3)
+
+    def answers(*servers: str) -> bool:
+        return asyncio.run(BrokerWatch({"bootstrap_servers": servers}).answers())
+
+    assert answers("hangs", "hangs", "answers")
+    assert not answers("hangs", "hangs")
 
 
 def test_who_asks_between_two_event_loops_is_answered_by_the_second(health: HealthServer) -> None:

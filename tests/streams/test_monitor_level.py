@@ -1,10 +1,14 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
+from unittest.mock import patch
 
+import pytest
 from faust.types import TP
 
+from detectors.state import StateError
 from schemas.kafka_spec import Topics
+from streams.errors import Stopped
 from streams.framing import Reassembler, frames
 from streams.monitor_level import MonitorLevel
 from streams.records import Outgoing, Record, RecordBatch
@@ -186,3 +190,18 @@ def test_what_is_kept_reads_on_from_its_last_record() -> None:
 
     assert asyncio.run(steps()) == {TP0: 2}
     assert len(made) == 1
+
+
+def test_a_snapshot_of_another_version_stops_the_worker_and_says_what_to_do() -> None:
+    publisher = FakePublisher()
+    publisher.sent = [Outgoing("snapshots", b"m", b"", partition=0)]
+    subject, _ = level(publisher)
+
+    def restore(self: FakeMonitors, model: str, snapshot: bytes) -> None:
+        raise StateError("it is of another version")
+
+    with patch.object(FakeMonitors, "restore", restore), pytest.raises(Stopped) as stopped:
+        asyncio.run(subject.open(frozenset({TP0}), frozenset()))
+    said = str(stopped.value)
+    assert said.startswith(f"topic {TOPICS.snapshots} partition 0: the state of model m cannot be read: it is of")
+    assert "new kafka.group and new summaries, progress and snapshots topics" in said
