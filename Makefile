@@ -7,7 +7,7 @@ PEERS  := bench/.venv-peers
 
 .DEFAULT_GOAL := help
 .PHONY: help setup broker demo example test test-fast lint format schemas lock clean
-.PHONY: bench-throughput profile chaos
+.PHONY: bench-throughput bench-detection profile chaos
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ $(PEERS)/.installed: bench/requirements-peers.txt
 	$(BIN)/python -m venv $(PEERS)
 	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r bench/requirements-peers.txt
 	@touch $@
+
+bench-detection: setup ## detectors against their targets and River's, and docs/scorecard.md (ONLY=delay,car_loan SCALE=0.05 for less)
+	$(BIN)/python -m bench.detection $(if $(ONLY),--only $(ONLY)) $(if $(SCALE),--scale $(SCALE))
 
 profile: setup broker $(PEERS)/.installed ## what each stage of a worker costs, and docs/performance.md
 	$(BIN)/python -m bench.profile
