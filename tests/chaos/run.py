@@ -9,6 +9,7 @@ import io
 import shutil
 import signal
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing, redirect_stdout
@@ -94,7 +95,7 @@ def run_seed(seed: int, directory: Path, size: Size, faults: Sequence[Fault]) ->
         with running_cluster(directory / "kafka") as cluster:
             _run(directory, size, faults, cluster, result)
     except Exception as error:
-        result.problems.append(f"{type(error).__name__}: {error}")
+        result.problems += [f"{type(error).__name__}: {error}", traceback.format_exc()]
     result.seconds = monotonic() - began
     (directory / "result.txt").write_text("\n".join([result.line(), *result.problems, *result.ends, ""]))
     return result
