@@ -1,6 +1,7 @@
 """`GuardedAdwin`: River's ADWIN, safe against values that would silence it for good. Order matters; pure."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from river._river_rust.drift import AdaptiveWindowing  # the package `river.drift` would bring scipy.stats with it
 
@@ -50,6 +51,9 @@ class GuardedAdwin:
     >>> detector.rose, detector.skipped, detector.position
     (True, 1, 1000)
     """
+
+    binary: ClassVar[bool] = False
+    two_sided: ClassVar[bool] = True
 
     def __init__(self, delta: float = 0.002) -> None:
         if not 0 < delta < 1:

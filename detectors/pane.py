@@ -48,7 +48,9 @@ class ClosedPane:
     def problem(self) -> str | None:
         """Why its counts are not those of all its rows, or None."""
         if self.mismatched:
-            return f"{self.mismatched} source partitions count by another reference profile, or sent what cannot be read"
+            return (
+                f"{self.mismatched} source partitions count by another reference profile, or sent what cannot be read"
+            )
         if self.dropped:
             return "there was no room for it until all source partitions had finished it"
         if self.incomplete:

@@ -20,6 +20,8 @@ Class = TypeVar("Class", bound=type)
 
 _ON_DEMAND = {
     "detectors.challenger_experts": "LogisticExpert SoftmaxExpert LinearExpert TreeExpert RegressionTreeExpert",
+    "detectors.river_detectors": "GuardedKswin GuardedPageHinkley GuardedDdm GuardedEddm GuardedFhddm GuardedHddmA "
+    "GuardedHddmW",
     "river.drift.adwin": "ADWIN",
     "river.drift.kswin": "KSWIN",
     "river.drift.page_hinkley": "PageHinkley",
@@ -27,8 +29,10 @@ _ON_DEMAND = {
     "river.drift.binary.eddm": "EDDM",
     "river.drift.binary.fhddm": "FHDDM",
     "river.drift.binary.hddm_a": "HDDMA",
+    "river.drift.binary.hddm_w": "HDDMW SampleInfo",
     "river.stats.mean": "Mean",
     "river.stats.var": "Var",
+    "river.stats.ewmean": "EWMean",
     "river.stats.summing": "Sum",
     "river.stats.count": "Count",
     "river.stats.minimum": "Min",
@@ -89,8 +93,8 @@ _PARTIALS: dict[str, Callable[..., Any]] = {"collections.defaultdict": defaultdi
 
 _METHODS = {
     ("river.drift.page_hinkley.PageHinkley", "_test_both"),
-    ("river.drift.page_hinkley.PageHinkley", "_test_down"),
-    ("river.drift.page_hinkley.PageHinkley", "_test_up"),
+    ("river.drift.page_hinkley.PageHinkley", "_test_decrease"),
+    ("river.drift.page_hinkley.PageHinkley", "_test_increase"),
     ("river.tree.splitter.qo_splitter.Slot", "_update_estimator_univariate"),
     ("river.tree.splitter.qo_splitter.Slot", "_update_estimator_multivariate"),
 }

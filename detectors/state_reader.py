@@ -16,6 +16,7 @@ from detectors.adwin_window import window_from
 from detectors.state_classes import class_named, factory_named, method_allowed, partial_named, slots_of
 from detectors.state_error import StateError
 from detectors.state_keys import is_plain
+from detectors.weighted_mean import mean_from
 
 
 class StateReader:
@@ -52,6 +53,8 @@ class StateReader:
             return generator
         if kind == "w":
             return window_from(*content)
+        if kind == "e":
+            return mean_from(*content)
         if kind == "o":
             cls, names = self.layouts[_natural(content[0])]
             if issubclass(cls, msgspec.Struct):

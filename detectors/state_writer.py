@@ -10,12 +10,14 @@ from typing import Any
 import msgspec
 import numpy as np
 from river._river_rust.drift import AdaptiveWindowing
+from river._river_rust.stats import RsEWMean
 from river._river_rust.vectordict import VectorDict
 
 from detectors.adwin_window import window_bytes
 from detectors.state_classes import IDLE_GENERATORS, method_allowed, name_of, name_of_factory, name_of_partial, slots_of
 from detectors.state_error import StateError
 from detectors.state_keys import is_plain, sorted_keys
+from detectors.weighted_mean import mean_numbers
 
 _INT64 = range(-(2**63), 2**63)
 
@@ -105,6 +107,8 @@ class StateWriter:
             return ["r", version, np.array(words, "<u4").tobytes(), gauss]
         if kind is AdaptiveWindowing:
             return ["w", window_bytes(obj)]
+        if kind is RsEWMean:
+            return ["e", *mean_numbers(obj)]
         if kind is VectorDict:
             return ["v", *self._items(_entries(obj))]
         return self._instance(obj, name_of(kind))

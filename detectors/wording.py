@@ -23,7 +23,9 @@ def value_text(signal: str, value: float | None) -> str:
     """Return a value in the unit of its signal."""
     if value is None:
         return "unknown"
-    return f"{value:.4g}" if signal in PLAIN else f"{100 * value:.2f} %"
+    if signal not in PLAIN:
+        return f"{100 * value:.2f} %"
+    return f"{value:,.0f}" if abs(value) >= 999.95 else f"{value:.4g}"  # from there on four digits are a whole number
 
 
 def moved(signal: str, what: str, value: float, reference: float | None, n: int, since: Micros) -> str:

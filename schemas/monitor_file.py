@@ -125,7 +125,7 @@ def _bounds(node: Node) -> str:
     low, above, high = node.get("minimum"), node.get("exclusiveMinimum"), node.get("maximum")
     if low is not None and high is not None:
         return f", {low:,} to {high:,}"
-    given = (("at least", low), ("above", above), ("at most", high))
+    given = (("at least", low), ("above", above), ("at most", high), ("below", node.get("exclusiveMaximum")))
     return "".join(f", {word} {bound:,}" for word, bound in given if bound is not None)
 
 

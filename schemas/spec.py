@@ -1,6 +1,7 @@
 """`MonitorSpec`: the monitor file, one YAML. `streams.files.load_spec` reads it and words its errors."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -9,15 +10,17 @@ from pydantic import (
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from schemas.contract import Label, Name, Probability, Record
+from schemas.detector_spec import DetectorSpec, default_detectors, detectors_problem
 from schemas.event_time import SECOND, Duration, Micros, format_duration, parse_duration
 from schemas.kafka_spec import KafkaSpec
 from schemas.retraining_spec import RetrainingSpec
-from schemas.table_spec import FilesSpec
+from schemas.table_spec import FilesSpec, PredictionTable, ReferenceTable
 
 Task = Literal["binary", "multiclass", "regression", "text"]
 FeatureType = Literal["numeric", "categorical", "boolean", "text", "datetime"]
@@ -165,6 +168,11 @@ class ModelSpec(Record):
     retraining: RetrainingSpec = Field(default_factory=RetrainingSpec)
     challenger: bool = Field(True, description="Whether an incremental model learns beside the champion")
     sample: PositiveInt = Field(2_000, le=20_000, description="Rows of a pane that order-dependent detectors see")
+    detectors: list[DetectorSpec] = Field(
+        default_factory=default_detectors,
+        description="River's detectors of a changed loss, which raise notices as labels become known: each its name, "
+        "or a mapping of its parameters",
+    )
     label_requests: LabelRequestSpec = Field(default_factory=LabelRequestSpec)
 
     @property
@@ -183,6 +191,14 @@ class ModelSpec(Record):
         if not features:
             raise ValueError("name at least one feature")
         return features
+
+    @field_validator("detectors")
+    @classmethod
+    def _fitting(cls, detectors: list[DetectorSpec], info: ValidationInfo) -> list[DetectorSpec]:
+        problem = detectors_problem(detectors, info.data.get("task"))
+        if problem is not None:
+            raise ValueError(problem)
+        return detectors
 
     @model_validator(mode="after")
     def _consistent(self) -> "ModelSpec":
@@ -203,11 +219,28 @@ class ModelSpec(Record):
                 raise ValueError(f"segment {name!r} is not a feature; those are {', '.join(self.features)}")
             if self.features[name].type not in ("categorical", "boolean"):
                 raise ValueError(f"segment {name!r} is {self.features[name].type}; a segment is categorical or boolean")
+        self._effects_fit()
         if self.maturity > self.label_horizon:
             raise ValueError("label_maturity is longer than label_horizon: labels after the horizon are not joined")
         if self.pane < SECOND:
             raise ValueError("a pane is at least 1s wide")
         return self
+
+    def _effects_fit(self) -> None:
+        own = {"regression": "absolute_error", "text": "rating"}.get(self.task, "error_rate")
+        for name in ("error_rate", "absolute_error"):
+            if name != own and getattr(self.minimum_effect, name):
+                allowed = ", ".join(dict.fromkeys((own, "rating", "drift", "quality", "latency")))
+                raise ValueError(f"minimum_effect.{name} does nothing for a {self.task} model; give one of {allowed}")
+
+
+_OUTPUTS: dict[Task, tuple[str, ...]] = {
+    "binary": ("label", "score"),
+    "multiclass": ("label", "probabilities"),
+    "regression": ("value",),
+    "text": ("text",),
+}
+"""Columns of which one holds what a model of this task answered."""
 
 
 class Limits(Record):
@@ -256,6 +289,23 @@ class MonitorSpec(Record):
             if needed is None and columns.correction is None and columns.rating is None:
                 name = {"regression": "value", "text": "rating"}.get(task, "label")
                 raise ValueError(f"files.feedback[{number}].columns: a {task} model learns what came true from {name}")
+        return self
+
+    @model_validator(mode="after")
+    def _predictions_say_what_the_task_asks(self) -> "MonitorSpec":
+        files = self.files or FilesSpec()
+        named: dict[str, Sequence[PredictionTable | ReferenceTable]]
+        named = {"reference": files.reference, "predictions": files.predictions}
+        for name, tables in named.items():
+            for number, table in enumerate(tables):
+                model = table.model or (next(iter(self.models)) if len(self.models) == 1 else None)
+                if model not in self.models:
+                    continue
+                task = self.models[model].task
+                if all(getattr(table.columns, column) is None for column in _OUTPUTS[task]):
+                    place = f"files.{name}" + (f"[{number}]" if len(tables) > 1 else "")
+                    needed = " or ".join(_OUTPUTS[task])
+                    raise ValueError(f"{place}.columns: a {task} model answers with {needed}; name its column")
         return self
 
     @property

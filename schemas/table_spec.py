@@ -12,7 +12,7 @@ class PredictionColumns(Record):
     """Which columns hold what. Feature columns are found by name."""
 
     prediction_id: str = Field(description="The prediction's id, one of its own for each row")
-    timestamp: str = Field(description="When the prediction was made: event time")
+    timestamp: str = Field(description="When the prediction was made: event time; without a zone it is taken as UTC")
     label: str | None = Field(None, description="The predicted class")
     score: str | None = Field(None, description="Probability of the positive label (binary)")
     probabilities: dict[Name, str] | None = Field(None, description="Column of each class's probability")
@@ -26,7 +26,9 @@ class PredictionColumns(Record):
 class ReferenceColumns(PredictionColumns):
     """A table of predictions with what came true."""
 
-    outcome: str | None = Field(None, description="The true class or number; where empty, the row has no label")
+    outcome: str | None = Field(
+        None, description="The true class or number, in this very table; where empty, the row has no label"
+    )
     rating: str | None = Field(None, description="The user's rating, 0 to 1")
 
 
@@ -34,7 +36,7 @@ class FeedbackColumns(Record):
     """Which columns hold what."""
 
     prediction_id: str = Field(description="Id of the prediction that it is about")
-    timestamp: str | None = Field(None, description="When it became known; else give delay")
+    timestamp: str | None = Field(None, description="When it became known, without a zone as UTC; else give delay")
     label: str | None = Field(None, description="The true class")
     value: str | None = Field(None, description="The true number (regression)")
     rating: str | None = Field(None, description="The user's rating, 0 to 1")
@@ -59,7 +61,7 @@ class PredictionTable(Table):
 
 
 class ReferenceTable(Table):
-    """Rows that are predictions with their outcomes, from a time that was good."""
+    """Rows that are predictions from a time that was good, each with its outcome: no other table is joined to it."""
 
     columns: ReferenceColumns = Field(description="Which columns hold what")
 

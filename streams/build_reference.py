@@ -4,23 +4,22 @@ import sys
 from pathlib import Path
 
 from detectors.bounds import MINIMUM_PANES
-from detectors.layout import INVALID, MISSING, OUT_OF_RANGE
+from detectors.build_profile import CATEGORIES
+from detectors.layout import INVALID, MISSING, OUT_OF_RANGE, UNSEEN_BUCKETS
 from schemas.event_time import format_duration, rfc3339, to_micros
 from schemas.profile import ReferenceProfile
-from schemas.spec import FeatureType, ModelSpec, MonitorSpec
+from schemas.spec import FeatureType, MonitorSpec
+from streams import cells, report_text
 from streams.errors import UserError
 from streams.files import resolve, save_profile
 from streams.profiling import build_profiles
 from streams.report_text import clean
+from streams.table_column import Column
+from streams.table_file import TableFile
+from streams.table_guess import SAMPLED, feature_type
 
 MUCH = 0.01  # of a feature's values: more of them that are no good are rather a mistake in the monitor file
-_INVALID: dict[FeatureType, str] = {
-    "numeric": "are not numeric; is it boolean or categorical?",
-    "boolean": "are not true or false; is it categorical?",
-    "categorical": "are not categories",
-    "text": "are not text",
-    "datetime": "are not times",
-}
+MOST = 0.5  # of the values of a categorical feature: so many beside its frequent ones, and it has no categories
 
 
 def build_reference(spec: MonitorSpec, base: Path) -> None:
@@ -32,15 +31,18 @@ def build_reference(spec: MonitorSpec, base: Path) -> None:
         When a reference table is missing or damaged, or a profile has no place to go.
     """
     written: dict[Path, str] = {}
-    for profile in build_profiles(spec, base).values():
+    notes: dict[str, None] = {}
+    profiles = build_profiles(spec, base, notes.setdefault)
+    for profile in profiles.values():
         path = _place(spec, base, profile)
         name = profile.model if profile.version is None else f"{profile.model} {profile.version}"
         if path in written:
             raise UserError(f"{path}: {written[path]} and {name} cannot share a profile; give each a file of its own")
         save_profile(profile, path)
         written[path] = name
-        lines = [f"{path}: {_describe(profile, name)}", *_warnings(profile, spec.models[profile.model])]
+        lines = [f"{path}: {_describe(profile, name)}", *_warnings(profile, spec, base)]
         sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.writelines(f"{clean(note)}\n" for note in notes)
 
 
 def _place(spec: MonitorSpec, base: Path, profile: ReferenceProfile) -> Path:
@@ -70,15 +72,17 @@ def _describe(profile: ReferenceProfile, name: str) -> str:
     return text
 
 
-def _warnings(profile: ReferenceProfile, model: ModelSpec) -> list[str]:
+def _warnings(profile: ReferenceProfile, spec: MonitorSpec, base: Path) -> list[str]:
     """Return a line for each feature of whose values much is no good."""
     lines = []
-    for name, feature in model.features.items():
+    for name, feature in spec.models[profile.model].features.items():
+        if feature.type == "categorical" and (line := _too_many(profile, name)):
+            lines.append(f"  {clean(name)}: {line}")
         counts = profile.counts.get("traffic", {}).get(f"quality:{name}")
         if not counts or not profile.rows:
             continue
         words = (
-            (INVALID, _INVALID[feature.type]),
+            (INVALID, report_text.INVALID[feature.type]),
             (MISSING, "are missing; is this its name?" if counts[MISSING] == profile.rows else "are missing"),
             (OUT_OF_RANGE, "are out of range"),
         )
@@ -88,5 +92,33 @@ def _warnings(profile: ReferenceProfile, model: ModelSpec) -> list[str]:
             if counts[kind] > MUCH * profile.rows
         ]
         if much:
-            lines.append(f"  {clean(name)}: {', '.join(much)}")
+            invalid = counts[INVALID] > MUCH * profile.rows
+            hint = _hint(spec, base, profile.model, name, feature.type) if invalid else ""
+            lines.append(f"  {clean(name)}: {', '.join(much)}{hint}")
     return lines
+
+
+def _too_many(profile: ReferenceProfile, feature: str) -> str | None:
+    """Return a warning of a categorical feature with so many values that few of them are watched."""
+    histogram = profile.counts.get("traffic", {}).get(f"histogram:{feature}", [])
+    rest = sum(histogram[-UNSEEN_BUCKETS:])
+    if not rest or rest < MOST * sum(histogram):
+        return None
+    share = f"{100 * rest / sum(histogram):.1f} %"
+    return (
+        f"{share} of its values are none of the {CATEGORIES} most frequent, and watched as one; is it text, or an id?"
+    )
+
+
+def _hint(spec: MonitorSpec, base: Path, model: str, feature: str, declared: FeatureType) -> str:
+    """Return what the values of a feature look like in the reference tables, where that is another type."""
+    column = Column(feature)
+    for table in spec.files.reference if spec.files else ():
+        if table.model not in (None, model):
+            continue
+        for batch in TableFile(resolve(base, table.path), table.path).batches({feature}):
+            column.values += [cell for cell in batch.column(feature) if not cells.missing(cell)]
+            if len(column.values) >= SAMPLED:
+                break
+    found = feature_type(column) if column.values else declared
+    return f"; is it {found}?" if found != declared else ""

@@ -59,6 +59,19 @@ def moment(cell: Cell) -> Micros | None:
     return None
 
 
+def zoneless(cell: Cell) -> bool:
+    """Whether `cell` is a moment that is written as date and time without a zone, which `moment` takes as UTC."""
+    if isinstance(cell, str):
+        text = cell.strip().upper()
+        if text.endswith(" UTC") or (_EPOCH.match(text) and not _DAY.match(text)):
+            return False
+        try:
+            return datetime.fromisoformat(text).tzinfo is None
+        except ValueError:
+            return False
+    return cell.tzinfo is None if isinstance(cell, datetime) else isinstance(cell, date)
+
+
 def _since_epoch(number: Decimal) -> Micros | None:
     for limit, micros in ((10**11, SECOND), (10**14, 1_000), (10**17, 1)):
         if abs(number) < limit:

@@ -1,7 +1,7 @@
 """The command line: one thin function a command, with an example in its help. The work is done in other modules.
 
-A person's mistake (`UserError`) is one message on stderr and exit code 2, never a trace; `Stopped` is exit code 1;
-Ctrl-C is 130. Imports stand inside the commands, so that `--help` is quick.
+A person's mistake (`UserError`) is one message on stderr and exit code 2, never a trace; `Stopped` is exit code 1, or
+2 where the monitor file is why; Ctrl-C is 130. Imports stand inside the commands, so that `--help` is quick.
 """
 
 import sys
@@ -28,7 +28,7 @@ class _Commands(TyperGroup):
             raise typer.Exit(2) from None
         except Stopped as error:
             _say(str(error))
-            raise typer.Exit(1) from None
+            raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
 

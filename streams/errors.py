@@ -9,4 +9,12 @@ class UserError(Exception):
 
 
 class Stopped(Exception):
-    """The worker stopped on purpose, before it would have done harm; exit code 1."""
+    """The worker stopped on purpose, before it would have done harm."""
+
+    exit_code = 1
+
+
+class StateDiffers(Stopped):
+    """The state was made with another monitor file; a person chooses which of the two holds."""
+
+    exit_code = 2

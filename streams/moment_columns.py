@@ -12,6 +12,7 @@ from streams.arrow_arrays import Mask, floats_of, integers_of, is_float, is_text
 from streams.table_batch import Batch
 
 _EXACT = 2**53  # from here on not every whole number is a float
+_FIRST = 100  # cells in which one that is a moment is looked for
 _DAYS = (19_000_000, 21_000_000)  # numbers that `cells.moment` reads as dates
 
 
@@ -37,6 +38,19 @@ def moments(batch: Batch, column: str | None) -> Times:
     if ((micros < EARLIEST) | (micros >= LATEST))[known].any():  # near the ends of the calendar, or beyond
         return times_of([cells.moment(cell) for cell in batch.column(column)])
     return Times(micros, known)
+
+
+def zoneless(batch: Batch, column: str | None) -> bool:
+    """Return whether the first moment in a column is written without a zone."""
+    found = batch.columns.get(column) if column is not None else None
+    if found is None:
+        return False
+    if not isinstance(found, list):
+        if pa.types.is_timestamp(found.type):
+            return found.type.tz is None
+        found = found.slice(0, _FIRST).to_pylist()
+    first = next((cell for cell in found if cells.moment(cell) is not None), None)
+    return cells.zoneless(first)
 
 
 def times_of(times: list[Micros | None]) -> Times:

@@ -4,7 +4,7 @@ import logging
 
 import msgspec
 
-from streams.errors import Stopped
+from streams.errors import StateDiffers
 from streams.event_clock import EventClock
 from streams.incomplete import Incomplete
 from streams.progress import Mark, read_progress
@@ -53,7 +53,7 @@ def load_state(
 
     Raises
     ------
-    Stopped
+    StateDiffers
         When the state was made with another monitor file.
     """
     packed = store.get("meta", _KEY)
@@ -87,10 +87,10 @@ def load_state(
 
 def _check(then: Fingerprints, now: Fingerprints, partition: int) -> None:
     if different := changed(then, now):
-        raise Stopped(
+        raise StateDiffers(
             f"source partition {partition}: its state was made with another monitor file or profile: "
-            f"{', '.join(different)} differs. Restore that, or begin afresh: see docs/operations.md, "
-            "'Changing the monitor file'"
+            f"{', '.join(different)} {'differs' if len(different) == 1 else 'differ'}. Restore that, or begin afresh: "
+            "see docs/operations.md, 'Changing the monitor file'"
         )
 
 

@@ -1,6 +1,7 @@
 """Reference profiles from the reference tables of a monitor file."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 from detectors.build_profile import LabelledRows, build_profile
@@ -18,8 +19,15 @@ from streams.tables import reference
 MAX_BAD_SHARE = 0.01  # of a reference's rows; it is what everything is compared with
 
 
-def build_profiles(spec: MonitorSpec, base: Path) -> dict[tuple[str, str | None], ReferenceProfile]:
+def build_profiles(
+    spec: MonitorSpec, base: Path, tell: Callable[[str], None] = lambda _: None
+) -> dict[tuple[str, str | None], ReferenceProfile]:
     """Return the profile of each model, by (model, version); version None where one file serves all versions.
+
+    Parameters
+    ----------
+    tell
+        Takes what a person should know of how the tables were read, a line each.
 
     Raises
     ------
@@ -28,7 +36,7 @@ def build_profiles(spec: MonitorSpec, base: Path) -> dict[tuple[str, str | None]
     """
     profiles: dict[tuple[str, str | None], ReferenceProfile] = {}
     for name, model in spec.models.items():
-        by_version = _rows(spec, base, name)
+        by_version = _rows(spec, base, name, tell)
         if isinstance(model.reference, str):
             everything = sorted((pair for rows in by_version.values() for pair in rows), key=lambda pair: pair[0].time)
             profiles[name, None] = _profile(name, None, model, everything)
@@ -48,17 +56,18 @@ def _profile(name: str, version: str | None, model: ModelSpec, rows: LabelledRow
         raise UserError(f"files.reference: {name}: {error}") from None
 
 
-def _rows(spec: MonitorSpec, base: Path, model: str) -> dict[str, LabelledRows]:
+def _rows(spec: MonitorSpec, base: Path, model: str, tell: Callable[[str], None]) -> dict[str, LabelledRows]:
     """Return the reference's rows in time order, by version."""
     rows: dict[str, list[tuple[Row, Label | None]]] = defaultdict(list)
     total, refused = 0, []
-    for prediction_event, feedback_event in reference(spec, base, model):
+    for prediction_event, feedback_event in reference(spec, base, model, tell):
         total += 1
+        where = f"{prediction_event.table}, row {prediction_event.row}"
         prediction = decode("predictions", Record(total, -1, None, prediction_event.value), spec)
         if isinstance(prediction, Prediction) and (problem := task_problem(prediction, spec.models[model])):
             prediction = Refusal("task", problem)
         if not isinstance(prediction, Prediction):
-            refused.append(f"row {total}: {getattr(prediction, 'message', 'not a prediction')}")
+            refused.append(f"{where}: {getattr(prediction, 'message', 'not a prediction')}")
             continue
         label = None
         if feedback_event is not None:
@@ -66,11 +75,13 @@ def _rows(spec: MonitorSpec, base: Path, model: str) -> dict[str, LabelledRows]:
             if isinstance(feedback, Feedback):
                 label = Label(to_micros(feedback.timestamp), feedback.label, feedback.value, feedback.rating)
             else:
-                refused.append(f"row {total}: {getattr(feedback, 'message', 'not feedback')}")
+                refused.append(f"{where}: {getattr(feedback, 'message', 'not feedback')}")
                 continue
         rows[prediction.version].append((row_of(prediction, spec.models[model]), label))
     if len(refused) > MAX_BAD_SHARE * total:
         raise UserError(
             f"files.reference: {len(refused)} of {total} rows of {model} break their contract. The first: {refused[0]}"
         )
+    if refused:
+        tell(f"left out {len(refused):,} of {total:,} rows of {model}. The first: {refused[0]}")
     return dict(rows)

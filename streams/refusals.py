@@ -11,6 +11,21 @@ from streams.errors import Stopped
 from streams.records import ROLES, Outgoing, RecordBatch, Role
 
 
+class TooManyRefused(Stopped):
+    """More of the newest records were refused than `limits.max_bad_share` allows."""
+
+    def __init__(self, where: str, role: Role, share: str, newest: str) -> None:
+        super().__init__(
+            f"{where}: {share}. The newest: {newest}. Mend the producer or the monitor file and start again, or raise "
+            "limits.max_bad_share to dead-letter them"
+        )
+        self.of_tables = (
+            f"files.{role}: {share}. The newest: {newest}. Mend the table or its columns in the monitor file, or "
+            "raise limits.max_bad_share"
+        )
+        """The same where the records are rows of tables."""
+
+
 class Refusals:
     """What was refused of the newest records of both topics of one source partition.
 
@@ -32,7 +47,7 @@ class Refusals:
 
         Raises
         ------
-        Stopped
+        TooManyRefused
             When more of the newest records of the topic are refused than `limits.max_bad_share`.
         """
         window, by_position = self._bad[role], dict(refused)
@@ -54,9 +69,10 @@ class Refusals:
         window, limits = self._bad[role], self._limits
         bad = sum(window)
         if len(window) == limits.max_bad_window and bad > limits.max_bad_share * limits.max_bad_window:
-            raise Stopped(
-                f"topic {self._topics[role]}, partition {self._partition}, offset {offset}: {bad} of the last "
-                f"{len(window)} records were refused, more than limits.max_bad_share allows "
-                f"({limits.max_bad_share:g}). The newest: {refusal.message}. Mend the producer or the monitor file and "
-                "start again, or raise limits.max_bad_share to dead-letter them"
+            raise TooManyRefused(
+                f"topic {self._topics[role]}, partition {self._partition}, offset {offset}",
+                role,
+                f"{bad} of the last {len(window)} records were refused, more than limits.max_bad_share allows "
+                f"({limits.max_bad_share:g})",
+                refusal.message,
             )

@@ -26,6 +26,7 @@ from streams.files import load_layouts
 from streams.monitoring import MonitorPartition
 from streams.partition import SourcePartition
 from streams.records import ROLES, Destination, Outgoing, Record
+from streams.refusals import TooManyRefused
 from streams.report import write_report
 from streams.report_data import read_outputs
 from streams.store import Store
@@ -53,7 +54,7 @@ def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False) 
     Raises
     ------
     UserError
-        When a table or a profile is missing or damaged, or `out` cannot be written.
+        When a table or a profile is missing or damaged, most rows of a table are refused, or `out` cannot be written.
     """
     give_back()
     layouts = load_layouts(spec, base)
@@ -66,7 +67,10 @@ def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False) 
         source = SourcePartition(0, 1, spec, layouts, Store(Path(scratch), durable=False), None)
         monitors = MonitorPartition(spec, layouts)
         levels = _Levels(source, monitors, reports)
-        levels.take(_with_progress(tables.chunks(layouts, source.groups, CHUNK), tables.rows, progress))
+        try:
+            levels.take(_with_progress(tables.chunks(layouts, source.groups, CHUNK), tables.rows, progress))
+        except TooManyRefused as stopped:
+            raise UserError(stopped.of_tables) from None
         for role in ROLES:
             source.process(role, [Record(source.position[role] or 0, -1, None, _watermark(tables.end))])
         levels.checkpoint()
@@ -81,7 +85,7 @@ def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False) 
     (out / "accounting.json").write_text(json.dumps(accounting, indent=2) + "\n")
     outputs = read_outputs(out, spec)
     write_report(out, spec, outputs)
-    print_report(Console(), out, spec, outputs)
+    print_report(Console(), out, spec, outputs, tables.notes)
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 """What people act on, in words: triggers, and episodes (a change from its start to its recovery)."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from schemas.alert import Alert, Severity
@@ -21,6 +24,7 @@ from streams.report_text import (
     value_text,
 )
 
+_SHARE = re.compile(r"(Share of .*) (?:rose|fell) from ")
 HOW = {
     "full": "Train a new model on these rows.",
     "warm_start": "Warm start: go on from the present model with these rows; they are few for a training from nothing.",
@@ -101,16 +105,32 @@ def subject(signal: str, feature: str | None, segment: str | None) -> str:
     return title_of(signal) + "".join(f" of {clean(part)}" for part in (feature, segment) if part)
 
 
-def movement(found: Alert | Evidence, task: Task | None) -> Movement | None:
-    """Return the value before and after, or None where they are not known."""
+def movement(
+    found: Alert | Evidence, task: Task | None, summaries: Mapping[str, str] = MappingProxyType({})
+) -> Movement | None:
+    """Return the value before and after, or None where they are not known.
+
+    Parameters
+    ----------
+    summaries
+        What alerts say, by their id.
+    """
     if found.value is None or found.reference is None:
         return None
     unit = alert_unit(found.signal, task)
+    summary = found.summary if isinstance(found, Alert) else summaries.get(found.alert or "", "")
     return Movement(
-        subject(found.signal, found.feature, found.segment),
+        _moved_share(found, summary) if found.tier == "drift" else subject(found.signal, found.feature, found.segment),
         value_text(found.reference, unit),
         value_text(found.value, unit),
     )
+
+
+def _moved_share(found: Alert | Evidence, summary: str) -> str:
+    """Return whose share a drift's values are: its readings are PSI, and its alert speaks of one edge or category."""
+    said = _SHARE.match(summary)
+    of = clean(found.feature) if found.feature else "the prediction"
+    return clean(said[1]) if said else f"drift of {of} (a share of rows)"
 
 
 def certainty(evidence: float | None, budget: str | None) -> str:
@@ -121,14 +141,22 @@ def certainty(evidence: float | None, budget: str | None) -> str:
     return f"Evidence {ratio_text(evidence)}; 1 is enough.{promised}"
 
 
-def trigger_facts(trigger: RetrainingTrigger, spec: ModelSpec | None) -> list[Fact]:
-    """Return what a trigger says: since when, how sure, what waiting costs, what to train on and how."""
+def trigger_facts(
+    trigger: RetrainingTrigger, spec: ModelSpec | None, summaries: Mapping[str, str] = MappingProxyType({})
+) -> list[Fact]:
+    """Return what a trigger says: since when, how sure, what waiting costs, what to train on and how.
+
+    Parameters
+    ----------
+    summaries
+        What alerts say, by their id.
+    """
     task = None if spec is None else spec.task
     facts = [Fact("Since", moment(trigger.since), [f"decided {moment(trigger.time)} by {POLICIES[trigger.policy]}"])]
     if trigger.evidence:
         strongest = max(trigger.evidence, key=lambda each: each.evidence or 0.0)
         budget = str(spec.false_alarms) if spec else None
-        others = [_evidence(each, task) for each in trigger.evidence]
+        others = [_evidence(each, task, summaries) for each in trigger.evidence]
         facts.append(Fact("How sure", certainty(strongest.evidence, budget), others))
     if trigger.waiting is not None:
         facts.append(_waiting(trigger, task))
@@ -148,10 +176,10 @@ def trigger_facts(trigger: RetrainingTrigger, spec: ModelSpec | None) -> list[Fa
     return facts
 
 
-def _evidence(found: Evidence, task: Task | None) -> str:
-    moved = movement(found, task)
-    what = subject(found.signal, found.feature, found.segment)
-    change = f" {moved.before} → {moved.after}" if moved else ""
+def _evidence(found: Evidence, task: Task | None, summaries: Mapping[str, str]) -> str:
+    moved = movement(found, task, summaries)
+    what = moved.what if moved else subject(found.signal, found.feature, found.segment)
+    change = f": {moved.before} → {moved.after}" if moved else ""
     sure = "" if found.evidence is None else f", evidence {ratio_text(found.evidence)}"
     return f"{what}{change} over {plural(found.n, 'row')} since {moment(found.since)}{sure}"
 

@@ -125,6 +125,11 @@ class Outputs:
         return (min(v.start for v in versions), max(v.end for v in versions)) if versions else None
 
     @property
+    def summaries(self) -> dict[str, str]:
+        """What each alert says, by its id."""
+        return {alert.id: alert.summary for alert in self.alerts}
+
+    @property
     def panes(self) -> int:
         """Closed panes of all models and families."""
         return sum(sum(version.panes.values()) for version in self.versions.values())
@@ -196,6 +201,7 @@ def _read_panes(outputs: Outputs, path: Path) -> None:
 
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_ROW = re.compile(r"^[^:]*, row \d+: ")  # where a row stands that was refused
 
 
 def _version(outputs: Outputs, report: _PaneReport) -> Version:
@@ -220,7 +226,8 @@ def _read_dead_letters(outputs: Outputs, path: Path) -> None:
             key = ("other topics", letter.reason)
         letters = outputs.dead_letters.setdefault(key, DeadLetters(*key))
         letters.count += 1
-        if len(letters.examples) < EXAMPLES and letter.message not in letters.examples:
+        said = {_ROW.sub("", example) for example in letters.examples}
+        if len(letters.examples) < EXAMPLES and _ROW.sub("", letter.message) not in said:
             letters.examples.append(letter.message)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from schemas.event_time import SECOND, Micros, from_micros, to_micros
-from schemas.spec import Task
+from schemas.spec import FeatureType, Task
 
 Unit = Literal["share", "number", "ms", "seconds", "count"]
 
@@ -32,6 +32,15 @@ SHARES = frozenset(
     }
 )
 """Signals whose values lie in [0, 1] and are read as per cent."""
+
+INVALID: dict[FeatureType, str] = {
+    "numeric": "are not numeric",
+    "boolean": "are not true or false",
+    "categorical": "are not categories",
+    "text": "are not text",
+    "datetime": "are not times",
+}
+"""What is said of values that are not of their feature's type."""
 
 _TITLES = {
     "feature_drift": "drift (PSI)",

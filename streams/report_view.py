@@ -1,5 +1,6 @@
 """What report.html shows, ready for its template: verdicts first, then each model version, then the accounting."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -152,6 +153,7 @@ def _model(place: int, name: str, outputs: Outputs, spec: ModelSpec | None) -> M
     not_known = performance(versions, spec)
     state, verdict, detail = _verdict(name, outputs, spec, panels, changes, triggers, not_known)
     told = 1 if state == "unknown" else 0  # the verdict says the first
+    said = outputs.summaries
     return ModelView(
         name=clean(name),
         anchor=f"model-{place}",
@@ -161,7 +163,7 @@ def _model(place: int, name: str, outputs: Outputs, spec: ModelSpec | None) -> M
         facts=_about(spec),
         held_back=held_back(versions),
         not_known=[sentence(str(each)) for each in not_known[told:]],
-        triggers=[TriggerView(t, _moved(t, spec), trigger_facts(t, spec)) for t in triggers],
+        triggers=[TriggerView(t, _moved(t, spec, said), trigger_facts(t, spec, said)) for t in triggers],
         episodes=[_episode(change, axis, spec) for change in changes[:EPISODES]],
         more_episodes=max(len(changes) - EPISODES, 0),
         ticks=axis.ticks(),
@@ -217,11 +219,11 @@ def _about(spec: ModelSpec | None) -> list[str]:
     ]
 
 
-def _moved(trigger: RetrainingTrigger, spec: ModelSpec | None) -> Movement | None:
+def _moved(trigger: RetrainingTrigger, spec: ModelSpec | None, summaries: Mapping[str, str]) -> Movement | None:
     task = None if spec is None else spec.task
     same = [each for each in trigger.evidence if each.signal == trigger.signal]
     overall = sorted(same or trigger.evidence, key=lambda each: (each.segment or "", each.feature or ""))
-    return next((moved for each in overall if (moved := movement(each, task))), None)
+    return next((moved for each in overall if (moved := movement(each, task, summaries))), None)
 
 
 def _episode(change: Episode, axis: TimeAxis, spec: ModelSpec | None) -> EpisodeView:

@@ -8,6 +8,7 @@ import sys
 from collections import Counter, deque
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from time import monotonic
 from typing import Any, Protocol
 
 from pydantic import TypeAdapter, ValidationError
@@ -23,6 +24,8 @@ from streams.token_bucket import TokenBucket
 
 IN_FLIGHT = 20_000  # kafka-python bounds no buffer of its own: at most this many records wait for their answer
 DELIVERY = 120.0  # seconds that a record may take, retries included
+SAY_EVERY = 5.0  # seconds
+DRAW_EVERY = 0.1  # seconds
 
 
 class _Sent(Protocol):
@@ -134,14 +137,23 @@ class _Bar(Protocol):
     def advance(self) -> None: ...
 
 
-class _NoBar:
-    def advance(self) -> None: ...
+class _Lines:
+    """Says every few seconds how far it is, where nobody looks at a terminal."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._count, self._said = total, 0, monotonic()
+
+    def advance(self) -> None:
+        self._count += 1
+        now = monotonic()
+        if now - self._said >= SAY_EVERY:
+            self._said = now
+            sys.stderr.write(f"sent {self._count:,} of {self._total:,} events\n")
+            sys.stderr.flush()
 
 
 class _TerminalBar(AbstractContextManager["_TerminalBar"]):
     """Redrawn now and then, not at every event."""
-
-    EVERY = 200
 
     def __init__(self, total: int) -> None:
         from rich.console import Console
@@ -156,11 +168,13 @@ class _TerminalBar(AbstractContextManager["_TerminalBar"]):
             transient=True,
         )
         self._task = self._bar.add_task("send", total=total)
-        self._count = 0
+        self._count, self._drawn = 0, monotonic()
 
     def advance(self) -> None:
         self._count += 1
-        if self._count % self.EVERY == 0:
+        now = monotonic()
+        if now - self._drawn >= DRAW_EVERY:
+            self._drawn = now
             self._bar.update(self._task, completed=self._count)
 
     def __enter__(self) -> "_TerminalBar":
@@ -172,4 +186,4 @@ class _TerminalBar(AbstractContextManager["_TerminalBar"]):
 
 
 def _progress(total: int) -> AbstractContextManager[_Bar]:
-    return _TerminalBar(total) if sys.stderr.isatty() else nullcontext(_NoBar())
+    return _TerminalBar(total) if sys.stderr.isatty() else nullcontext(_Lines(total))

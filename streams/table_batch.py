@@ -31,6 +31,8 @@ class Batch:
     """Only the columns asked for that the batch has, each `rows` long: lists, or Arrow arrays (Parquet)."""
     broken: dict[int, bytes]
     """JSON, or what should have been, of rows that could not be read; their cells are None."""
+    numbers: Positions | None = None
+    """Which row of the table each is, from 1 on; what `TableFile` yields has them."""
 
     def column(self, name: str | None) -> list[Any]:
         """Return the cells of a column; empty ones where there is none of this name."""
@@ -62,7 +64,7 @@ class Batch:
         broken = {}
         if self.broken:
             broken = {to: self.broken[place] for to, place in enumerate(chosen) if place in self.broken}
-        return Batch(len(chosen), columns, broken)
+        return Batch(len(chosen), columns, broken, None if self.numbers is None else self.numbers[positions])
 
     def slice(self, start: int, stop: int) -> "Batch":
         """Return the rows from `start` to before `stop`, without copying Arrow arrays."""
@@ -71,7 +73,8 @@ class Batch:
             for name, cells in self.columns.items()
         }
         broken = {place - start: value for place, value in self.broken.items() if start <= place < stop}
-        return Batch(min(stop, self.rows) - start, columns, broken)
+        numbers = None if self.numbers is None else self.numbers[start:stop]
+        return Batch(min(stop, self.rows) - start, columns, broken, numbers)
 
 
 def joined(batches: Sequence[Batch]) -> Batch:
@@ -90,7 +93,8 @@ def joined(batches: Sequence[Batch]) -> Batch:
     for batch in batches:
         broken |= {start + place: value for place, value in batch.broken.items()}
         start += batch.rows
-    return Batch(start, columns, broken)
+    numbers = [batch.numbers for batch in batches if batch.numbers is not None]
+    return Batch(start, columns, broken, np.concatenate(numbers) if len(numbers) == len(batches) else None)
 
 
 def _spelt_out(column: Any) -> Any:

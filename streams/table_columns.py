@@ -31,12 +31,18 @@ _FRAME = 600  # bytes that an event has beside what stands in it, or more
 
 
 class TableColumns:
-    """Reads one table by column."""
+    """Reads one table by column.
+
+    Parameters
+    ----------
+    name
+        What its user calls the table; stands in front of what is wrong with a row.
+    """
 
     def __init__(
-        self, rows: PredictionRows | FeedbackRows, spec: MonitorSpec, layouts: Layouts, groups: Groups
+        self, rows: PredictionRows | FeedbackRows, spec: MonitorSpec, layouts: Layouts, groups: Groups, name: str
     ) -> None:
-        self._rows, self._spec, self._groups = rows, spec, groups
+        self._rows, self._spec, self._groups, self._name = rows, spec, groups, name
         self._fit = Fit(spec, layouts)
         self._role: Role
         self._plain: PredictionColumns | FeedbackTableColumns
@@ -71,6 +77,7 @@ class TableColumns:
 
     def _one_by_one(self, block: Block, odd: Int64, batch: Batch, times: Times, versions: Versions) -> None:
         """Put the events at the places of rows that are not plain."""
+        assert batch.numbers is not None
         events = self._rows.events(batch.take(odd), Times(times.micros[odd], times.known[odd]))
         predictions: dict[int, Prediction] = {}
         feedback: dict[int, Feedback] = {}
@@ -79,7 +86,8 @@ class TableColumns:
             if isinstance(found, Prediction | Feedback):
                 found = self._fit.problem(found) or found
             if isinstance(found, Refusal):
-                block.special[row] = Special(event.key, event.value, found)
+                message = f"{self._name}, row {batch.numbers[row]}: {found.message}"
+                block.special[row] = Special(event.key, event.value, Refusal(found.reason, message))
             elif isinstance(found, Watermark):
                 block.special[row] = Special(event.key, event.value, to_micros(found.timestamp))
             elif isinstance(found, Prediction):

@@ -14,10 +14,12 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -97,8 +99,11 @@ class TableFile:
             When the file turns out to be damaged.
         """
         read = {"csv": self._csv, "json lines": self._json_lines, "parquet": self._parquet}[self.format]
+        done = 1
         try:
-            yield from read(columns)
+            for batch in read(columns):
+                yield replace(batch, numbers=np.arange(done, done + batch.rows))
+                done += batch.rows
         except _DAMAGED as error:
             raise UserError(f"{self.name}: damaged: {_reason(error)}") from None
 

@@ -262,11 +262,12 @@ def _features(columns: Iterable[Column]) -> tuple[dict[str, FeatureType], dict[s
         elif re.fullmatch(r"(.+_)?(id|uuid|key)|index|unnamed.*|", column.name, re.IGNORECASE):
             left_out[column.name] = "looks like an id"
         else:
-            features[column.name] = _feature_type(column)
+            features[column.name] = feature_type(column)
     return features, left_out
 
 
-def _feature_type(column: Column) -> FeatureType:
+def feature_type(column: Column) -> FeatureType:
+    """Return what the values of a feature seem to be."""
     if any(isinstance(cell, list | dict) for cell in column.values):
         return "text"
     distinct = column.distinct

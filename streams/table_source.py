@@ -11,7 +11,7 @@ from streams import table_file
 from streams.arrow_arrays import Mask
 from streams.cells import Cell
 from streams.errors import UserError
-from streams.moment_columns import Times
+from streams.moment_columns import Times, zoneless
 from streams.prediction_times import PredictionTimes
 from streams.records import Role
 from streams.spec_errors import did_you_mean, show
@@ -50,11 +50,23 @@ class TableSource:
         self.role, self.reader = role, reader
         self.rows = self.left_out = 0
         """Events; and rows of feedback that say nothing yet."""
+        self.zoneless = False
+        """Whether times are written without a zone."""
         self.start: Micros | None = None
         self.end: Micros | None = None
         self._file = file
         self._ordered = True
         self._survey(times)
+
+    @property
+    def name(self) -> str:
+        """What its user calls the table."""
+        return self._file.name
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of how it is read."""
+        return [f"times of {self.name} have no zone: taken as UTC"] if self.zoneless else []
 
     def in_order(self, start: Micros, model: str | None = None) -> Iterator[Ordered]:
         """Yield the rows in time order, without feedback that says nothing yet.
@@ -117,6 +129,7 @@ class TableSource:
         for batch in file.batches(reader.columns if file.format == "json lines" else reader.time_columns):
             seen |= dict.fromkeys(batch.columns)
             times = reader.times(batch)
+            self.zoneless = self.zoneless or zoneless(batch, reader.table.columns.timestamp)
             if isinstance(reader, PredictionRows):
                 names = reader.models_of(batch)
                 models |= {name for name in dict.fromkeys(map(_text, names)) if name is not None}
@@ -147,8 +160,13 @@ class TableSource:
         absent = sorted(columns.difference(present))
         if absent:
             there = dict.fromkeys(name for batch in self._file.batches() for name in batch.columns)
-            lines = [f"{self._file.name}: no column {name!r}{did_you_mean(name, there)}" for name in absent]
-            raise UserError("\n".join(f"{line}; its columns are {', '.join(there)}" for line in lines))
+            outcomes = self.reader.outcome_columns if isinstance(self.reader, ReferenceRows) else set()
+            lines = []
+            for name in absent:
+                why = ". The reference needs its outcomes in the same table" if name in outcomes else ""
+                found = f"{self._file.name}: no column {name!r}{did_you_mean(name, there)}"
+                lines.append(f"{found}; its columns are {', '.join(there)}{why}")
+            raise UserError("\n".join(lines))
 
     def _check_times(self) -> None:
         column = self.reader.table.columns.timestamp

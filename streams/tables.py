@@ -5,7 +5,7 @@ or by column (`chunks`). A table that is in order, as most are, is never held in
 `table_order` says.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from heapq import merge
 from itertools import starmap
@@ -40,6 +40,10 @@ class TableEvent:
     """The prediction id; the Kafka key. Empty where the row has none."""
     value: bytes
     """The event as JSON, exactly what `send` puts on Kafka. It may break the contract, as the row does."""
+    table: str = ""
+    """What its user calls the table."""
+    row: int = 0
+    """Which row of it, from 1 on."""
 
 
 def stream(spec: MonitorSpec, base: Path) -> Iterator[TableEvent]:
@@ -69,6 +73,8 @@ class Tables:
     """Smallest event time of all tables."""
     end: Micros
     """Largest event time of all tables."""
+    notes: list[str]
+    """What a person should know of how they are read."""
 
     def __init__(self, spec: MonitorSpec, base: Path) -> None:
         files = _files(spec)
@@ -90,6 +96,7 @@ class Tables:
             self._sources.append(TableSource("feedback", file, FeedbackRows(feedback, spec.models, times.of, column)))
         self.rows = sum(source.rows for source in self._sources)
         self.not_known_yet = sum(source.left_out for source in self._sources)
+        self.notes = _once(self._sources)
         self.start = min((source.start for source in self._sources if source.start is not None), default=0)
         self.end = max((source.end for source in self._sources if source.end is not None), default=0)
 
@@ -105,7 +112,7 @@ class Tables:
         groups
             Gives the codes of model versions, in the order in which events have them.
         """
-        columns = [TableColumns(source.reader, self._spec, layouts, groups) for source in self._sources]
+        columns = [TableColumns(source.reader, self._spec, layouts, groups, source.name) for source in self._sources]
         blocks = [
             (source.role, starmap(reader.block, source.in_order(self.start)))
             for source, reader in zip(self._sources, columns, strict=True)
@@ -113,10 +120,17 @@ class Tables:
         return merged(blocks, groups, size)
 
 
-def reference(spec: MonitorSpec, base: Path, model: str) -> Iterator[tuple[TableEvent, TableEvent | None]]:
+def reference(
+    spec: MonitorSpec, base: Path, model: str, tell: Callable[[str], None] = lambda _: None
+) -> Iterator[tuple[TableEvent, TableEvent | None]]:
     """Yield the reference rows of `model` in time order: the prediction, and its feedback where the outcome is known.
 
     The feedback has the time of its prediction.
+
+    Parameters
+    ----------
+    tell
+        Takes what a person should know of how the tables are read.
 
     Raises
     ------
@@ -130,6 +144,8 @@ def reference(spec: MonitorSpec, base: Path, model: str) -> Iterator[tuple[Table
             continue
         file = TableFile(resolve(base, table.path), table.path)
         sources.append(TableSource("predictions", file, ReferenceRows(table, spec.models, name, file.typed)))
+    for note in _once(sources):
+        tell(note)
     if not any(source.rows for source in sources):
         raise UserError(
             f"files.reference: no table with rows of {model!r}; name one with its predictions and outcomes from a time "
@@ -164,12 +180,19 @@ def _pairs(source: TableSource, start: Micros, model: str) -> Iterator[tuple[Tab
     reader = source.reader
     assert isinstance(reader, ReferenceRows)
     for batch, times, order in source.in_order(start, model):
-        rows = zip(reader.events(batch, times), reader.feedback(batch, times), order.tolist(), strict=True)
-        for prediction, feedback, time in rows:
+        assert batch.numbers is not None
+        predictions, feedbacks = reader.events(batch, times), reader.feedback(batch, times)
+        rows = zip(predictions, feedbacks, order.tolist(), batch.numbers.tolist(), strict=True)
+        for prediction, feedback, time, row in rows:
             yield (
-                TableEvent("predictions", time, *prediction),
-                None if feedback is None else TableEvent("feedback", time, *feedback),
+                TableEvent("predictions", time, *prediction, source.name, row),
+                None if feedback is None else TableEvent("feedback", time, *feedback, source.name, row),
             )
+
+
+def _once(sources: list[TableSource]) -> list[str]:
+    """Return the notes on tables, each once: one table may be read as predictions and as feedback."""
+    return list(dict.fromkeys(note for source in sources for note in source.notes))
 
 
 def _prediction_time(pair: tuple[TableEvent, TableEvent | None]) -> Micros:

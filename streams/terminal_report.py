@@ -4,19 +4,21 @@ Plain text: nothing of a stranger's reaches the terminal as a control sequence o
 """
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from schemas.event_time import to_micros
-from schemas.spec import MonitorSpec
+from schemas.spec import ModelSpec, MonitorSpec
 from streams.report_cards import Episode, certainty, episodes, held_back, lag, no_pane, trigger_facts
-from streams.report_data import Outputs, read_outputs
-from streams.report_text import clean, moment, plural, sentence
+from streams.report_data import Outputs, Version, read_outputs
+from streams.report_text import INVALID, clean, moment, plural, sentence
 from streams.report_unknown import LINES, Unknown, others, performance
 
 SHOWN = 20  # changes, and kinds of dead letters; the rest stands in the files
+NOTED = 0.001  # of a feature's values: fewer are 0.0 %
 WIDTH = 100  # longer lines are hard to read, however wide the terminal is
 _WHOLE = "\N{NO-BREAK SPACE}%"  # a number and its sign stay on one line
 _STYLES = {"alarm": "bold red", "notice": "yellow", "recovered": "green", "retrain": "bold magenta", "unknown": "dim"}
@@ -35,11 +37,23 @@ _BINS = {
 """What became of events that were not simply counted; how many of them there are goes in the braces."""
 
 
-def print_report(console: Console, out: Path, spec: MonitorSpec, outputs: Outputs | None = None) -> None:
-    """Print what stands in the directory `out`; `outputs` is what was read there already."""
+def print_report(
+    console: Console, out: Path, spec: MonitorSpec, outputs: Outputs | None = None, notes: Sequence[str] = ()
+) -> None:
+    """Print what stands in the directory `out`.
+
+    Parameters
+    ----------
+    outputs
+        What was read there already.
+    notes
+        What a person should know of how the tables were read.
+    """
     outputs = outputs or read_outputs(out, spec)
     page = _Page(console)
     _seen(page, outputs)
+    for note in notes:
+        page.line(note[:1].upper() + note[1:] + ".")
     names = list(dict.fromkeys([*spec.models, *(model for model, _ in outputs.versions)]))
     for name in names:
         _model(page, name, outputs, spec)
@@ -114,10 +128,13 @@ def _model(page: _Page, name: str, outputs: Outputs, spec: MonitorSpec) -> None:
             page.line("and more; see What is not known in report.html", indent=11)
     for text in held_back(versions):
         page.line(text, indent=2)
+    if model is not None:
+        for text in _invalid(versions, model):
+            page.line(text, indent=2)
     for trigger in triggers:
         page.line()
         page.line(sentence(trigger.reason), indent=2, label="retrain", style=_STYLES["retrain"])
-        for fact in trigger_facts(trigger, model):
+        for fact in trigger_facts(trigger, model, outputs.summaries):
             page.line(fact.text, indent=4, label=f"{fact.name.lower():13}")
             if fact.name != "How sure":  # the alarms below say it
                 for detail in fact.details:
@@ -133,6 +150,19 @@ def _model(page: _Page, name: str, outputs: Outputs, spec: MonitorSpec) -> None:
             page.line(
                 f"{plural(requests.count, 'label')} of version {version} would help; see label_requests.jsonl", indent=2
             )
+
+
+def _invalid(versions: list[Version], model: ModelSpec) -> list[str]:
+    """Return a line for each feature that has values of another type than it is declared with."""
+    lines = []
+    for each in versions:
+        of = "" if len(versions) == 1 else f" (version {each.version})"
+        for key, series in each.series.items():
+            share = series.mean or 0.0
+            if key.signal == "invalid" and key.feature in model.features and share >= NOTED:
+                text = INVALID[model.features[key.feature].type]
+                lines.append(f"{key.feature}: {100 * share:.1f} % of its values {text}{of}")
+    return lines
 
 
 def _summary(changes: list[Episode], triggers: int, unknown: list[Unknown], seen: bool) -> str:

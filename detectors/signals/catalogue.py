@@ -4,9 +4,9 @@ import hashlib
 import json
 
 from detectors.layout import Layout
-from detectors.signals.adwin import adwins
 from detectors.signals.challenger import ChallengerLoss
 from detectors.signals.confusion import Confusion
+from detectors.signals.detected_loss import detected_losses
 from detectors.signals.drift import drifts
 from detectors.signals.estimate import EstimatedAccuracy
 from detectors.signals.labels import Coverage, LabelDelay, Rating
@@ -22,7 +22,7 @@ def signals_of(layout: Layout) -> list[Signal]:
     signals: list[Signal] = [*losses(layout), Coverage()]
     if spec.task in ("binary", "multiclass"):
         signals += [Confusion(), EstimatedAccuracy(layout)]
-    signals += [Rating(layout), *adwins(layout), LabelDelay()]
+    signals += [Rating(layout), *detected_losses(layout), LabelDelay()]
     if spec.challenger and spec.task != "text":
         signals.append(ChallengerLoss(layout))
     signals += [*qualities(layout), *drifts(layout), Volume(), Latency(layout)]

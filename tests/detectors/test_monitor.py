@@ -385,7 +385,7 @@ def any_panes(draw: st.DrawFn) -> tuple[Any, Any, list[ClosedPane]]:
         sample=draw(st.sampled_from([3, 2_000])),
         label_coverage=draw(st.sampled_from([0, 0.5])),
         retraining={"minimum_labels": 0, "policies": [{"type": "performance"}, {"type": "drift", "features": 1}]},
-        minimum_effect={"absolute_error": 1e9} if draw(st.booleans()) else {},
+        minimum_effect={"absolute_error": 1e9} if draw(st.booleans()) and task == "regression" else {},
         weights=dict.fromkeys(("performance", "outcomes", "system"), 0) if draw(st.booleans()) else {},
     )
     profile = draw(st.sampled_from([None, profile_of(spec), profile_of(spec, panes=3), profile_of(spec, rows=1)]))

@@ -7,6 +7,7 @@ import pytest
 
 from schemas.spec import MonitorSpec
 from streams.build_reference import build_reference
+from streams.errors import UserError
 
 
 def told(path: Path, capsys: pytest.CaptureFixture[str], features: dict[str, Any], **cells: Any) -> list[str]:
@@ -50,8 +51,48 @@ def test_a_feature_of_whose_values_much_is_no_good_is_warned_of_in_a_line(
         member=lambda row: "perhaps" if row % 10 == 0 else "yes",
         fine=lambda row: "" if row < 2 else row,  # one in a hundred
     )
-    assert "  new_device: 100.0 % of its values are not numeric; is it boolean or categorical?" in lines
+    assert "  new_device: 100.0 % of its values are not numeric; is it boolean?" in lines
     assert "  age: 2.5 % of its values are missing, 49.0 % of its values are out of range" in lines
     assert "  empty: 100.0 % of its values are missing; is this its name?" in lines
     assert "  member: 10.0 % of its values are not true or false; is it categorical?" in lines
     assert not [line for line in lines if line.strip().startswith("fine")]
+
+
+@pytest.mark.parametrize(
+    ("declared", "cell", "hint"),
+    [
+        ("numeric", lambda row: f"a flat with {row} doors", "are not numeric; is it text?"),
+        ("numeric", lambda row: f"district {row % 3}", "are not numeric; is it categorical?"),
+        ("boolean", lambda row: f"2026-01-{1 + row % 28:02d}T10:00:00Z", "are not true or false; is it datetime?"),
+        ("boolean", lambda row: row + 2, "are not true or false; is it numeric?"),
+        ("numeric", lambda row: "n/a" if row % 25 == 0 else row, "are not numeric"),
+    ],
+)
+def test_the_type_that_is_suggested_is_what_the_values_look_like(
+    declared: str, cell: Any, hint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = next(line for line in told(tmp_path, capsys, {"x": declared}, x=cell) if line.startswith("  x: "))
+    assert line.endswith(hint)
+
+
+def test_a_categorical_feature_of_very_many_values_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    features = {"user": "categorical", "region": "categorical"}
+    lines = told(tmp_path, capsys, features, user=lambda row: f"u{row}", region=lambda row: f"r{row % 70}")
+    found = [line for line in lines if line.startswith("  ")]
+    assert (
+        "  user: 68.0 % of its values are none of the 64 most frequent, and watched as one; is it text, or an id?"
+        in (found)
+    )
+    assert not [line for line in found if "region" in line]
+
+
+def test_an_outcome_that_is_in_another_table_is_told_to_belong_into_the_reference(tmp_path: Path) -> None:
+    (tmp_path / "reference.csv").write_text("id,time,said,x\n1,2026-01-01,1,1\n")
+    model = {"task": "regression", "features": {"x": "numeric"}, "pane": "1d", "label_horizon": "7d"}
+    model |= {"false_alarms": "1 per 90d", "reference": "m.json"}
+    columns = {"prediction_id": "id", "timestamp": "time", "value": "said", "outcome": "sold_for"}
+    files = {"reference": {"path": "reference.csv", "columns": columns}}
+    with pytest.raises(UserError, match=r"no column 'sold_for'; .* needs its outcomes in the same table"):
+        build_reference(MonitorSpec.model_validate({"models": {"m": model}, "files": files}), tmp_path)

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from schemas.publish import documents
 from streams.cli import app
-from streams.errors import Stopped
-from streams.send import parse_time
+from streams.errors import StateDiffers, Stopped
+from streams.send import _progress, parse_time
 from streams.token_bucket import TokenBucket
 from streams.watch import _Screen
 
@@ -139,7 +139,10 @@ def test_what_cannot_be_done_says_why(arguments: list[str], says: str, monitor: 
     assert says in err
 
 
-@pytest.mark.parametrize(("error", "expected"), [(Stopped("too many bad events"), 1), (KeyboardInterrupt(), 130)])
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [(Stopped("too many bad events"), 1), (StateDiffers("pane differs"), 2), (KeyboardInterrupt(), 130)],
+)
 def test_a_stop_on_purpose_is_1_and_ctrl_c_is_130(error: BaseException, expected: int, tmp_path: Path, monkeypatch):
     def export(_out: Path) -> None:
         raise error
@@ -273,3 +276,17 @@ def test_the_help_of_schema_check_says_why_a_new_optional_property_may_break_rea
     text = " ".join(out.replace("│", " ").split())
     assert "Adding an optional property to an open object is not BACKWARD compatible" in text
     assert "additionalProperties" in text
+
+
+def test_send_says_how_far_it_is_where_there_is_no_terminal(capsys, monkeypatch):
+    monkeypatch.setattr("streams.send.SAY_EVERY", 0.0)
+    with _progress(1_500) as progress:
+        progress.advance()
+        progress.advance()
+    captured = capsys.readouterr()
+    assert captured.err == "sent 1 of 1,500 events\nsent 2 of 1,500 events\n"
+    assert captured.out == ""
+    monkeypatch.setattr("streams.send.SAY_EVERY", 5.0)
+    with _progress(2) as progress:
+        progress.advance()
+    assert capsys.readouterr().err == ""

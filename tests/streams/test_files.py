@@ -108,10 +108,34 @@ def test_every_problem_has_a_line_of_its_own(tmp_path: Path) -> None:
             "    retraining: {policies: [{type: schedule, cron: often}]}",
             "models.credit.retraining.policies[0].cron: 'often' is not a cron expression",
         ),
+        (
+            "    detectors: [adwin, ddn]",
+            "models.credit.detectors[1].type: 'ddn' is not one of adwin, kswin, page_hinkley, ddm, eddm, fhddm, ",
+        ),
+        ("    detectors: [{type: adwin, delta: 2}]", "models.credit.detectors[0].delta: 2 is not below 1"),
+        (
+            "    detectors: [{type: page_hinkley, treshold: 2}]",
+            "models.credit.detectors[0]: unknown key 'treshold' (did you mean 'threshold'?); keys here are type, ",
+        ),
+        ("    detectors: [{delta: 0.1}]", "models.credit.detectors[0]: 'type' is missing; it is one of adwin, kswin, "),
+        ("    detectors: adwin", "models.credit.detectors: 'adwin' is not a list"),
+        ("    detectors: [ddm, ddm]", "models.credit.detectors: 'ddm' is there twice"),
+        (
+            "    detectors: [{type: kswin, window_size: 9}]",
+            "models.credit.detectors[0]: window_size 9 is less than twice stat_size 100",
+        ),
         ("files: {predictions: {path: a.csv}}", "files.predictions: 'columns' is missing"),
         (
             "files: {predictions: [{path: 3, columns: {}}]}",
             "files.predictions[0].path: 3 is a number where text belongs",
+        ),
+        (
+            "    minimum_effect: {absolute_error: 5}",
+            "models.credit: minimum_effect.absolute_error does nothing for a binary model; give one of error_rate, ",
+        ),
+        (
+            "files: {predictions: {path: a.csv, columns: {prediction_id: id, timestamp: t, value: v}}}",
+            "files.predictions.columns: a binary model answers with label or score; name its column",
         ),
         ("kafka: here", "kafka: 'here' is not a mapping of keys to values"),
     ],
@@ -120,6 +144,14 @@ def test_a_problem_says_where_it_is_what_was_found_and_what_is_allowed(
     tmp_path: Path, line: str, expected: str
 ) -> None:
     assert problems(tmp_path, MONITOR + line + "\n")[0].startswith(expected)
+
+
+def test_a_detector_that_the_task_cannot_serve_is_refused_with_those_that_it_can(tmp_path: Path) -> None:
+    text = MONITOR.replace("task: binary", "task: regression").replace('    positive_label: "1"\n', "")
+    assert problems(tmp_path, text + "    detectors: [adwin, hddm_a]\n") == [
+        "models.credit.detectors: 'hddm_a' asks for right or wrong, and a regression model may have adwin, kswin, "
+        "page_hinkley"
+    ]
 
 
 def test_an_empty_value_is_called_so(tmp_path: Path) -> None:

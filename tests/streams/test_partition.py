@@ -299,7 +299,8 @@ def test_another_monitor_file_stops_it_and_says_what_to_do(tmp_path: Path) -> No
     source.close()
     other = spec_of(m={**MODEL, "pane": "2h"}, r=OTHER)
     said = (
-        r"partition 0: its state was made with another monitor file or profile: models.m, .*differs. Restore that, or"
+        r"partition 0: its state was made with another monitor file or profile: "
+        r"models.m.pane, models.m.reference \(all versions\) differ. Restore that, or"
     )
     with pytest.raises(Stopped, match=said):
         open_source(other, layouts_of(other), tmp_path / "store")

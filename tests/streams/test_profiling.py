@@ -2,6 +2,7 @@
 
 import csv
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,9 @@ def rows(count: int = 600) -> list[Row]:
     ]
 
 
-def profiles(path: Path, table: list[Row], **changes: Any) -> dict[tuple[str, str | None], ReferenceProfile]:
+def profiles(
+    path: Path, table: list[Row], tell: Callable[[str], None] = lambda _: None, /, **changes: Any
+) -> dict[tuple[str, str | None], ReferenceProfile]:
     with (path / "reference.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(table[0]))
         writer.writeheader()
@@ -56,7 +59,7 @@ def profiles(path: Path, table: list[Row], **changes: Any) -> dict[tuple[str, st
             },
         }
     )
-    return build_profiles(spec, path)
+    return build_profiles(spec, path, tell)
 
 
 def test_all_versions_share_a_profile_where_one_file_serves_them(tmp_path: Path) -> None:
@@ -97,13 +100,46 @@ def test_a_few_broken_rows_are_left_out_and_more_are_an_error_with_the_first_of_
     table[16]["id"] = ""
     with pytest.raises(UserError) as raised:
         profiles(tmp_path, table)
-    assert str(raised.value).startswith("files.reference: 7 of 600 rows of m break their contract. The first: row 11: ")
+    assert str(raised.value).startswith(
+        "files.reference: 7 of 600 rows of m break their contract. The first: reference.csv, row 11: "
+    )
     assert "prediction_id" in str(raised.value)
 
 
-def test_an_output_that_does_not_fit_the_task_is_a_broken_row(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="row 1: output: a regression task needs value"):
-        profiles(tmp_path, rows(), task="regression", positive_label=None)
+def test_an_output_that_does_not_fit_the_task_is_a_broken_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(COLUMNS, "score", "score")
+    table = [{**row, "said": "", "score": 0.5} for row in rows()]
+    with pytest.raises(UserError, match="row 1: output: a multiclass task needs label or probabilities"):
+        profiles(tmp_path, table, task="multiclass", positive_label=None)
+
+
+def test_rows_that_were_left_out_are_told_with_the_first_of_them_and_why(tmp_path: Path) -> None:
+    table = rows()
+    table[40]["time"], table[50]["time"] = "yesterday", ""
+    told: list[str] = []
+    assert profiles(tmp_path, table, told.append)["m", None].rows == 598
+    assert len(told) == 1
+    assert told[0].startswith(
+        "left out 2 of 600 rows of m. The first: reference.csv, row 41: timestamp: 'yesterday' is"
+    )
+
+
+def test_the_row_that_is_told_is_that_of_the_table_where_rows_are_out_of_order(tmp_path: Path) -> None:
+    table = list(reversed(rows()))
+    table[-1]["id"] = ""
+    told: list[str] = []
+    profiles(tmp_path, table, told.append)
+    assert "reference.csv, row 600: prediction_id" in told[0]
+
+
+def test_times_without_a_zone_are_told_once_for_a_table(tmp_path: Path) -> None:
+    table = [{**row, "time": row["time"].removesuffix("Z")} for row in rows()]
+    told: list[str] = []
+    profiles(tmp_path, table, told.append)
+    assert told == ["times of reference.csv have no zone: taken as UTC"]
+    told.clear()
+    profiles(tmp_path, rows(), told.append)
+    assert told == []
 
 
 def test_the_order_of_the_rows_in_the_table_does_not_matter(tmp_path: Path) -> None:

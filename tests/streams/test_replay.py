@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -281,6 +282,10 @@ def test_bad_rows_are_dead_letters_in_a_file_and_counted(tmp_path: Path) -> None
         ("feedback", 0, "contract"),
         ("predictions", 1, "contract"),
     ]
+    assert sorted(letter["message"].split(": ")[0] for letter in letters) == [
+        "feedback.csv, row 1",
+        "predictions.csv, row 2",
+    ]
     accounting = json.loads((out / "accounting.json").read_text())
     assert accounting["adds_up"] is True
     assert accounting["events"]["predictions"]["dead_lettered"] == 1
@@ -298,3 +303,20 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(tmp_path
     (tmp_path / "out").write_text("a file")
     with pytest.raises(UserError, match="cannot be made a directory for the reports"):
         small(tmp_path, "a,2026-02-01T00:00:00Z,1,1\n", "a,2026-02-01T00:02:00Z,1\n")
+
+
+def test_a_table_of_which_most_is_refused_is_named_with_a_row_and_no_topic(tmp_path: Path) -> None:
+    rows = "".join(f"a{n},2026-02-01T00:00:00Z,1,1\n,2026-02-01T00:00:00Z,1,1\n" for n in range(499))
+    rows += ",2026-02-01T00:00:00Z,1,1\n" * 20
+    with pytest.raises(UserError) as raised:
+        small(tmp_path, rows, "a1,2026-02-01T00:02:00Z,1\n")
+    said = str(raised.value)
+    assert said.startswith("files.predictions: 501 of the last 1000 records were refused")
+    assert "predictions.csv, row 10" in said
+    assert not re.search("topic|partition|offset", said)
+
+
+def test_times_without_a_zone_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small(tmp_path, "a,2026-02-01 00:00:00,1,1\n", "a,2026-02-01T02:10:00+02:00,1\n")
+    lines = [line for line in capsys.readouterr().out.splitlines() if "no zone:" in line]
+    assert lines == ["Times of predictions.csv have no zone: taken as UTC."]

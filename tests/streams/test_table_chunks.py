@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 import struct
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -347,7 +348,7 @@ def told(
             rows[position] = ("feedback", *of_feedback(events, place, groups))
     for position, refusal in decoded.refused:
         assert batch[position] == all_records[before + position]
-        rows[position] = ("refused", refusal)
+        rows[position] = ("refused", refusal.reason, re.sub(r"^[^:]+, row \d+: ", "", refusal.message))
     for position, moment in decoded.watermarks:
         rows[position] = ("watermark", moment)
     for position in decoded.evicted:

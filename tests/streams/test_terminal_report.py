@@ -206,3 +206,26 @@ def test_what_strangers_wrote_neither_drives_the_terminal_nor_is_markup(tmp_path
     text = printed(tmp_path)
     assert not [each for each in text if (ord(each) < 32 and each != "\n") or each in "\x9b\u202e"]
     assert "[bold red]" in text
+
+
+def test_a_feature_with_values_of_another_type_is_told_with_its_share(tmp_path: Path) -> None:
+    invalid = [
+        reading("invalid", share, tier="quality", feature=name) for name, share in (("income", 0.01), ("region", 0))
+    ]
+    text = said(write(tmp_path, panes=[judged(0, 0.05), pane(0, invalid, "traffic")]))
+    assert "income: 1.0 % of its values are not numeric" in text
+    assert "region:" not in text
+
+
+def test_a_drift_is_told_as_the_share_that_moved_and_not_as_psi(tmp_path: Path) -> None:
+    summary = "Share of income > 103.5 rose from 25.00 % to 43.40 % over 900 rows since 2026-01-20T00:00:00Z."
+    drift: dict[str, Any] = {"tier": "drift", "signal": "feature_drift", "value": 0.434, "reference": 0.25}
+    notice = alert(id="n", severity="notice", feature="income", summary=summary, **drift)
+    moved = trigger().evidence[0].model_copy(update={**drift, "alert": "n", "feature": "income"})
+    raised = trigger(policy="drift", tier="drift", signal="feature_drift", evidence=[moved])
+    out = write(tmp_path, panes=[judged(0, 0.05)], alerts=[notice], triggers=[raised])
+    write_report(out, spec())
+    page = (out / "report.html").read_text()
+    assert "<p>Share of income &gt; 103.5</p>" in page
+    assert "Share of income &gt; 103.5: 25 % → 43.4 % over 200 rows" in page
+    assert "drift (PSI) of income" not in page
