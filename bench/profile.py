@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.cluster import ROOT, running_cluster
+from bench.document import put_between
 from bench.monitor import Monitor
 from bench.window import window
 from bench.worker import check_work, part, running
@@ -64,7 +65,7 @@ def main() -> int:
     table = "\n".join(_table(cpu_us, stacks))
     print(table)
     if options.events == EVENTS and not options.join:
-        _write(table)
+        put_between(DOCUMENT, BEGIN, END, table)
     return 0
 
 
@@ -127,14 +128,6 @@ def _table(cpu_us: float, stacks: list[tuple[list[str], int]]) -> list[str]:
         share = found[name] / total
         lines.append(f"| {name} | {share:.1%} | {share * cpu_us:.2f} |")
     return lines
-
-
-def _write(table: str) -> None:
-    before, begin, rest = DOCUMENT.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{DOCUMENT.name}: the markers {BEGIN} and {END} are missing")
-    DOCUMENT.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{after}")
 
 
 if __name__ == "__main__":

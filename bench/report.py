@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from bench.consumers import NAMES, Round
+from bench.document import put_between
 from bench.targets import TARGETS, Target
 
 REQUIRED = (*NAMES, "peak_mb", "machine")
@@ -96,12 +97,7 @@ def write_tables(results: Mapping[str, Any], document: Path) -> None:
     ValueError
         When the document lacks a marker.
     """
-    text = document.read_text()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{document}: the markers {BEGIN} and {END} are missing")
-    document.write_text(f"{before}{BEGIN}\n\n{tables(results)}\n\n{END}{after}")
+    put_between(document, BEGIN, END, tables(results))
 
 
 def tables(results: Mapping[str, Any]) -> str:

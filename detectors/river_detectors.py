@@ -192,8 +192,26 @@ class GuardedFhddm(ErrorDetector):
         return super()._feed(1 - value)
 
 
+class _GuardedHddm(ErrorDetector):
+    """What both HDDM tests have alike."""
+
+    @property
+    def two_sided(self) -> bool:
+        """Whether it sees falls as it sees rises."""
+        return bool(self._river.two_sided_test)
+
+    def _feed(self, value: float) -> bool:
+        fired = super()._feed(value)
+        if fired and self.two_sided:
+            self.rose = self._mean_rises(self._river.drift_confidence)
+        return fired
+
+    def _mean_rises(self, confidence: float) -> bool:
+        raise NotImplementedError
+
+
 @register
-class GuardedHddmA(ErrorDetector):
+class GuardedHddmA(_GuardedHddm):
     """HDDM_A on errors.
 
     References
@@ -203,29 +221,13 @@ class GuardedHddmA(ErrorDetector):
     Engineering 27(3), 2015.
     """
 
-    @property
-    def two_sided(self) -> bool:
-        """Whether it sees falls as it sees rises."""
-        return bool(self._river.two_sided_test)
-
-    def _feed(self, value: float) -> bool:
-        fired = super()._feed(value)
-        if fired and self.two_sided:
-            self.rose = bool(self._river._mean_incr(self._river.drift_confidence))
-        return fired
+    def _mean_rises(self, confidence: float) -> bool:
+        return bool(self._river._mean_incr(confidence))
 
 
 @register
-class GuardedHddmW(ErrorDetector):
+class GuardedHddmW(_GuardedHddm):
     """HDDM_W on errors; from the paper of HDDM_A."""
 
-    @property
-    def two_sided(self) -> bool:
-        """Whether it sees falls as it sees rises."""
-        return bool(self._river.two_sided_test)
-
-    def _feed(self, value: float) -> bool:
-        fired = super()._feed(value)
-        if fired and self.two_sided:
-            self.rose = bool(self._river._detect_mean_incr(self._river.drift_confidence))
-        return fired
+    def _mean_rises(self, confidence: float) -> bool:
+        return bool(self._river._detect_mean_incr(confidence))

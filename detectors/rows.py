@@ -1,7 +1,9 @@
 """`Rows`: predictions of any models side by side, as level 1 handles them: columns, nothing decided yet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +57,18 @@ class Rows:
             picked(self.said),  # type: ignore[arg-type]
             self.unexpected[chosen],
         )
+
+
+def joined_rows(parts: Sequence[Rows]) -> Rows:
+    """Return the rows of all parts (at least one), one after the other; their groups mean the same."""
+    return Rows(*(concatenated([getattr(part, column.name) for part in parts]) for column in fields(Rows)))
+
+
+def concatenated(parts: Sequence[Any]) -> Any:
+    """Return parts of one column (at least one), arrays or lists, as one."""
+    if isinstance(parts[0], np.ndarray):
+        return stacked(parts) if parts[0].ndim > 1 else np.concatenate(parts)
+    return list(chain.from_iterable(parts))
 
 
 def stacked(parts: Sequence[Floats]) -> Floats:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.layout import Layouts
-from detectors.rows import Rows
+from detectors.rows import Rows, joined_rows
 from schemas.event_time import SECOND, Micros, to_micros
 from schemas.feedback import Feedback
 from schemas.prediction import Prediction
@@ -29,7 +29,7 @@ from streams.fast_times import Flags
 from streams.fast_types import FastTypes
 from streams.fit import Fit
 from streams.groups import Groups
-from streams.judged import feedback_of, merged_feedback, merged_rows, one_by_one, rows_of
+from streams.judged import feedback_of, merged_feedback, one_by_one, rows_of
 from streams.records import Headers, RecordBatch, Role
 
 Positions = npt.NDArray[np.int64]
@@ -108,7 +108,7 @@ class Decoder:
             predictions = [event for event in judged.events if isinstance(event, Prediction)]
             more = rows_of(predictions, records.offsets[judged.positions], self._spec, self._groups)
             fast, order = _in_log_order(fast, judged.positions)
-            rows = merged_rows(rows, more, order)
+            rows = joined_rows((rows, more)).take(order)
             versions = _picked([*versions, *(event.version for event in predictions)], order)
         evicted: list[int] = []
         if len(rows) and not (live := self._code(rows, versions)).all():

@@ -73,21 +73,6 @@ def one_by_one(rows: Rows) -> Iterator[Rows]:
         yield Rows(*(column[place : place + 1] for column in columns))
 
 
-def merged_rows(first: Rows, second: Rows, order: npt.NDArray[np.int64]) -> Rows:
-    """Return the rows of both, one after the other, in an order."""
-    return Rows(
-        np.concatenate((first.groups, second.groups)),
-        np.concatenate((first.times, second.times)),
-        np.concatenate((first.offsets, second.offsets)),
-        np.concatenate((first.hashes, second.hashes)),
-        [*first.ids, *second.ids],
-        stacked((first.numbers, second.numbers)),
-        [*first.values, *second.values],
-        [*first.said, *second.said],
-        np.concatenate((first.unexpected, second.unexpected)),
-    ).take(order)
-
-
 def merged_feedback(first: FeedbackColumns, second: FeedbackColumns, order: npt.NDArray[np.int64]) -> FeedbackColumns:
     """Return the feedback of both, one after the other, in an order."""
     return FeedbackColumns(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from detectors.rows import Rows
+from detectors.rows import Rows, joined_rows
 from streams.accounting import Accounting
 from streams.column_log import Numbers
 from streams.feedback_columns import FeedbackColumns
@@ -18,7 +18,6 @@ from streams.labelling import Labelling, said_by
 from streams.pending_log import Accepted, Outcome, PendingLog
 from streams.pending_rows import PendingRows
 from streams.row_log import COHORT
-from streams.table_block import joined_rows
 
 _KEY_SPACE = np.array([0, 0x5E1FC0A7A19ED000], dtype=np.uint64)  # the first hash stays: samples go by it
 

@@ -5,13 +5,12 @@ Each row has a place in the columns; at the places of `special` rows nothing tha
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from detectors.rows import NARROWEST, Rows, stacked, widened
+from detectors.rows import NARROWEST, Rows, concatenated, widened
 from schemas.event_time import Micros
 from streams.decode import Refusal
 from streams.feedback_columns import FeedbackColumns
@@ -80,7 +79,7 @@ def joined(blocks: Sequence[Block]) -> Block:
         special |= {start + place: row for place, row in block.special.items()}
         start += len(block)
     first = blocks[0].events
-    columns = [_concatenated(parts) for parts in zip(*(_columns(block.events) for block in blocks), strict=True)]
+    columns = [concatenated(parts) for parts in zip(*(_columns(block.events) for block in blocks), strict=True)]
     events = _of_columns(first, columns, inside)
     if isinstance(events, Rows):
         events.groups = np.concatenate(groups)
@@ -118,11 +117,6 @@ def empty_rows(count: int) -> Rows:
     )
 
 
-def joined_rows(parts: Sequence[Rows]) -> Rows:
-    """Return predictions one after the other; their groups mean the same."""
-    return Rows(*(_concatenated(columns) for columns in zip(*map(_columns, parts), strict=True)))
-
-
 def _columns(events: Rows | FeedbackColumns) -> list[Any]:
     return [getattr(events, column.name) for column in fields(events) if column.name != "inside"]
 
@@ -138,9 +132,3 @@ def _inside(events: Rows | FeedbackColumns) -> dict[int, Rows]:
 def _with_groups(rows: Rows, groups: npt.NDArray[np.int32]) -> Rows:
     columns = _columns(rows)
     return Rows(groups, *columns[1:])
-
-
-def _concatenated(parts: Sequence[Any]) -> Any:
-    if isinstance(parts[0], np.ndarray):
-        return stacked(parts) if parts[0].ndim > 1 else np.concatenate(parts)
-    return list(chain.from_iterable(parts))

@@ -10,7 +10,7 @@ from detectors.id_hash import id_hashes
 from detectors.layout import Layouts
 from detectors.row import TEXT_KEPT
 from detectors.row_shape import LATENCY, OUTPUT, RowShape
-from detectors.rows import Rows
+from detectors.rows import Rows, joined_rows
 from schemas.contract import Label, Name
 from schemas.event_time import EARLIEST, LATEST
 from schemas.spec import ModelSpec, MonitorSpec
@@ -19,7 +19,7 @@ from streams.arrow_arrays import Mask
 from streams.cells import Cell
 from streams.moment_columns import Times
 from streams.table_batch import Batch
-from streams.table_block import empty_rows, joined_rows
+from streams.table_block import empty_rows
 from streams.table_rows import PredictionRows
 
 _NAME: TypeAdapter[str] = TypeAdapter(Name)

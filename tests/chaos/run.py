@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
 
+from bench.document import put_between
 from schemas.spec import MonitorSpec
 from streams.build_reference import build_reference
 from streams.files import load_layouts, load_spec
@@ -191,11 +192,9 @@ def _supervised(workers: Workers, condition: Callable[[], bool], what: str, dead
 
 def write_table(path: Path, results: Sequence[Result]) -> None:
     """Put the results between the markers of a page."""
-    before, _, rest = path.read_text().partition(MARKERS[0])
-    _, _, after = rest.partition(MARKERS[1])
     rows = "\n".join(result.row() for result in results)
     head = "| seed | | events | outputs | sent again | caught up after | faults |\n|---|---|---|---|---|---|---|"
-    path.write_text(f"{before}{MARKERS[0]}\n\n{head}\n{rows}\n\n{MARKERS[1]}{after}")
+    put_between(path, *MARKERS, f"{head}\n{rows}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
