@@ -14,13 +14,10 @@ from detectors import indicators
 from detectors.bounds import MINIMUM_PANES, dispersion_of
 from detectors.counting import (
     count_cohort,
-    count_cohort_losses,
-    count_label_losses,
-    count_labels,
     count_traffic,
-    said_codes,
     segment_cells,
 )
+from detectors.label_counting import count_cohort_labels, count_labels, label_columns
 from detectors.layout import Counts, Layout, category
 from detectors.losses import losses_of
 from detectors.reference import loss_name, moments, rating_shortfall, settings, slow_share
@@ -171,22 +168,14 @@ def _count(layout: Layout, rows: LabelledRows) -> dict[Family, dict[Micros, Coun
 
 def _count_pane(layout: Layout, vectors: dict[Family, Counts], members: LabelledRows) -> None:
     columns = RowShape(layout.spec).columns_of([row for row, _ in members])
-    cells = segment_cells(layout, columns)
     count_traffic(layout, vectors["traffic"], columns)
-    count_cohort(layout, vectors["cohort"], cells)
+    count_cohort(layout, vectors["cohort"], segment_cells(layout, columns))
     joined = [(row, label) for row, label in members if label is not None]
     if not joined:
         return
-    times = np.array([(row.time, label.time) for row, label in joined], dtype=np.int64)
-    ratings = np.array([label.rating for _, label in joined], dtype=np.float64)  # None is NaN
-    count_labels(layout, vectors["label"], times[:, 0], times[:, 1], ratings)
-    losses = losses_of(layout.spec, joined)
-    known = ~np.isnan(losses)
-    said = said_codes(layout, [row.label for row, _ in joined])
-    truth = said_codes(layout, [label.label for _, label in joined])
-    cells = cells[[label is not None for _, label in members]]
-    count_label_losses(layout, vectors["label"], losses[known])
-    count_cohort_losses(layout, vectors["cohort"], losses[known], said[known], truth[known], cells[known])
+    labels = label_columns(layout, joined)
+    count_labels(layout, vectors["label"], labels)
+    count_cohort_labels(layout, vectors["cohort"], labels)
 
 
 def _dispersion(layout: Layout, panes: dict[Family, dict[Micros, Counts]]) -> tuple[dict[str, float], dict[str, int]]:

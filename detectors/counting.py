@@ -13,10 +13,9 @@ import numpy.typing as npt
 
 from detectors import sketch
 from detectors.counting_plan import CountingPlan, plan_of
-from detectors.layout import DELAY_BUCKETS, FIXED, LATENCY_BUCKETS, LENGTH_BUCKETS, Counts, Layout
+from detectors.layout import LATENCY_BUCKETS, LENGTH_BUCKETS, Counts, Layout
 from detectors.numeric_bins import histogram
 from detectors.row_shape import LATENCY, OUTPUT, Columns
-from schemas.event_time import SECOND
 
 Floats = npt.NDArray[np.float64]
 Micros = npt.NDArray[np.int64]
@@ -44,59 +43,6 @@ def count_cohort(layout: Layout, counts: Counts, cells: Codes) -> None:
     if plan.segments:
         shifted = (cells + plan.segment_starts).ravel()
         counts[plan.segment_n] += np.bincount(shifted, minlength=len(plan.segment_n))
-
-
-def count_cohort_losses(
-    layout: Layout, counts: Counts, losses: Floats, said: Codes, truth: Codes, cells: Codes
-) -> None:
-    """Add the losses of labelled rows to the vector of a cohort pane that has counted the rows already.
-
-    Parameters
-    ----------
-    losses
-        Shape (rows,), none of them NaN.
-    said, truth
-        `said_codes` of the predicted and of the true classes, shape (rows,). Not looked at where there are no classes.
-    cells
-        `segment_cells` of the rows, shape (rows, segments).
-    """
-    fixed_point = _fixed_losses(layout, losses)
-    if fixed_point is None:
-        return
-    fixed, bins = fixed_point
-    plan, view = plan_of(layout), layout.families["cohort"].view
-    _count_losses(view(counts, "losses"), view(counts, "loss_sums"), bins, fixed)
-    if layout.classes:
-        confusion = view(counts, "confusion")
-        size = len(layout.classes) + 1
-        confusion += np.bincount(said.astype(np.intp) * size + truth, minlength=len(confusion))
-    if plan.segments:
-        in_segments = (cells + plan.segment_starts) * layout.loss_bins + bins[:, np.newaxis]
-        found = np.zeros((2, len(plan.segment_losses)), dtype=np.int64)
-        _count_losses(found[0], found[1], in_segments.ravel(), np.repeat(fixed, len(plan.segments)))
-        counts[plan.segment_losses] += found[0]
-        counts[plan.segment_loss_sums] += found[1]
-
-
-def count_labels(layout: Layout, counts: Counts, row_times: Micros, label_times: Micros, ratings: Floats) -> None:
-    """Add feedback on rows to the vector of a label pane: how many, how late, which ratings (NaN: none)."""
-    view = layout.families["label"].view
-    view(counts, "n")[0] += len(row_times)
-    rated = ratings[~np.isnan(ratings)]
-    view(counts, "ratings")[0] += len(rated)
-    view(counts, "rating_sum")[0] += np.rint(rated * FIXED).astype(np.int64).sum()
-    delays = np.maximum((label_times - row_times) / SECOND, 1.0)  # one second: the smallest bucket
-    view(counts, "delay")[:] += np.bincount(sketch.buckets(delays, DELAY_BUCKETS), minlength=DELAY_BUCKETS)
-
-
-def count_label_losses(layout: Layout, counts: Counts, losses: Floats) -> None:
-    """Add losses (shape (rows,), none of them NaN) to the vector of a label pane."""
-    view = layout.families["label"].view
-    view(counts, "labelled")[0] += len(losses)
-    fixed_point = _fixed_losses(layout, losses)
-    if fixed_point is not None:
-        fixed, bins = fixed_point
-        _count_losses(view(counts, "losses"), view(counts, "loss_sums"), bins, fixed)
 
 
 def segment_cells(layout: Layout, columns: Columns) -> Codes:
@@ -161,17 +107,3 @@ def _count_output(
         _, bits = np.frexp(np.fmax(output, 0.0))
         lengths = np.minimum(bits, LENGTH_BUCKETS - 1)
         view(counts, "lengths")[:] += np.bincount(lengths, minlength=LENGTH_BUCKETS)
-
-
-def _fixed_losses(layout: Layout, losses: Floats) -> tuple[Counts, Counts] | None:
-    """Return losses in fixed point of [0, 1] and their bins; None where there is no scale."""
-    if layout.loss_scale is None:
-        return None
-    scaled = np.clip(losses / layout.loss_scale, 0, 1)
-    bins = np.minimum((scaled * layout.loss_bins).astype(np.int64), layout.loss_bins - 1)
-    return np.rint(scaled * FIXED).astype(np.int64), bins
-
-
-def _count_losses(number: Counts, total: Counts, bins: Counts, fixed: Counts) -> None:
-    number += np.bincount(bins, minlength=len(number))
-    np.add.at(total, bins, fixed)

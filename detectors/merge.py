@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 import msgspec
 import numpy as np
 
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from detectors.pane import ClosedPane
 from detectors.row_shape import RowShape
-from detectors.sample import Sample
+from detectors.sample import Sample, sample_size
 from detectors.sampled_row import UNREADABLE
 from detectors.summary import PaneKey, PaneSummary
 from schemas.event_time import Micros
@@ -201,7 +201,7 @@ class Panes:
     def _merge(self, key: PaneKey, parts: dict[int, _Entry]) -> ClosedPane:
         layout = self._layouts.of(key.model, key.version)
         counts = np.zeros(layout.families[key.family].size, dtype=np.int64)
-        merged = PaneSummary(key, layout.fingerprint, counts, Sample(self._spec.sample))
+        merged = PaneSummary(key, layout.fingerprint, counts, Sample(sample_size(self._spec, key.family)))
         mismatched = 0
         incomplete = {
             partition
@@ -221,7 +221,7 @@ class Panes:
                 mismatched += 1
             offsets[partition] = entry.summary.offsets
         try:
-            sample = merged.sample.rows(self._shape) if merged.sample is not None else []
+            sample = merged.sample.rows(self._shape)
         except UNREADABLE:  # rows that none of ours packed; which partition sent them is not worth knowing
             sample, mismatched = [], mismatched + 1
         rows = layout.families[key.family].view(counts, "labelled" if key.family == "label" else "n")

@@ -7,7 +7,8 @@ from detectors.alerting import alert_of, pane_of
 from detectors.episodes import Episode, EpisodeKey, update
 from detectors.history import History
 from detectors.labelling import label_requests
-from detectors.layout import Layout, Layouts
+from detectors.layout import Layout
+from detectors.layouts import Layouts
 from detectors.pane import ClosedPane
 from detectors.policy import Decision, HeldBack, PolicyState, ad_hoc, decide, failed, note
 from detectors.signals.catalogue import settings_of, signals_of

@@ -13,8 +13,15 @@ from detectors.id_hash import Hashes
 from detectors.row_shape import RowShape
 from detectors.sampled_row import SampledRow, id_and_time, sampled_row
 from schemas.event_time import Micros
+from schemas.reading import Family
+from schemas.spec import ModelSpec
 
 _NONE: Hashes = np.empty(0, dtype=np.uint64)
+
+
+def sample_size(spec: ModelSpec, family: Family) -> int:
+    """Return how many rows the sample of a pane holds at most."""
+    return spec.traffic_sample if family == "traffic" else spec.sample
 
 
 class Sample:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from detectors.layout import Counts, Layout
-from detectors.sample import Sample
+from detectors.sample import Sample, sample_size
 from schemas.event_time import Micros
 from schemas.reading import Family
 from schemas.spec import ModelSpec
@@ -46,17 +46,16 @@ class PaneSummary:
     fingerprint: str
     """Of the layout that the counts were made by."""
     counts: Counts
-    sample: Sample | None
+    sample: Sample
     offsets: Offsets = field(default_factory=dict)
     incomplete: bool = False
     """Something that belongs here was evicted, or deleted before it was read."""
 
     @classmethod
     def empty(cls, key: PaneKey, layout: Layout) -> "PaneSummary":
-        """Return the summary of no rows. Traffic panes carry no sample: nothing reads one."""
+        """Return the summary of no rows."""
         counts = np.zeros(layout.families[key.family].size, dtype=np.int64)
-        sample = None if key.family == "traffic" else Sample(layout.spec.sample)
-        return cls(key, layout.fingerprint, counts, sample)
+        return cls(key, layout.fingerprint, counts, Sample(sample_size(layout.spec, key.family)))
 
     def cover(self, role: str, offset: int) -> None:
         """Note that the event at `offset` is in the summary."""
@@ -75,5 +74,4 @@ class PaneSummary:
             raise ValueError(f"summaries of {self.key} and {other.key} do not merge: different pane or layout")
         self.counts += other.counts
         self.incomplete |= other.incomplete
-        if self.sample is not None and other.sample is not None:
-            self.sample.merge(other.sample)
+        self.sample.merge(other.sample)

@@ -24,6 +24,8 @@ class Reading(Record):
     segment: str | None = Field(None, description="feature=value; none is all rows")
     detector: str | None = Field(None, description="What judged the value; none for a plain reading")
     value: float | None = Field(None, description="None where the pane says nothing about it")
+    low: float | None = Field(None, description="Lower end of the value's 95 % interval, where it has one")
+    high: float | None = Field(None, description="Upper end of that interval")
     n: int = Field(ge=0, description="Rows behind the value")
     status: Status
     reason: str | None = Field(None, description="Why the status is unknown")

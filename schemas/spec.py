@@ -107,6 +107,12 @@ class MinimumEffect(Record):
     latency: Probability = Field(0.05, description="Rise of the share of predictions slower than the reference's 95 %")
 
 
+def _check_sum(weights: Record) -> None:
+    total = sum(weights.model_dump().values())
+    if total > 1 + 1e-9:
+        raise ValueError(f"the weights sum to {total:.3f}, and the budget is only 1")
+
+
 class Weights(Record):
     """Shares of the false-alarm budget. They sum to at most 1; what is not given to anybody is not spent."""
 
@@ -119,9 +125,25 @@ class Weights(Record):
 
     @model_validator(mode="after")
     def _sum(self) -> "Weights":
-        total = sum(self.model_dump().values())
-        if total > 1 + 1e-9:
-            raise ValueError(f"the weights sum to {total:.3f}, and the budget is only 1")
+        _check_sum(self)
+        return self
+
+
+class NoticeWeights(Record):
+    """Shares of the budget of notices. They sum to at most 1; what is not given to anybody is not spent."""
+
+    performance: Probability = Field(0.20, description="Loss as labels become known")
+    estimates: Probability = Field(0.05, description="Estimated performance, before labels come")
+    proxies: Probability = Field(0.10, description="Confidence, repeated, empty and refused outputs, attached scores")
+    features: Probability = Field(0.30, description="Drift of each feature, shared evenly")
+    predictions: Probability = Field(0.10, description="Drift of the predictions")
+    labels: Probability = Field(0.05, description="Drift of the labels")
+    joint: Probability = Field(0.10, description="Drift of all features jointly")
+    recent: Probability = Field(0.10, description="Drift against the recent past, shared evenly")
+
+    @model_validator(mode="after")
+    def _sum(self) -> "NoticeWeights":
+        _check_sum(self)
         return self
 
 
@@ -162,12 +184,16 @@ class ModelSpec(Record):
     false_alarms: Budget = Field(description="Expected false alarms: at most this many")
     notices: Budget | None = Field(None, description="Expected false notices; default as false_alarms")
     weights: Weights = Field(default_factory=Weights)
+    notice_weights: NoticeWeights = Field(default_factory=NoticeWeights)
     minimum_effect: MinimumEffect = Field(default_factory=MinimumEffect)
     reference: str | dict[Name, str] = Field(description="Profile file, or one for each version")
     costs: Costs = Field(default_factory=Costs)
     retraining: RetrainingSpec = Field(default_factory=RetrainingSpec)
     challenger: bool = Field(True, description="Whether an incremental model learns beside the champion")
     sample: PositiveInt = Field(2_000, le=20_000, description="Rows of a pane that order-dependent detectors see")
+    traffic_sample: PositiveInt = Field(
+        200, le=2_000, description="Rows of a traffic pane that joint drift, estimates of a loss and explanations see"
+    )
     detectors: list[DetectorSpec] = Field(
         default_factory=default_detectors,
         description="River's detectors of a changed loss, which raise notices as labels become known: each its name, "

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from detectors.rows import Rows, joined_rows
 from schemas.event_time import SECOND, Micros, to_micros
 from schemas.feedback import Feedback

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.id_hash import id_hashes
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from schemas.spec import MonitorSpec
 from streams.fast_labels import Names, texts_of
 from streams.fast_times import Flags, read_times

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.id_hash import id_hashes
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from detectors.row_shape import RowShape
 from detectors.rows import NARROWEST, Floats, Rows, stacked
 from schemas.spec import MonitorSpec

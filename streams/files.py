@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from detectors.reference import settings
 from schemas.profile import ReferenceProfile
 from schemas.spec import ModelSpec, MonitorSpec

@@ -2,7 +2,7 @@
 
 import math
 
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from detectors.row import task_problem
 from schemas.feedback import Feedback
 from schemas.prediction import Prediction

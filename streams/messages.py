@@ -26,7 +26,7 @@ class SummaryMessage(msgspec.Struct, tag="summary", frozen=True):
     counts: bytes
     """Little-endian int64."""
     sample_size: int
-    sample: list[msgspec.Raw] | None
+    sample: list[msgspec.Raw]
     """Each a `detectors.sampled_row.PackedRow`, still packed."""
     hashes: bytes
     """First hashes of the ids in the sample, little-endian uint64."""
@@ -34,7 +34,7 @@ class SummaryMessage(msgspec.Struct, tag="summary", frozen=True):
     incomplete: bool = False
 
     def __post_init__(self) -> None:
-        if len(self.hashes) != HASH_BYTES * len(self.sample or ()):
+        if len(self.hashes) != HASH_BYTES * len(self.sample):
             raise ValueError("the sample has another number of rows than of hashes")
 
 
@@ -73,7 +73,7 @@ _decode = msgspec.msgpack.Decoder(Message).decode
 def summary_message(summary: PaneSummary, partition: int, through: dict[Role, int]) -> Outgoing:
     """Return the record that carries a summary to level 2."""
     key = summary.key
-    packed, hashes = (None, None) if summary.sample is None else summary.sample.packed()
+    packed, hashes = summary.sample.packed()
     message = SummaryMessage(
         partition=partition,
         through=through,
@@ -83,9 +83,9 @@ def summary_message(summary: PaneSummary, partition: int, through: dict[Role, in
         start=key.start,
         fingerprint=summary.fingerprint,
         counts=summary.counts.astype("<i8").tobytes(),
-        sample_size=summary.sample.size if summary.sample is not None else 0,
+        sample_size=summary.sample.size,
         sample=packed,
-        hashes=b"" if hashes is None else hashes.astype("<u8", copy=False).tobytes(),
+        hashes=hashes.astype("<u8", copy=False).tobytes(),
         offsets=summary.offsets,
         incomplete=summary.incomplete,
     )
@@ -94,15 +94,12 @@ def summary_message(summary: PaneSummary, partition: int, through: dict[Role, in
 
 def summary_of(message: SummaryMessage) -> PaneSummary:
     """Return the summary that a message carries."""
-    sample = None
-    if message.sample is not None:
-        hashes = np.frombuffer(message.hashes, dtype="<u8").astype(np.uint64, copy=False)
-        sample = Sample(message.sample_size, message.sample, hashes)
+    hashes = np.frombuffer(message.hashes, dtype="<u8").astype(np.uint64, copy=False)
     return PaneSummary(
         key=PaneKey(message.model, message.version, message.family, message.start),
         fingerprint=message.fingerprint,
         counts=np.frombuffer(message.counts, dtype="<i8").astype(np.int64),
-        sample=sample,
+        sample=Sample(message.sample_size, message.sample, hashes),
         offsets=dict(message.offsets),
         incomplete=message.incomplete,
     )

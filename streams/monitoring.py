@@ -10,7 +10,7 @@ import logging
 import msgspec
 from pydantic import ValidationError
 
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from detectors.merge import MergeState, Panes, Watermark, make_room
 from detectors.monitor import Monitor, MonitorState, Output
 from detectors.state import StateError, decode, encode

@@ -16,17 +16,17 @@ import numpy.typing as npt
 
 from detectors.counting import (
     count_cohort,
-    count_cohort_losses,
-    count_label_losses,
-    count_labels,
     count_traffic,
     said_codes,
     segment_cells,
 )
-from detectors.layout import Counts, Layout, Layouts
+from detectors.label_counting import LabelColumns, count_cohort_labels, count_labels
+from detectors.layout import Counts, Layout
+from detectors.layouts import Layouts
 from detectors.losses import class_keys, losses
 from detectors.row_sample import RowSample
 from detectors.row_shape import OUTPUT, Columns
+from detectors.sample import sample_size
 from detectors.summary import Offsets, PaneKey, PaneSummary
 from schemas.event_time import Micros
 from schemas.reading import Family
@@ -52,8 +52,8 @@ class _OpenPane:
     key: PaneKey
     fingerprint: str
     counts: Counts
-    sample: RowSample | None
-    """Numbers of rows (cohort) or of labels (label)."""
+    sample: RowSample
+    """Numbers of rows (traffic, cohort) or of labels (label)."""
     offsets: Offsets = field(default_factory=dict)
 
     def cover(self, role: Role, offsets: npt.NDArray[np.int64]) -> None:
@@ -112,7 +112,8 @@ class OpenPanes:
                 self._panes[pane.key] = pane
         if self._panes:
             for log in logs:
-                self._draw_cohorts_again(log)
+                self._draw_rows_again(log, "traffic", TRAFFIC)
+                self._draw_rows_again(log, "cohort", COHORT)
                 self._draw_labels_again(log)
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
@@ -145,9 +146,9 @@ class OpenPanes:
     def summaries(self, keys: Sequence[PaneKey]) -> Iterator[PaneSummary]:
         """Yield what is known of panes, their samples included."""
         panes = [self._panes[key] for key in keys]
-        samples = self._samples.read([(pane.key, pane.sample) for pane in panes if pane.sample is not None])
-        for pane in panes:
-            key, sample = pane.key, None if pane.sample is None else next(samples)
+        samples = self._samples.read([(pane.key, pane.sample) for pane in panes])
+        for pane, sample in zip(panes, samples, strict=True):
+            key = pane.key
             incomplete = self._incomplete.holds(key.model, key.family, key.start)
             yield PaneSummary(key, pane.fingerprint, pane.counts, sample, dict(pane.offsets), incomplete)
 
@@ -197,12 +198,13 @@ class OpenPanes:
                     chosen = columns if whole and in_traffic.all() else _take(columns, within[in_traffic])
                     count_traffic(layout, pane.counts, chosen)
                     pane.cover("predictions", offsets[part[in_traffic]])
+                    pane.sample.offer(hashes[part[in_traffic]], numbers[part[in_traffic]])
                 if in_cohort.any():
                     pane = self._open(layout, "cohort", start)
                     count_cohort(layout, pane.counts, cells[within[in_cohort]])
                     pane.cover("predictions", offsets[part[in_cohort & in_traffic]])
                     pane.cover("feedback", offsets[part[in_cohort & ~in_traffic]])
-                    _sample_of(pane).offer(hashes[part[in_cohort]], numbers[part[in_cohort]])
+                    pane.sample.offer(hashes[part[in_cohort]], numbers[part[in_cohort]])
 
     def _count_labels(self, log: PendingLog, joined: Joined) -> None:
         rows, spec = log.rows, self._spec
@@ -240,35 +242,40 @@ class OpenPanes:
         hashes, judged = rows.of("first_hash", joined.numbers), ~np.isnan(lost)
         for group, at in by_group:
             layout, model = self._layout(group), spec.models[self._groups.names[group][0]]
+            said = joined.numbers[at]
+            columns = LabelColumns(
+                row_times=times[at],
+                times=joined.times[at],
+                losses=lost[at],
+                said=rows.of("code", said),
+                truth=truth[at],
+                outputs=rows.of("output", said),
+                values=joined.values[at],
+                ratings=joined.ratings[at],
+                cells=rows.of("cells", said)[:, : len(model.segments)],
+            )
             for start, within in _by_value(known[at] - known[at] % model.pane):
-                part = at[within]
                 pane = self._open(layout, "label", start)
-                pane.cover("feedback", joined.offsets[part])
-                count_labels(layout, pane.counts, times[part], joined.times[part], joined.ratings[part])
-                part = part[judged[part]]
-                if len(part):
-                    count_label_losses(layout, pane.counts, lost[part])
-                    _sample_of(pane).offer(hashes[part], labels[part])
+                pane.cover("feedback", joined.offsets[at[within]])
+                count_labels(layout, pane.counts, columns.take(within))
+                part = at[within][judged[at[within]]]
+                pane.sample.offer(hashes[part], labels[part])
             for start, within in _by_value(times[at] - times[at] % model.pane):
-                part = at[within]
-                part = part[joined.times[part] < start + model.pane + model.maturity]  # later ones miss the judgement
-                if not len(part):
+                in_time = columns.times[within] < start + model.pane + model.maturity  # later ones miss the judgement
+                within = within[in_time]
+                if not len(within):
                     continue
                 pane = self._open(layout, "cohort", start)
-                pane.cover("feedback", joined.offsets[part])
-                part = part[judged[part]]
-                if len(part):
-                    said = joined.numbers[part]
-                    cells = rows.of("cells", said)[:, : len(model.segments)]
-                    count_cohort_losses(layout, pane.counts, lost[part], rows.of("code", said), truth[part], cells)
+                pane.cover("feedback", joined.offsets[at[within]])
+                count_cohort_labels(layout, pane.counts, columns.take(within))
 
-    def _draw_cohorts_again(self, log: PendingLog) -> None:
+    def _draw_rows_again(self, log: PendingLog, family: Family, flag: int) -> None:
         columns = log.rows.columns
         numbers = np.arange(columns.first, columns.end, dtype=np.int64)
-        numbers = numbers[(columns.live("flags") & COHORT) != 0]
+        numbers = numbers[(columns.live("flags") & flag) != 0]
         groups, times, hashes = (log.rows.of(name, numbers) for name in ("group", "time", "first_hash"))
-        for pane, at in self._of_open_panes("cohort", groups, times):
-            _sample_of(pane).offer(hashes[at], numbers[at])
+        for pane, at in self._of_open_panes(family, groups, times):
+            pane.sample.offer(hashes[at], numbers[at])
 
     def _draw_labels_again(self, log: PendingLog) -> None:
         for labels, entries in log.labels.all():
@@ -277,7 +284,7 @@ class OpenPanes:
             numbers, rows = labels[chosen], entries.rows[chosen]
             groups, times, hashes = (log.rows.of(name, rows) for name in ("group", "time", "first_hash"))
             for pane, at in self._of_open_panes("label", groups, np.maximum(times, entries.times[chosen])):
-                _sample_of(pane).offer(hashes[at], numbers[at])
+                pane.sample.offer(hashes[at], numbers[at])
 
     def _of_open_panes(
         self, family: Family, groups: npt.NDArray[np.int32], times: npt.NDArray[np.int64]
@@ -298,21 +305,14 @@ class OpenPanes:
         self._dirty.add(key)
         if key not in self._panes:
             empty = np.zeros(layout.families[family].size, dtype=np.int64)
-            sample = None if family == "traffic" else RowSample(layout.spec.sample)
-            self._panes[key] = _OpenPane(key, layout.fingerprint, empty, sample)
+            self._panes[key] = _OpenPane(key, layout.fingerprint, empty, RowSample(sample_size(layout.spec, family)))
         return self._panes[key]
 
     def _load(self, saved: _SavedPane) -> _OpenPane:
         key = PaneKey(*saved.key)
-        size = self._spec.models[key.model].sample
+        sample = RowSample(sample_size(self._spec.models[key.model], key.family))
         counts = np.frombuffer(saved.counts, dtype="<i8").astype(np.int64)
-        sample = None if key.family == "traffic" else RowSample(size)
         return _OpenPane(key, saved.fingerprint, counts, sample, dict(saved.offsets))
-
-
-def _sample_of(pane: _OpenPane) -> RowSample:
-    assert pane.sample is not None
-    return pane.sample
 
 
 def _by_value(values: npt.NDArray[np.int64] | npt.NDArray[np.int32]) -> Iterator[tuple[int, Positions]]:

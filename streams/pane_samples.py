@@ -12,7 +12,7 @@ import numpy as np
 
 from detectors.row import Label
 from detectors.row_sample import RowSample
-from detectors.sample import Sample
+from detectors.sample import Sample, sample_size
 from detectors.sampled_row import packed_rows
 from detectors.summary import PaneKey
 from schemas.event_time import Micros
@@ -30,7 +30,7 @@ _UNKNOWN: Judgement = (None, None)
 
 
 class _Wanted(NamedTuple):
-    """The rows of a cohort's sample, or the labels of a label pane's."""
+    """The rows of a sample, or the labels of a label pane's."""
 
     key: PaneKey
     log: PendingLog
@@ -81,6 +81,8 @@ class PaneSamples:
         if key.family == "label":
             return _Wanted(key, log, numbers[:0], numbers[numbers >= log.labels.first])
         numbers = numbers[numbers >= log.rows.columns.first]  # less where rows were evicted
+        if key.family == "traffic":
+            return _Wanted(key, log, numbers, numbers[:0])
         judged = log.rows.of("judged", numbers)
         return _Wanted(key, log, numbers, np.sort(judged[judged != NOT_JUDGED]))
 
@@ -98,7 +100,7 @@ def _read(log: PendingLog, wanted: Sequence[_Wanted], spec: MonitorSpec) -> Iter
         places: list[int] = np.searchsorted(numbers, own).tolist()
         times: list[Micros] = log.rows.of("time", own).tolist()
         packed = packed_rows(
-            times if one.key.family == "cohort" else map(_known, times, map(itemgetter(0), judged)),
+            times if one.key.family != "label" else map(_known, times, map(itemgetter(0), judged)),
             times,
             ((log.rows.of("flags", own) & UNEXPECTED) != 0).tolist(),
             map(stored.numbers.__getitem__, places),
@@ -106,7 +108,7 @@ def _read(log: PendingLog, wanted: Sequence[_Wanted], spec: MonitorSpec) -> Iter
             map(itemgetter(0), judged),
             map(itemgetter(1), judged),
         )
-        yield Sample(spec.models[one.key.model].sample, packed, log.rows.of("first_hash", own))
+        yield Sample(sample_size(spec.models[one.key.model], one.key.family), packed, log.rows.of("first_hash", own))
 
 
 def _known(time: Micros, label: Label | None) -> Micros:
@@ -115,7 +117,7 @@ def _known(time: Micros, label: Label | None) -> Micros:
 
 
 def _of_rows(wanted: _Wanted, told: dict[int, tuple[int, Label, float]], spec: MonitorSpec) -> _Found:
-    """Return the rows of a cohort with the labels that came in time."""
+    """Return the rows of a traffic pane, or of a cohort with the labels that came in time."""
     due = wanted.key.due(spec.models[wanted.key.model])
     in_time = {
         row: (label, loss) for row, label, loss in map(told.__getitem__, wanted.labels.tolist()) if label.time < due

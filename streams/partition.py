@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from detectors.rows import Rows
 from detectors.summary import PaneKey
 from schemas.spec import MonitorSpec

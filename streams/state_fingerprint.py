@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from schemas.spec import MonitorSpec
 
 Fingerprints = dict[str, str]

@@ -6,7 +6,7 @@ outcome is the same, whichever way a row goes. A property test holds the two tog
 
 import numpy as np
 
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from detectors.rows import Rows
 from schemas.event_time import to_micros
 from schemas.feedback import Feedback

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from detectors.id_hash import id_hashes
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from schemas.event_time import EARLIEST, LATEST
 from schemas.spec import MonitorSpec
 from streams import cell_columns, cells

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
 from detectors.id_hash import id_hashes
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from detectors.row import TEXT_KEPT
 from detectors.row_shape import LATENCY, OUTPUT, RowShape
 from detectors.rows import Rows, joined_rows

@@ -12,7 +12,7 @@ from itertools import starmap
 from operator import attrgetter
 from pathlib import Path
 
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from schemas.event_time import Micros
 from schemas.spec import MonitorSpec
 from schemas.table_spec import FeedbackTable, FilesSpec, PredictionTable, Table

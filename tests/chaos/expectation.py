@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from schemas.spec import MonitorSpec
 from streams.accounting import adds_up
 from streams.monitoring import MonitorPartition

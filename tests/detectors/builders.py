@@ -11,16 +11,13 @@ import numpy as np
 from detectors.build_profile import build_profile
 from detectors.counting import (
     count_cohort,
-    count_cohort_losses,
-    count_label_losses,
-    count_labels,
     count_traffic,
-    said_codes,
     segment_cells,
 )
 from detectors.id_hash import id_hashes
-from detectors.layout import FIXED, Layout, Layouts
-from detectors.losses import losses_of
+from detectors.label_counting import count_cohort_labels, count_labels, label_columns
+from detectors.layout import FIXED, Layout
+from detectors.layouts import Layouts
 from detectors.monitor import Monitor, MonitorState, Output
 from detectors.pane import ClosedPane
 from detectors.row import Label, Row
@@ -149,29 +146,20 @@ def count(layout: Layout, summary: PaneSummary, rows: Sequence[LabelledRow]) -> 
     """Add rows to a summary as level 1 does."""
     shape = RowShape(layout.spec)
     columns = shape.columns_of([row for row, _ in rows])
+    pairs = [(row, label) for row, label in rows if label is not None]
+    labels = label_columns(layout, pairs)
+    joined = [(*pairs[i], float(labels.losses[i])) for i in np.flatnonzero(~np.isnan(labels.losses))]
     if summary.key.family == "traffic":
         count_traffic(layout, summary.counts, columns)
-        return
-    assert summary.sample is not None
-    pairs = [(row, label) for row, label in rows if label is not None]
-    losses = losses_of(layout.spec, pairs)
-    known = ~np.isnan(losses)
-    joined = [(*pairs[i], float(losses[i])) for i in np.flatnonzero(known)]
-    if summary.key.family == "cohort":
-        cells = segment_cells(layout, columns)
-        count_cohort(layout, summary.counts, cells)
-        said = said_codes(layout, [row.label for row, _ in pairs])
-        truth = said_codes(layout, [label.label for _, label in pairs])
-        labelled = cells[np.array([label is not None for _, label in rows], dtype=bool)]
-        count_cohort_losses(layout, summary.counts, losses[known], said[known], truth[known], labelled[known])
+        taken = [SampledRow(row.time, row) for row, _ in rows]
+    elif summary.key.family == "cohort":
+        count_cohort(layout, summary.counts, segment_cells(layout, columns))
+        count_cohort_labels(layout, summary.counts, labels)
         unlabelled = [SampledRow(row.time, row) for row, _ in rows]
         summary.sample.merge(sample_of(shape, summary.sample.size, unlabelled))
         taken = [SampledRow(row.time, row, label, loss) for row, label, loss in joined]
     else:
-        times = np.array([(row.time, label.time) for row, label in pairs], dtype=np.int64).reshape(-1, 2)
-        ratings = np.array([label.rating for _, label in pairs], dtype=np.float64)
-        count_labels(layout, summary.counts, times[:, 0], times[:, 1], ratings)
-        count_label_losses(layout, summary.counts, losses[known])
+        count_labels(layout, summary.counts, labels)
         taken = [SampledRow(max(row.time, label.time), row, label, loss) for row, label, loss in joined]
     summary.sample.merge(sample_of(shape, summary.sample.size, taken))
 

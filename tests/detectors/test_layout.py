@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from detectors.layout import UNSEEN_BUCKETS, Layouts, category, segment_code
+from detectors.layout import UNSEEN_BUCKETS, category, segment_code
+from detectors.layouts import Layouts
 from schemas.profile import ReferenceProfile
 
 from .builders import TASKS, layout_of, layouts_of, model_spec, profile_of
@@ -90,7 +91,7 @@ def test_a_version_takes_its_own_profile_or_the_common_one() -> None:
 
 
 def test_versions_without_end_do_not_fill_the_memory_and_those_in_use_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("detectors.layout.MOST_LAYOUTS", 100)
+    monkeypatch.setattr("detectors.layouts.MOST_LAYOUTS", 100)
     layouts = layouts_of(model_spec(features={"owner": "boolean"}), None)
     used = layouts.of("m", "used")
     for number in range(1_000):

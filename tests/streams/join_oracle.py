@@ -14,10 +14,12 @@ from unittest.mock import patch
 import numpy as np
 
 from detectors import counting
-from detectors.layout import Layouts
+from detectors.label_counting import count_cohort_labels, count_labels, label_columns
+from detectors.layouts import Layouts
 from detectors.row import Label, Row, row_of
 from detectors.row_shape import RowShape, unpack_tail
 from detectors.rows import Rows
+from detectors.sample import sample_size
 from detectors.sampled_row import SampledRow
 from detectors.summary import PaneKey, PaneSummary, pane_start
 from schemas.event_time import Micros, to_micros
@@ -249,28 +251,19 @@ def counted(layouts: Layouts, key: PaneKey, rows: list[Told], labels: list[tuple
     pairs = [(told.row, label) for told, label, _ in labels]
     found = [(row, label, loss_of(row, label, layout.spec)) for row, label in pairs]
     lost = [(row, label, loss) for row, label, loss in found if loss is not None]
-    losses = np.array([loss for _, _, loss in lost], dtype=np.float64)
     columns = shape.columns_of([told.row for told in rows])
-    sampled: list[SampledRow] = []
     if key.family == "traffic":
         counting.count_traffic(layout, summary.counts, columns)
+        sampled = [SampledRow(told.row.time, told.row) for told in rows]
     elif key.family == "label":
-        times = np.array([(row.time, label.time) for row, label in pairs], dtype=np.int64).reshape(-1, 2)
-        ratings = np.array([label.rating for _, label in pairs], dtype=np.float64)
-        counting.count_labels(layout, summary.counts, times[:, 0], times[:, 1], ratings)
-        counting.count_label_losses(layout, summary.counts, losses)
+        count_labels(layout, summary.counts, label_columns(layout, pairs))
         sampled = [SampledRow(max(row.time, label.time), row, label, loss) for row, label, loss in lost]
     else:
         counting.count_cohort(layout, summary.counts, counting.segment_cells(layout, columns))
-        if lost:
-            said = counting.said_codes(layout, [row.label for row, _, _ in lost])
-            truth = counting.said_codes(layout, [label.label for _, label, _ in lost])
-            cells = counting.segment_cells(layout, shape.columns_of([row for row, _, _ in lost]))
-            counting.count_cohort_losses(layout, summary.counts, losses, said, truth, cells)
+        count_cohort_labels(layout, summary.counts, label_columns(layout, pairs))
         sampled = [SampledRow(told.row.time, told.row) for told in rows]
         sampled += [SampledRow(row.time, row, label, loss) for row, label, loss in lost]  # replace those without
-    if summary.sample is not None:
-        summary.sample = sample_of(shape, layout.spec.sample, sampled)
+    summary.sample = sample_of(shape, sample_size(layout.spec, key.family), sampled)
     return summary
 
 

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import pytest
 
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from schemas.event_time import Micros, to_micros
 from schemas.spec import MonitorSpec
 from streams import groups as groups_module

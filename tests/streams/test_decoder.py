@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.id_hash import id_hash
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from detectors.row import row_of
 from detectors.rows import Rows
 from schemas.event_time import to_micros

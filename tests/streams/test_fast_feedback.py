@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from streams.fast_feedback import FastFeedback
 
 from .events import SPEC

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from detectors.summary import PaneSummary
 from schemas.event_time import SECOND, Micros
 from schemas.spec import MonitorSpec
@@ -666,12 +666,8 @@ def assert_same_summary(found: PaneSummary, expected: PaneSummary) -> None:
     assert found.counts.tolist() == expected.counts.tolist(), found.key
     assert found.offsets == expected.offsets, found.key
     assert found.fingerprint == expected.fingerprint
-    if expected.sample is None:
-        assert found.sample is None
-    else:
-        assert found.sample is not None
-        (rows, hashes), (others, theirs) = found.sample.packed(), expected.sample.packed()
-        assert (rows, hashes.tolist()) == (others, theirs.tolist()), found.key
+    (rows, hashes), (others, theirs) = found.sample.packed(), expected.sample.packed()
+    assert (rows, hashes.tolist()) == (others, theirs.tolist()), found.key
 
 
 @settings(max_examples=400, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))

@@ -49,14 +49,14 @@ def received(outgoing: Outgoing) -> SummaryMessage | IncompleteMessage | Waterma
 @settings(max_examples=100, derandomize=True, deadline=None)
 @given(
     st.lists(INT64, max_size=20),
-    st.none() | st.lists(SAMPLED, max_size=5, unique_by=lambda one: (one.row.id, one.row.time)),
+    st.lists(SAMPLED, max_size=5, unique_by=lambda one: (one.row.id, one.row.time)),
     st.dictionaries(st.sampled_from(["predictions", "feedback"]), st.tuples(INT64, INT64)),
 )
 def test_a_summary_comes_out_as_it_went_in(
-    counts: list[int], sample: list[SampledRow] | None, offsets: dict[str, tuple[int, int]]
+    counts: list[int], sample: list[SampledRow], offsets: dict[str, tuple[int, int]]
 ) -> None:
     key = PaneKey("model ä", "1", "cohort", -5)
-    whole = None if sample is None else sample_of(SHAPE, 20, sample)
+    whole = sample_of(SHAPE, 20, sample)
     summary = PaneSummary(key, "f", np.asarray(counts, dtype=np.int64), whole, offsets)
     outgoing = summary_message(summary, 3, {"predictions": 7})
     assert (outgoing.destination, outgoing.key, outgoing.partition) == ("summaries", "model ä".encode(), None)
@@ -67,10 +67,8 @@ def test_a_summary_comes_out_as_it_went_in(
     assert (back.key, back.fingerprint, back.offsets) == (key, "f", offsets)
     assert back.counts.dtype == np.int64
     assert back.counts.tolist() == counts
-    assert (back.sample is None) == (sample is None)
-    if whole is not None and back.sample is not None:
-        assert back.sample.size == 20
-        assert back.sample.rows(SHAPE) == whole.rows(SHAPE)
+    assert back.sample.size == 20
+    assert back.sample.rows(SHAPE) == whole.rows(SHAPE)
 
 
 def row(name: str, time: int, loss: float | None = None) -> SampledRow:
@@ -88,9 +86,7 @@ def summary_bytes(rows: list[SampledRow], **changes: object) -> bytes:
 def carried(value: bytes) -> Sample:
     message = decode_message(Record(0, 0, b"m", value))
     assert isinstance(message, SummaryMessage)
-    sample = summary_of(message).sample
-    assert sample is not None
-    return sample
+    return summary_of(message).sample
 
 
 def test_an_empty_sample_stays_one() -> None:
@@ -117,7 +113,7 @@ def test_a_sample_that_is_not_of_our_form_is_refused(changes: dict[str, object])
 
 def test_a_summary_that_came_in_may_be_added_to() -> None:
     """Level 2 merges in place: the counts must not lie in the message's read-only bytes."""
-    summary = PaneSummary(PaneKey("m", "1", "traffic", 0), "f", np.ones(3, dtype=np.int64), None)
+    summary = PaneSummary(PaneKey("m", "1", "traffic", 0), "f", np.ones(3, dtype=np.int64), sample_of(SHAPE, 4, []))
     message = received(summary_message(summary, 0, {}))
     assert isinstance(message, SummaryMessage)
     back = summary_of(message)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from schemas.spec import MonitorSpec
 from streams import partition_state
 from streams.accounting import adds_up

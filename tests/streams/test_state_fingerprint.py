@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from schemas.spec import MonitorSpec
 from streams.state_fingerprint import Fingerprints, changed, state_fingerprints
 

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from detectors.rows import Rows
 from schemas.event_time import to_micros
 from schemas.spec import MonitorSpec

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from detectors.build_profile import build_profile
-from detectors.layout import Layouts
+from detectors.layouts import Layouts
 from detectors.row import Label, row_of
 from schemas.event_time import SECOND, Micros, rfc3339
 from schemas.prediction import Prediction
