@@ -10,7 +10,7 @@ from schemas.command import CommandAdapter
 from schemas.kafka_spec import Topics
 from streams import metrics
 from streams.cloudevents import unwrap
-from streams.lane import CHECKPOINT_RECORDS
+from streams.level import CHECKPOINT_RECORDS
 from streams.messages import command_message
 from streams.publisher import Publisher
 from streams.records import Outgoing, RecordBatch

@@ -28,7 +28,11 @@ class Observed(Protocol):
     ready: bool
     loading: bool
     advanced_at: float
-    lag: dict[TP, int | None]
+
+    @property
+    def lag(self) -> dict[TP, int | None]:
+        """Records that each partition is behind; None: not known."""
+        ...
 
 
 class HealthServer:

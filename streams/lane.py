@@ -12,17 +12,18 @@ A crash before 2 repeats outputs with the ids they had; a crash before 1 repeats
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 from faust.types import TP
 
 from streams import metrics
+from streams.arrivals import Arrivals
 from streams.chunks import Chunk, Guard
 from streams.errors import Stopped
-from streams.records import RecordBatch
+from streams.level import Level
 from streams.transport import Consumer
 
 log = logging.getLogger(__name__)
@@ -30,71 +31,9 @@ log = logging.getLogger(__name__)
 CHECKPOINT_SECONDS = 1.0
 BACKLOG_SECONDS = 3.0
 """Time between checkpoints in a backlog, unless there are records enough for one: nobody waits for it then."""
-CHECKPOINT_RECORDS = 40_000
 URGENT_SECONDS = 0.1
 """Least time between checkpoints."""
 METRICS_SECONDS = 1.0
-STALLED_AFTER = 60.0
-"""Seconds for which a partition with lag may bring nothing before it is fetched anew from where the state stands."""
-
-
-class Level(Protocol):
-    """What is done with the records of some topics. One call at a time; `process` and `idle` must not block."""
-
-    @property
-    def name(self) -> str:
-        """For metrics."""
-        ...
-
-    @property
-    def topics(self) -> Sequence[str]:
-        """What is read."""
-        ...
-
-    async def open(self, owned: frozenset[TP], kept: frozenset[TP]) -> Mapping[TP, int | None]:
-        """Take the state of `owned`; what is not `kept` has had another owner, or none, and is loaded anew.
-
-        Returns where to read each on from; None is the beginning of its log. State of all other partitions is put down.
-        """
-        ...
-
-    def process(self, tp: TP, records: RecordBatch) -> None:
-        """Take a chunk, in log order."""
-        ...
-
-    def lost(self, tp: TP) -> None:
-        """Note that records of `tp` were deleted before they were read."""
-        ...
-
-    def idle(self, tp: TP) -> None:
-        """Note that `tp` has been read to its end and was silent for some time."""
-        ...
-
-    @property
-    def urgent(self) -> bool:
-        """Whether something waits to be sent that others wait for."""
-        ...
-
-    @property
-    def checkpoint_records(self) -> int:
-        """After how many records a checkpoint is worth what it costs, however many there are."""
-        ...
-
-    def prepare(self) -> None:
-        """Gather what a checkpoint writes and sends. Cheap when nothing has happened."""
-        ...
-
-    async def flush(self) -> None:
-        """Write and send what was gathered; return once it is durable. Chunks are processed meanwhile."""
-        ...
-
-    def publish_metrics(self) -> None:
-        """Bring gauges up to date."""
-        ...
-
-    def close(self) -> None:
-        """Put everything down, without a checkpoint."""
-        ...
 
 
 class Lane:
@@ -109,20 +48,15 @@ class Lane:
         """Whether state is being loaded, which takes as long as it takes."""
         self.advanced_at = monotonic()
         """When a chunk was last processed, or there was none to process, or partitions were given up."""
-        self.lag: dict[TP, int | None] = {}
-        self._idle_after = idle_after
+        self.arrivals = Arrivals(level, self.guard, idle_after)
         self._lock = asyncio.Lock()
         self._failed = False
         self._flushing: asyncio.Task[None] | None = None
         self._generation = -2
-        self._arrived: dict[TP, float] = {}
-        self._told_idle: set[TP] = set()
-        self._begins: dict[TP, int] = {}
         self._pending = 0
         self._committed: dict[TP, int] = {}
         self._checkpointed_at = monotonic()
         self._measured_at = 0.0
-        self._excused_at = 0.0
         self._behind = False
         """Whether there is a backlog. In it panes close one after the other, and nobody waits for this one or that."""
 
@@ -145,14 +79,14 @@ class Lane:
             if not self.ready or self._failed:
                 return
             with self._failing():
-                await self._look_for_idle(consumer)
+                await self.arrivals.look_for_idle(consumer)
                 if self._age() >= self._cadence:
                     await self._checkpoint(consumer)
                 elif self._flushing is not None and self._flushing.done():
                     await self._flushed()
                 if monotonic() - self._measured_at >= METRICS_SECONDS:
                     await self._measure(consumer)
-                    await self._look_for_stalls(consumer)
+                    await self.arrivals.look_for_stalls(consumer)
                     self._measured_at = monotonic()
 
     async def assign(self, consumer: Consumer, owned: frozenset[TP], generation: int) -> None:
@@ -174,12 +108,9 @@ class Lane:
                 positions = {tp: self._within(tp, wanted[tp], *bounds[tp]) for tp in owned}
                 for tp in self.guard.expected.keys() - owned:
                     metrics.forget_partition(tp.topic, tp.partition)
-                    self.lag.pop(tp, None)
                 self.guard.position(positions)
-                self._begins = {tp: bounds[tp][0] for tp in owned}
-                now = self.advanced_at = monotonic()
-                self._arrived = {tp: self._arrived.get(tp, now) if tp in kept else now for tp in owned}
-                self._told_idle &= kept
+                self.arrivals.assign({tp: bounds[tp][0] for tp in owned}, kept)
+                self.advanced_at = monotonic()
                 self._generation = generation
                 self._committed = {}
                 self.ready = True
@@ -200,13 +131,19 @@ class Lane:
             self.advanced_at = monotonic()
 
     @property
+    def lag(self) -> dict[TP, int | None]:
+        """Records that a partition is behind, as far as that is known."""
+        return self.arrivals.lag
+
+    @property
     def unsaved(self) -> bool:
         """Whether chunks were taken since the last checkpoint, or may have been, or a checkpoint failed."""
         return self._failed or (self.ready and not self.loading)
 
     def excuse(self) -> None:
         """Note that there is a reason for silence: nothing can come while no broker answers."""
-        self.advanced_at = self._excused_at = monotonic()
+        self.advanced_at = monotonic()
+        self.arrivals.excuse()
 
     def close(self) -> None:
         """Put the state down."""
@@ -220,9 +157,8 @@ class Lane:
         if chunk.holes:
             metrics.OFFSET_GAPS.labels(tp.topic, tp.partition).inc(chunk.holes)
             log.debug("%s[%d]: no records for %d offsets before %d", *tp, chunk.holes, chunk.end)
-        now = monotonic()
-        self._arrived[tp] = self.advanced_at = now
-        self._told_idle.discard(tp)
+        self.advanced_at = monotonic()
+        self.arrivals.came(tp, len(records))
         self.level.process(tp, records)
         self._pending += len(records)
 
@@ -259,52 +195,13 @@ class Lane:
             metrics.CHECKPOINTS.labels(self.level.name).inc()
             metrics.CHECKPOINT_SECONDS.labels(self.level.name).observe(monotonic() - began)
 
-    async def _look_for_idle(self, consumer: Consumer) -> None:
-        now = monotonic()
-        for tp, expected in self.guard.expected.items():
-            silent = now - self._arrived[tp] >= self._idle_after
-            if silent and tp not in self._told_idle and await consumer.read_to_end(tp, expected):
-                self.level.idle(tp)
-                self._told_idle.add(tp)
-
-    async def _look_for_stalls(self, consumer: Consumer) -> None:
-        """Fetch anew what should come and does not. Reading twice is harmless, a partition that is stuck is not."""
-        now = monotonic()
-        stalled = {
-            tp: expected
-            for tp, expected in self.guard.expected.items()
-            if self.lag.get(tp) != 0
-            and now - max(self._arrived[tp], self._excused_at) >= STALLED_AFTER
-            and consumer.fetched_in_vain(tp)
-        }
-        if not stalled:
-            return
-        for tp, expected in stalled.items():
-            metrics.STALLS.labels(*tp).inc()
-            log.warning(
-                "%s[%d]: %s records behind, and nothing came for %.0fs: fetching anew from offset %d",
-                *tp,
-                self.lag.get(tp, "unknown how many"),
-                now - self._arrived[tp],
-                expected,
-            )
-        await consumer.read_again(stalled)
-        self._excused_at = monotonic()
-
     async def _measure(self, consumer: Consumer) -> None:
-        for tp, expected in self.guard.expected.items():
-            end = consumer.end_of_log(tp)
-            lag = None if end is None else max(0, end - max(expected, self._begins[tp]))
-            if lag and await consumer.read_to_end(tp, expected):
-                lag = 0  # the log ends in a transaction's marker, which is no record
-            self.lag[tp] = lag
-            metrics.POSITION.labels(*tp).set(expected)
-            if lag is not None:
-                metrics.LAG.labels(*tp).set(lag)
-        if not any(self.lag.values()):
+        await self.arrivals.measure(consumer)
+        if not self.arrivals.behind:
             self.advanced_at = monotonic()
-        self._behind = any((lag or 0) > self.level.checkpoint_records for lag in self.lag.values())
+        self._behind = self.arrivals.backlog
         self.level.publish_metrics()
+        self.arrivals.tell()
 
     def _within(self, tp: TP, wanted: int | None, begin: int, end: int) -> int:
         if wanted is None:

@@ -20,7 +20,7 @@ from streams import metrics
 from streams.compacted import newest_by_key
 from streams.errors import Stopped
 from streams.framing import Reassembler, slot_of
-from streams.lane import CHECKPOINT_RECORDS
+from streams.level import CHECKPOINT_RECORDS
 from streams.output_metrics import count_outputs
 from streams.publisher import Publisher
 from streams.records import Outgoing, Record, RecordBatch

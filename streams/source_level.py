@@ -13,7 +13,7 @@ from schemas.kafka_spec import Topics
 from streams import metrics
 from streams.compacted import newest_by_key
 from streams.errors import Stopped
-from streams.lane import CHECKPOINT_RECORDS
+from streams.level import CHECKPOINT_RECORDS
 from streams.log_reader import Range
 from streams.messages import WatermarkMessage, decode_message
 from streams.publisher import Publisher

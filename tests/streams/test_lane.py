@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from faust.types import TP
 
+from streams.arrivals import STALLED_AFTER
 from streams.chunks import Chunk
 from streams.errors import Stopped
-from streams.lane import CHECKPOINT_SECONDS, METRICS_SECONDS, STALLED_AFTER, URGENT_SECONDS, Lane
+from streams.lane import CHECKPOINT_SECONDS, METRICS_SECONDS, URGENT_SECONDS, Lane
 from streams.records import Record, RecordBatch
 
 A, B = TP("t", 0), TP("t", 1)
@@ -158,7 +159,8 @@ def test_what_the_worker_before_us_did_not_commit_is_committed() -> None:
 def test_a_partition_that_should_bring_something_and_does_not_is_fetched_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     level, consumer, app, lane = worked({A: 0, B: 100}, end=100)
     clock = SimpleNamespace(now=1_000.0)
-    monkeypatch.setattr("streams.lane.monotonic", lambda: clock.now)
+    for module in ("lane", "arrivals"):
+        monkeypatch.setattr(f"streams.{module}.monotonic", lambda: clock.now)
 
     async def ticks(after: float) -> None:
         clock.now += after
