@@ -4,6 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 JARS   := tests/kafka/broker/target/jars
 PEERS  := bench/.venv-peers
+NANNYML := bench/.venv-nannyml
 
 .DEFAULT_GOAL := help
 .PHONY: help setup broker demo example test test-fast lint format schemas lock clean
@@ -45,7 +46,12 @@ $(PEERS)/.installed: bench/requirements-peers.txt
 	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r bench/requirements-peers.txt
 	@touch $@
 
-bench-detection: setup ## detectors against their targets and River's, and docs/scorecard.md (ONLY=delay,car_loan SCALE=0.05 for less)
+$(NANNYML)/.installed: bench/requirements-nannyml.txt
+	$(BIN)/python -m venv $(NANNYML)
+	$(NANNYML)/bin/pip install --quiet --disable-pip-version-check -r bench/requirements-nannyml.txt
+	@touch $@
+
+bench-detection: setup $(NANNYML)/.installed ## detectors against their targets and River's, and docs/scorecard.md (ONLY=delay,car_loan SCALE=0.05 for less)
 	$(BIN)/python -m bench.detection $(if $(ONLY),--only $(ONLY)) $(if $(SCALE),--scale $(SCALE))
 
 profile: setup broker $(PEERS)/.installed ## what each stage of a worker costs, and docs/performance.md

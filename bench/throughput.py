@@ -12,16 +12,16 @@ import argparse
 import json
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
-from time import monotonic
 from typing import Any
 
+from bench import report
 from bench.cluster import ROOT, Cluster, running_cluster
 from bench.consumers import NAMES, Comparison, Round
 from bench.machine import describe, peers, too_busy
-from bench.report import SCENARIOS, compared, complete, tables, write_results, write_tables
+from bench.measuring import attempt, finish, say
+from bench.report import SCENARIOS, compared
 from bench.scenarios.memory import memory
 from bench.scenarios.recovery import recovery
 from bench.scenarios.replay import replay
@@ -47,7 +47,7 @@ def main() -> int:
     if keep and not consumers and RESULTS.exists():
         results = json.loads(RESULTS.read_text())
     if warning := too_busy():
-        _say(warning)
+        say(warning)
     errors: dict[str, str] = {}
     machine, today = describe(), datetime.now(UTC).date().isoformat()
     with running_cluster() as cluster:
@@ -57,19 +57,11 @@ def main() -> int:
         for name, scenario in _scenarios(cluster, options.events, options.rounds).items():
             if name in options.only:
                 results.pop(name, None)
-                _attempt(
+                attempt(
                     name, lambda name=name, run=scenario: results.update({name: run() | {"measured_at": today}}), errors
                 )
     results.setdefault("machine", machine)
-    results.pop("errors", None)
-    results = complete(results | ({"errors": errors} if errors else {}))
-    path = RESULTS if keep else ELSEWHERE
-    write_results(results, path)
-    if keep:
-        write_tables(results, DOCUMENT)
-    print(tables(results))
-    _say(f"written: {path.relative_to(ROOT)}" + (f" and {DOCUMENT.relative_to(ROOT)}" if keep else ""))
-    return 1 if errors else 0
+    return finish(results, errors, report, RESULTS if keep else ELSEWHERE, DOCUMENT if keep else None)
 
 
 def _options() -> argparse.Namespace:
@@ -91,10 +83,10 @@ def _compare(cluster: Cluster, names: list[str], options: argparse.Namespace, er
     for _ in range(options.rounds):
         for name in names:
             if name not in errors:
-                _attempt(name, lambda name=name: rounds[name].append(comparison.run(name)), errors)
+                attempt(name, lambda name=name: rounds[name].append(comparison.run(name)), errors)
                 if name not in errors:
                     one = rounds[name][-1]
-                    _say(f"  {one.events_per_second:,.0f} events/s, {one.cpu_us_per_event:.2f} CPU µs an event")
+                    say(f"  {one.events_per_second:,.0f} events/s, {one.cpu_us_per_event:.2f} CPU µs an event")
     comparison.close()
     return compared(rounds)
 
@@ -108,22 +100,6 @@ def _scenarios(cluster: Cluster, events: int, rounds: int) -> dict[str, Callable
         "recovery": lambda: recovery(cluster, events, REPEATS),
         "replay": lambda: replay(cluster, events, rounds),
     }
-
-
-def _attempt(name: str, run: Callable[[], None], errors: dict[str, str]) -> None:
-    """Run one measurement; what goes wrong is noted, and the others go on."""
-    began = monotonic()
-    _say(f"{name} ...")
-    try:
-        run()
-    except Exception as error:
-        errors[name] = f"{type(error).__name__}: {error}"[:2_000]
-        traceback.print_exc()
-    _say(f"  took {monotonic() - began:.0f} s")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,32 @@
-"""From changes of episodes to `Alert`s."""
+"""From what is to be told of an incident to an `Alert`: what moved, how much, since when, where, what else."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
-from detectors.episodes import Change
-from detectors.history import Cohort, History, segment_means
-from detectors.indicators import loss_histogram
-from detectors.layout import Layout
+from detectors.episodes import Change, EpisodeKey
+from detectors.history import History
+from detectors.incidents import Incident, Member, Told
+from detectors.loss_rows import LossRows
+from detectors.movers import movers
 from detectors.pane import ClosedPane
-from detectors.reference import vector
 from detectors.signals.loss import NAMES
-from detectors.wording import ACTIONS, NOTICE, moved, value_text
-from schemas.alert import Alert, Mover, Pane
-from schemas.contract import deterministic_id
-from schemas.event_time import from_micros, rfc3339
+from detectors.slices import worst_slice
+from detectors.wording import ACTIONS, NOTICE, interval, moved, value_text
+from schemas.alert import Alert, Along, ChangeSlice, Pane, Reason
+from schemas.event_time import Micros, from_micros, rfc3339
 
-MOVERS = 5
-CLEARLY = 2.5  # standard errors above the reference: of fifty segments that have not moved, a third of one is named
-NOTEWORTHY_PSI = 0.02  # smaller ones are not worth an on-call person's time
+ALONG = 20  # other signals that an alert names; of more it says how many
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a model version beside what fired: what explains an alert."""
+
+    history: History
+    effects: dict[str, float]
+    """PSI of each feature beyond what chance gives, smoothed over the newest panes."""
+    losses: LossRows
+    reasons: list[Reason]
+    """Features that no longer separate high scores from low ones as before."""
 
 
 def pane_of(pane: ClosedPane) -> Pane:
@@ -24,124 +34,132 @@ def pane_of(pane: ClosedPane) -> Pane:
     return Pane(family=pane.key.family, start=from_micros(pane.start), end=from_micros(pane.end))
 
 
-def alert_of(change: Change, pane: ClosedPane, history: History, effects: dict[str, float]) -> Alert:
-    """Return the alert of a change.
+def alert_of(told: Told, pane: ClosedPane, known: Known) -> Alert:
+    """Return the alert of an incident: of the firing that is to be told, or of its end."""
+    change = told.change
+    return _recovered(told.incident, pane) if change is None else _fired(told.incident, change, pane, known)
 
-    Parameters
-    ----------
-    effects
-        PSI of each feature beyond what chance gives, smoothed over the newest panes.
-    """
-    episode, reading, firing = change.episode, change.reading, change.firing
-    spec = pane.layout.spec
-    severity = "recovered" if firing is None else firing.severity
-    detector = reading.detector or "none"
-    if firing is None:
-        value = reading.value
-        what = reading.signal.replace("_", " ") + "".join(f" of {part}" for part in change.key[1:3] if part)
-        if reading.tier == "drift":  # the change was told as a share of rows, and a pane's drift is read as PSI
-            now, then = f"PSI {0.0 if value is None else value:.3f} in this pane", ""
-        else:
-            now = f"{value_text(reading.signal, value)} in this pane"
-            then = f", {value_text(reading.signal, episode.value)} during the change"
-        summary = f"{what} is back: {now}{then}. It had changed on {rfc3339(episode.since)}."
-        summary = summary[0].upper() + summary[1:]
-        action = "Nothing; the episode is over."
-    else:
-        value = firing.value
-        summary = moved(reading.signal, firing.what, firing.value, firing.reference, firing.n, firing.since) + "."
-        summary = summary[0].upper() + summary[1:]
-        action = ACTIONS[reading.tier] if firing.severity == "alarm" else NOTICE
-    budget = spec.false_alarms if episode.severity == "alarm" else spec.notice_budget
-    parts = (pane.key.model, pane.key.version, pane.key.family, pane.start, *change.key)
+
+def _fired(incident: Incident, change: Change, pane: ClosedPane, known: Known) -> Alert:
+    episode, reading, firing, layout = change.episode, change.reading, change.firing, pane.layout
+    assert firing is not None
+    where = _slice(change, pane, known) if episode.severity == "alarm" and reading.tier == "performance" else None
+    others = incident.others(change.key)
+    summary = moved(reading.signal, firing.what, firing.value, firing.reference, firing.n, firing.since)
+    summary += interval(firing.since_low, firing.since_high, layout.spec.pane)
+    own = None if reading.segment is None else [reading.segment.replace("=", " = ", 1)]
+    if where is not None and where.conditions not in ([], own):  # not what the sentence is about already
+        summary += f", most of it where {where.description}"
+    if others:
+        summary += f"; {len(others)} other signal{'s' if len(others) > 1 else ''} moved along"
+    budget = layout.spec.false_alarms if episode.severity == "alarm" else layout.spec.notice_budget
+    effect = None if firing.reference is None else firing.value - firing.reference
     return Alert(
-        id=deterministic_id("alert", severity, *parts),
-        episode=episode.id,
+        id=incident.alert,
+        episode=incident.id,
         model=pane.key.model,
         version=pane.key.version,
-        severity=severity,
-        recovered_from=episode.severity if firing is None else None,
+        severity=episode.severity,
         tier=reading.tier,
         signal=reading.signal,
         feature=reading.feature,
         segment=reading.segment,
-        detector=detector,
+        detector=reading.detector or "none",
         time=from_micros(pane.due),
-        since=from_micros(episode.since if firing is None else firing.since),
+        since=from_micros(firing.since),
+        since_low=None if firing.since_low is None else from_micros(firing.since_low),
+        since_high=None if firing.since_high is None else from_micros(firing.since_high),
         pane=pane_of(pane),
-        value=value,
-        reference=episode.reference,
-        baseline=episode.baseline,
-        effect=_effect(change, value),
-        minimum_effect=None if firing is None else firing.minimum_effect,
-        n=reading.n if firing is None else firing.n,
+        value=firing.value,
+        reference=firing.reference,
+        baseline=firing.baseline,
+        effect=reading.effect if reading.tier == "drift" else effect,
+        minimum_effect=firing.minimum_effect,
+        n=firing.n,
         evidence=reading.evidence,
-        weight=None if firing is None else firing.weight,
-        budget=str(budget) if firing is not None and firing.weight is not None else None,
-        movers=[] if firing is None else movers(pane.layout, history, effects, firing.since),
-        summary=summary,
-        action=action,
+        weight=firing.weight,
+        budget=None if firing.weight is None else str(budget),
+        movers=movers(layout, known.history, known.effects, firing.since),
+        along=[_along(key, member) for key, member in others[:ALONG]],
+        along_more=max(0, len(others) - ALONG),
+        slice=where,
+        reasons=known.reasons if reading.tier in ("performance", "drift") else [],
+        summary=f"{summary[0].upper()}{summary[1:]}.",
+        action=ACTIONS[reading.tier] if episode.severity == "alarm" else NOTICE,
     )
 
 
-def _effect(change: Change, value: float | None) -> float | None:
-    if change.reading.tier == "drift":
-        return change.reading.effect
-    return None if value is None or change.episode.reference is None else value - change.episode.reference
+def _slice(change: Change, pane: ClosedPane, known: Known) -> ChangeSlice | None:
+    assert change.firing is not None
+    name = NAMES[pane.layout.spec.task].replace("_", " ")
+    return worst_slice(pane.layout, known.losses, change.firing.since, change.firing.since_low, name)
 
 
-def movers(layout: Layout, history: History, effects: dict[str, float], since: int) -> list[Mover]:
-    """Return the segments whose loss rose most since a moment, and the features that drifted most."""
-    name = NAMES[layout.spec.task]
-    found = [
-        Mover(
-            segment=risen.segment,
-            effect=risen.mean - risen.before,
-            description=f"{name.replace('_', ' ')} of {risen.segment}: {value_text(name, risen.before)} → "
-            f"{value_text(name, risen.mean)}, {risen.n:,} rows",
-        )
-        for risen in risen_segments(layout, history.since(since))
-    ]
-    drifted = [
-        Mover(feature=name, effect=psi, description=f"{name}: PSI {psi:.3f} of late, beyond chance")
-        for name, psi in effects.items()
-        if psi >= NOTEWORTHY_PSI
-    ]
-    drifted.sort(key=lambda mover: (-mover.effect, mover.feature or ""))
-    return [*found[:MOVERS], *drifted[:MOVERS]]
+def _recovered(incident: Incident, pane: ClosedPane) -> Alert:
+    """Return the alert that an incident is over: all its signals are back."""
+    signal, feature, segment, detector, _ = incident.lead
+    tier, back, others = incident.tier, incident.back, incident.others(incident.lead)
+    value = None if back is None else back.value
+    effect = None if value is None or incident.reference is None else value - incident.reference
+    summary = f"{_what(incident.lead)} is back{_now(incident, pane.due)}"
+    if others:
+        summary += f", and with it {len(others)} other signal{'s' if len(others) > 1 else ''}"
+    return Alert(
+        id=incident.alert,
+        episode=incident.id,
+        model=pane.key.model,
+        version=pane.key.version,
+        severity="recovered",
+        recovered_from=incident.severity,
+        tier=tier,
+        signal=signal,
+        feature=feature,
+        segment=segment,
+        detector=detector or "none",
+        time=from_micros(pane.due),
+        since=from_micros(incident.since),
+        pane=pane_of(pane),
+        value=value,
+        reference=incident.reference,
+        baseline=incident.baseline,
+        effect=(None if back is None else back.effect) if tier == "drift" else effect,
+        n=0 if back is None else back.n,
+        evidence=None if back is None else back.evidence,
+        along=[_along(key, member) for key, member in others[:ALONG]],
+        along_more=max(0, len(others) - ALONG),
+        summary=f"{summary[0].upper()}{summary[1:]}. It had changed on {rfc3339(incident.since)}.",
+        action="Nothing; the change is over.",
+    )
 
 
-class Risen(NamedTuple):
-    """A segment whose loss has risen."""
-
-    segment: str
-    before: float
-    """Mean loss in the reference."""
-    mean: float
-    """Mean loss now."""
-    n: int
-    """Labelled rows now."""
-
-
-def risen_segments(layout: Layout, cohorts: list[Cohort]) -> list[Risen]:
-    """Return the segments whose mean loss rose by more than chance would have it, the largest rise first."""
-    found, scale = [], layout.loss_scale or 1.0
-    for segment, (n, mean) in segment_means(cohorts).items():
-        before = reference_loss(layout, segment)
-        if before is None:
-            continue
-        # of values in [0, scale] with this mean, 0/1 ones vary most
-        error = (max(mean * (scale - mean), 0.0) / n) ** 0.5
-        if mean - before > CLEARLY * error:
-            found.append(Risen(segment, before, mean, n))
-    return sorted(found, key=lambda risen: (risen.before - risen.mean, risen.segment))
+def _now(incident: Incident, now: Micros) -> str:
+    """Return what the lead reads, and what it read during the change; a pane's drift is read as PSI."""
+    back, tier, signal = incident.back, incident.tier, incident.lead[0]
+    if back is None:
+        return ""
+    when = "in this pane" if back.time == now else f"when it was over, on {rfc3339(back.time)}"
+    if tier == "drift" and signal != "joint_drift":  # the change was told as a share of rows
+        return f": PSI {0.0 if back.value is None else back.value:.3f} {when}"
+    return f": {value_text(signal, back.value)} {when}, {value_text(signal, incident.value)} during the change"
 
 
-def reference_loss(layout: Layout, segment: str) -> float | None:
-    """Return the mean loss of a segment, `feature=value`, in the reference; None where it has none."""
-    feature, _, value = segment.partition("=")
-    if layout.profile is None or layout.loss_scale is None or value not in layout.codes.get(feature, {}):
-        return None
-    cell = layout.codes[feature][value]
-    counts, sums = loss_histogram(layout, vector(layout, "cohort"), "cohort", feature, cell)
-    return float(sums.sum() / counts.sum()) * layout.loss_scale if counts.sum() else None
+def _what(key: EpisodeKey) -> str:
+    signal, feature, segment, _, _ = key
+    return signal.replace("_", " ") + "".join(f" of {part}" for part in (feature, segment) if part)
+
+
+def _along(key: EpisodeKey, member: Member) -> Along:
+    signal, feature, segment, detector, _ = key
+    return Along(
+        severity=member.severity,
+        tier=member.tier,
+        signal=signal,
+        feature=feature,
+        segment=segment,
+        detector=detector or "none",
+        what=member.what,
+        value=member.value,
+        reference=member.reference,
+        n=member.n,
+        since=from_micros(member.since),
+    )

@@ -33,6 +33,12 @@ def upper_bound(
     return np.where(m - k < 1e-9, 1.0, bound)
 
 
+def upper_bounds_by_bonferroni(totals: Floats, n: float, dispersion: Floats, confidence: float = CONFIDENCE) -> Floats:
+    """Return upper bounds of the means of J indicators, shape (J,), which hold together with `confidence`."""
+    each = 1 - (1 - confidence) / len(totals)
+    return np.array([upper_bound(total, n, each, phi) for total, phi in zip(totals, dispersion, strict=True)])
+
+
 def upper_bound_of_mean(
     total: float, total_of_squares: float, n: float, confidence: float = CONFIDENCE, dispersion: float = 1.0
 ) -> float:

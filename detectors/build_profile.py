@@ -1,40 +1,52 @@
 """Building the reference profile: bin edges from the rows, then the very summaries that the stream will have.
 
-Apart from `detectors.reference`, which reads a profile: no monitor needs scipy.optimize, which takes 23 MB.
+Apart from `detectors.reference`, which reads a profile: no monitor needs scipy.optimize (`detectors.score_bins`).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import isotonic_regression
 
-from detectors import indicators
+from detectors import estimates, indicators
 from detectors.bounds import MINIMUM_PANES, dispersion_of
+from detectors.costs import COST, Costed, costed
 from detectors.counting import (
     count_cohort,
     count_traffic,
+    said_codes,
     segment_cells,
 )
+from detectors.expectations import of_expectation
+from detectors.id_hash import id_hashes
 from detectors.label_counting import count_cohort_labels, count_labels, label_columns
 from detectors.layout import Counts, Layout, category
 from detectors.losses import losses_of
-from detectors.reference import loss_name, moments, rating_shortfall, settings, slow_share
+from detectors.outcomes import OUTCOMES, of_labels
+from detectors.proxy_indicators import REPEATED, most_frequent, proxies_of, proxy_histogram, proxy_mean, proxy_name
+from detectors.quality_sections import section_of
+from detectors.reference import loss_name, moments, settings, slow_share
+from detectors.reliability import groups_of, hits_of
 from detectors.row import Label, Row
+from detectors.row_codes import RowCodes
 from detectors.row_shape import LATENCY, OUTPUT, RowShape
+from detectors.score_bins import ScoreBins, quantile_edges, score_bins
 from detectors.summary import pane_start
+from detectors.top_bottom import tails_of
 from schemas.event_time import Micros, from_micros
 from schemas.profile import ReferenceProfile
+from schemas.proxy_spec import attached
 from schemas.reading import Family
 from schemas.spec import ModelSpec
 
 NUMERIC_BINS = 20
-SCORE_BINS = 100
 CATEGORIES = 64  # most frequent values of a categorical feature that get a bin of their own
 CLASSES = 256
+SAMPLED = 2_000  # rows that joint drift compares with: half to learn from, half to be held out
 FAMILIES: tuple[Family, ...] = ("traffic", "label", "cohort")
 
+Judge = Callable[[str, list[indicators.Indicators], float | None], None]
 LabelledRows = Sequence[tuple[Row, Label | None]]
 
 
@@ -75,9 +87,10 @@ def build_profile(model: str, version: str | None, spec: ModelSpec, rows: Labell
     return blank.model_copy(
         update={
             "counts": counts,
-            "calibration": _calibration(layout, rows),
             "dispersion": dispersion,
             "few_panes": few_panes,
+            "sample": _sample(layout, rows),
+            "tails": None if spec.task == "text" else tails_of(layout, [row for row, _ in rows]),
         }
     )
 
@@ -109,8 +122,14 @@ def _edges(spec: ModelSpec, rows: LabelledRows) -> dict[str, object]:
         values = columns.numbers[:, column]
         values = values[np.isfinite(values)]
         if len(values):
-            numeric[names[position]] = _quantile_edges(values, NUMERIC_BINS)
+            numeric[names[position]] = quantile_edges(values, NUMERIC_BINS)
             ranges[names[position]] = (float(values.min()), float(values.max()))
+    for column, name in enumerate(map(attached, spec.scores), len(shape.numeric)):
+        values = columns.numbers[:, column]
+        values = values[np.isfinite(values)]
+        if len(values):
+            numeric[name] = quantile_edges(values, NUMERIC_BINS)
+            ranges[name] = (float(values.min()), float(values.max()))
     for column, position in enumerate(shape.other):
         if spec.features[names[position]].type == "categorical":
             seen = Counter(map(category, columns.values[column]))
@@ -121,17 +140,21 @@ def _edges(spec: ModelSpec, rows: LabelledRows) -> dict[str, object]:
     output, latency = output[~np.isnan(output)], latency[~np.isnan(latency)]
     losses = losses_of(spec, [(row, label) for row, label in rows if label is not None])
     losses = losses[~np.isnan(losses)]
-    scored, valued = spec.task in ("binary", "multiclass"), spec.task == "regression"
+    scores = _score_bins(spec, output, rows)
+    valued = spec.task == "regression"
     return {
         "numeric_edges": numeric,
         "ranges": ranges,
         "categories": categories,
         "classes": _classes(spec, rows),
-        "score_edges": _quantile_edges(output, SCORE_BINS) if scored and len(output) else [],
-        "value_edges": _quantile_edges(output, NUMERIC_BINS) if valued and len(output) else [],
+        "score_edges": scores.edges,
+        "calibration": scores.calibration,
+        "value_edges": quantile_edges(output, NUMERIC_BINS) if valued and len(output) else [],
+        "truth_range": _truth_range(rows) if valued else None,
         # room for four times the reference's large errors; what is beyond counts as that much
         "loss_max": (4 * float(np.quantile(losses, 0.99)) or 1.0) if valued and len(losses) else None,
         "slow_ms": float(np.quantile(latency, 0.95)) if len(latency) else None,
+        "longest_text": float(np.quantile(output, 0.999)) if spec.task == "text" else None,
     }
 
 
@@ -141,16 +164,6 @@ def _classes(spec: ModelSpec, rows: LabelledRows) -> list[str]:
     seen = Counter(row.label for row, _ in rows if row.label is not None)
     seen.update(label.label for _, label in rows if label is not None and label.label is not None)
     return sorted(name for name, _ in sorted(seen.items(), key=lambda item: (-item[1], item[0]))[:CLASSES])
-
-
-def _quantile_edges(values: npt.NDArray[np.float64], bins: int) -> list[float]:
-    """Return increasing upper bounds: halfway between the values where those are few, quantiles where they are many."""
-    distinct = np.unique(values)
-    if len(distinct) <= bins:
-        edges = distinct[:-1] + np.diff(distinct) / 2
-    else:
-        edges = np.quantile(values, np.arange(1, bins) / bins, method="inverted_cdf")
-    return [float(edge) for edge in np.unique(edges) if edge < distinct[-1]]
 
 
 def _count(layout: Layout, rows: LabelledRows) -> dict[Family, dict[Micros, Counts]]:
@@ -169,13 +182,24 @@ def _count(layout: Layout, rows: LabelledRows) -> dict[Family, dict[Micros, Coun
 def _count_pane(layout: Layout, vectors: dict[Family, Counts], members: LabelledRows) -> None:
     columns = RowShape(layout.spec).columns_of([row for row, _ in members])
     count_traffic(layout, vectors["traffic"], columns)
-    count_cohort(layout, vectors["cohort"], segment_cells(layout, columns))
+    cells, said = segment_cells(layout, columns), said_codes(layout, columns.said)
+    count_cohort(layout, vectors["cohort"], cells, said)
     joined = [(row, label) for row, label in members if label is not None]
     if not joined:
         return
     labels = label_columns(layout, joined)
     count_labels(layout, vectors["label"], labels)
     count_cohort_labels(layout, vectors["cohort"], labels)
+
+
+def _sample(layout: Layout, rows: LabelledRows) -> dict[str, str]:
+    """Return the codes of the rows with the smallest hashes of their ids, in the order of these, by feature."""
+    hashes = id_hashes([row.id for row, _ in rows])[:, 0]
+    times = np.array([row.time for row, _ in rows], dtype=np.int64)
+    chosen = np.lexsort((times, hashes))[:SAMPLED]
+    coder = RowCodes(layout)
+    codes = coder.of([rows[i][0] for i in chosen.tolist()])
+    return {name: codes[:, place].tobytes().hex() for place, name in enumerate(coder.names)}
 
 
 def _dispersion(layout: Layout, panes: dict[Family, dict[Micros, Counts]]) -> tuple[dict[str, float], dict[str, int]]:
@@ -205,8 +229,18 @@ def _dispersion(layout: Layout, panes: dict[Family, dict[Micros, Counts]]) -> tu
             )
         if feature.type in ("numeric", "categorical", "boolean"):
             judge(f"feature:{name}", [indicators.of_feature(layout, counts, name) for counts in traffic])
+    for rule in dict.fromkeys(expectation.rule for expectation in layout.spec.expectations):
+        judge(section_of(rule), [of_expectation(layout, counts, rule) for counts in traffic])
     judge("prediction", [indicators.of_prediction(layout, counts) for counts in traffic])
     judge("slow", [slow_share(layout, counts) for counts in traffic])
+    for proxy in proxies_of(layout):
+        sums = [proxy_histogram(layout, counts, proxy) for counts in traffic]
+        if count := (moment := moments(*np.sum(sums, axis=0)))[0]:
+            variance = max(0.0, moment[2] / count - (moment[1] / count) ** 2)
+            judge(proxy_name(proxy), [proxy_mean(layout, counts, proxy) for counts in traffic], variance)
+    judge(REPEATED, most_frequent(layout, traffic))
+    for name in map(attached, layout.spec.scores):
+        judge(f"feature:{name}", [indicators.of_feature(layout, counts, name) for counts in traffic])
     cells = [(None, 0)] + [(s, c) for s in layout.spec.segments for c in range(len(layout.segment_values(s)) + 1)]
     for segment, cell in cells:
         losses = [indicators.of_losses(layout, counts, "cohort", segment, cell) for counts in cohort]
@@ -215,25 +249,39 @@ def _dispersion(layout: Layout, panes: dict[Family, dict[Micros, Counts]]) -> tu
         count, total, squares = moments(*bins)
         if count:
             judge(loss_name(segment, cell), losses, max(0.0, squares / count - (total / count) ** 2))
-    judge("rating", [rating_shortfall(layout, counts) for counts in panes["label"].values()])
+    for outcome, of in OUTCOMES.items():
+        judge(outcome, [of(layout, counts) for counts in panes["label"].values()])
+    if "outcomes" in layout.families["label"].sections:
+        judge("label", [of_labels(layout, counts) for counts in panes["label"].values()])
+    for group in groups_of(layout):
+        hits = [hits_of(layout, counts, group) for counts in cohort]
+        judge(group.name, [indicators.Indicators(np.array([k]), n) for k, n in hits])
+    _judge_means(estimates.NAME, [estimates.expected_loss(layout, counts) for counts in traffic], judge)
+    priced = [one for one in (costed(layout, counts) for counts in cohort) if one is not None]
+    if _judge_means(COST, priced, judge):
+        found.setdefault(COST, 1.0)  # there even so: it says that the profile knows of the matrix
     return found, few
 
 
-def _calibration(layout: Layout, rows: LabelledRows) -> list[float]:
-    """Return P(positive) (binary) or P(right) (multiclass) by score bin: isotonic regression, weighted by rows."""
-    if layout.spec.task not in ("binary", "multiclass"):
-        return []
+def _judge_means(name: str, panes: Sequence[Costed | estimates.ExpectedLoss], judge: Judge) -> bool:
+    """Judge the mean of real values in [0, 1]; return whether there are any."""
+    n, total = sum(pane.n for pane in panes), sum(pane.total for pane in panes)
+    if n:
+        variance = max(0.0, sum(pane.squares for pane in panes) / n - (total / n) ** 2)
+        judge(name, [indicators.Indicators(np.array([pane.total]), pane.n) for pane in panes], variance)
+    return n > 0
+
+
+def _truth_range(rows: LabelledRows) -> tuple[float, float] | None:
+    truths = [label.value for _, label in rows if label is not None and label.value is not None]
+    return (min(truths), max(truths)) if truths else None
+
+
+def _score_bins(spec: ModelSpec, scores: npt.NDArray[np.float64], rows: LabelledRows) -> ScoreBins:
+    """Return the bins of score or confidence; no bins where the task has neither."""
+    if spec.task not in ("binary", "multiclass"):
+        return ScoreBins([], [])
     known = [(row, label) for row, label in rows if row.score is not None and label is not None and label.label]
-    if not known:
-        return []
-    scores = np.asarray([row.score for row, _ in known], dtype=np.float64)
-    bins = np.searchsorted(layout.score_edges, scores, side="left")
-    if layout.spec.task == "binary":
-        hits = np.asarray([label.label == layout.spec.positive_label for _, label in known], dtype=np.float64)
-    else:
-        hits = np.asarray([label.label == row.label for row, label in known], dtype=np.float64)
-    size = len(layout.score_edges) + 1
-    n, k = np.bincount(bins, minlength=size), np.bincount(bins, weights=hits, minlength=size)
-    seen = n > 0
-    fitted = isotonic_regression(k[seen] / n[seen], weights=n[seen].astype(np.float64)).x
-    return [float(p) for p in np.clip(np.interp(np.arange(size), np.flatnonzero(seen), fitted), 0, 1)]
+    hits = [label.label == (spec.positive_label if spec.task == "binary" else row.label) for row, label in known]
+    labelled = np.asarray([row.score for row, _ in known], dtype=np.float64)
+    return score_bins(scores, labelled, np.asarray(hits, dtype=np.float64))

@@ -12,9 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import sketch
+from detectors.activity import count_activity
 from detectors.counting_plan import CountingPlan, plan_of
+from detectors.expectation_counting import count_expectations
 from detectors.layout import LATENCY_BUCKETS, LENGTH_BUCKETS, Counts, Layout
 from detectors.numeric_bins import histogram
+from detectors.proxy_counting import count_proxies
 from detectors.row_shape import LATENCY, OUTPUT, Columns
 
 Floats = npt.NDArray[np.float64]
@@ -27,22 +30,28 @@ def count_traffic(layout: Layout, counts: Counts, columns: Columns) -> None:
     plan, view = plan_of(layout), layout.families["traffic"].view
     view(counts, "n")[0] += len(columns)
     view(counts, "unexpected")[0] += np.count_nonzero(columns.unexpected)
-    plan.numeric.count(counts, columns.numbers[:, :OUTPUT])
+    plan.numeric.count(counts, columns.numbers[:, : plan.numeric.width])
     plan.count_others(counts, columns)
     _count_latency(plan, layout, counts, columns.numbers[:, LATENCY])
     _count_output(plan, layout, counts, columns.said, columns.numbers[:, OUTPUT].copy())
+    count_proxies(layout, plan.texts, counts, columns)
+    count_activity(layout, counts, columns.times)
+    count_expectations(layout, counts, columns)
 
 
-def count_cohort(layout: Layout, counts: Counts, cells: Codes) -> None:
+def count_cohort(layout: Layout, counts: Counts, cells: Codes, said: Codes) -> None:
     """Add predictions, labelled or not yet, to the vector of a cohort pane.
 
-    `cells` is `segment_cells` of the rows, shape (rows, segments).
+    `cells` is `segment_cells` of the rows, shape (rows, segments); `said` is `said_codes` of their predicted classes.
     """
     plan = plan_of(layout)
     layout.families["cohort"].view(counts, "n")[0] += len(cells)
     if plan.segments:
-        shifted = (cells + plan.segment_starts).ravel()
-        counts[plan.segment_n] += np.bincount(shifted, minlength=len(plan.segment_n))
+        shifted = cells + plan.segment_starts
+        counts[plan.segment_n] += np.bincount(shifted.ravel(), minlength=len(plan.segment_n))
+        if layout.spec.task == "binary":
+            positive = shifted[said.astype(np.bool_)].ravel()
+            counts[plan.segment_positive] += np.bincount(positive, minlength=len(plan.segment_positive))
 
 
 def segment_cells(layout: Layout, columns: Columns) -> Codes:

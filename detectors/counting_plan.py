@@ -7,6 +7,8 @@ from detectors.categories import Coding, coding_of
 from detectors.layout import INVALID, MISSING, UNSEEN, Counts, Layout
 from detectors.numeric_bins import NumericBins
 from detectors.row_shape import Columns, RowShape
+from detectors.text_checks import TextChecks
+from schemas.proxy_spec import TextSpec
 
 Positions = npt.NDArray[np.intp]
 
@@ -29,6 +31,7 @@ class CountingPlan:
         self.numeric = NumericBins(layout)
         self.score_edges = layout.score_edges
         self.value_edges = layout.value_edges
+        self.texts = TextChecks(spec.text or TextSpec()) if spec.task == "text" else None
         self.slow_ms = layout.profile.slow_ms if layout.profile else None
         self.class_codes: dict[str | None, int] = dict(layout.class_codes.items())
         names = list(spec.features)
@@ -53,6 +56,9 @@ class CountingPlan:
         """Where these cells lie in the vector of a cohort pane; in the next two, each has `loss_bins` places."""
         self.segment_losses = _positions([cohort[f"segment_losses:{name}"] for name in spec.segments])
         self.segment_loss_sums = _positions([cohort[f"segment_loss_sums:{name}"] for name in spec.segments])
+        binary = spec.segments if spec.task == "binary" else []
+        self.segment_positive = _positions([cohort[f"segment_positive:{name}"] for name in binary])
+        self.segment_confusion = _positions([cohort[f"segment_confusion:{name}"] for name in binary])
 
     def count_others(self, counts: Counts, columns: Columns) -> None:
         """Add the features that are not numeric to the vector of a traffic pane."""

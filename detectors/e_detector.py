@@ -3,7 +3,7 @@
 Fed once a pane with sums, so order within a pane does not matter. No I/O, no clock.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,23 @@ from schemas.event_time import Micros
 
 Floats = npt.NDArray[np.float64]
 
-GRID = 8  # alternatives that are bet on, from just above the baseline to near 1
+GRID = 8  # alternatives that are bet on, from just above the baseline to near 1; twelve see nothing sooner
 CERTAIN = 0.995  # a mean above this cannot rise enough to be worth a bet
-_NEAREST = 0.01  # distance of the nearest alternative
+_NEAREST = 0.04  # standard deviations to the nearest alternative: a rise of that takes some 15,000 rows to see
+_LARGEST = 600.0  # exp(700) is no float any more
+
+
+class Aim(NamedTuple):
+    """Which rises are bet on most: the stake is normal in the logarithm of the rise."""
+
+    rise: float = 0.2
+    """The middle, in standard deviations of a value: a small effect, by Cohen, "Statistical power analysis for the
+    behavioral sciences", 1988."""
+    spread: float = 0.8
+    """Standard deviation of the logarithm. Far rises get little, and need little: they show within rows."""
+
+
+AIM = Aim()
 
 
 def alternatives(baselines: Floats) -> Floats:
@@ -24,15 +38,27 @@ def alternatives(baselines: Floats) -> Floats:
     λ = (q - m) / (m (1 - m)) maximises the expected log wealth when the mean is q and the values are 0 or 1.
     """
     m = baselines[:, None]
-    reach = 0.95 * (1 - m)
-    nearest = np.minimum(_NEAREST, 0.2 * (1 - m))
-    q = m + reach * (nearest / reach) ** (1 - np.arange(GRID) / (GRID - 1))
-    result: Floats = (q - m) / (m * (1 - m))
+    result: Floats = _rises(m) / (m * (1 - m))
     return result
 
 
-@dataclass(frozen=True)
-class Judgement:
+def stakes(baselines: Floats, aim: Aim) -> Floats:
+    """Return what of a bet is staked on each of its alternatives, shape (J, GRID): each row sums to 1."""
+    m = baselines[:, None]
+    away = np.log(_rises(m) / (aim.rise * np.sqrt(m * (1 - m)))) / aim.spread
+    density = np.exp(-away * away / 2)
+    result: Floats = density / density.sum(axis=1, keepdims=True)
+    return result
+
+
+def _rises(m: Floats) -> Floats:
+    reach = 0.95 * (1 - m)
+    nearest = np.minimum(_NEAREST * np.sqrt(m * (1 - m)), 0.2 * (1 - m))
+    result: Floats = reach * (nearest / reach) ** (1 - np.arange(GRID) / (GRID - 1))
+    return result
+
+
+class Judgement(NamedTuple):
     """What an e-detector says after a pane."""
 
     evidence: float
@@ -62,15 +88,21 @@ class EDetector:
         Microseconds of event time in which one false alarm is put up with.
     dispersion
         Shape (J,), at least 1: φ, by which growth is tempered for dependent rows.
+    prior
+        Shape (J,), above 0: how the stake is split over the bets, in any unit; evenly without it.
+    aim
+        How the stake of a bet is split over its alternatives.
 
     Notes
     -----
-    For each bet j and alternative k, with e the pane's e-value and Δt its width, `M ← e (M + Δt / budget)`; the
-    detector fires when `weight · mean(M) >= 1`, and M starts again from 0. While every mean stays below its baseline,
-    `mean(M) + alarms / weight - t / budget` is a supermartingale: the expected number of alarms in any time T is at
-    most weight · T / budget. Time without a pane earns nothing: credit without evidence would only ever alarm by
-    itself. A bet whose baseline is near 1 can never win, so nothing is staked on it. The change point is the last time
-    that the log wealth of the strongest bet, cut off at 0, was 0.
+    For each bet j and alternative k, with e the pane's e-value, Δt its width and π the part of the stake that lies on
+    it (Σπ = 1), `M ← e (M + Δt / budget)`; the detector fires when `weight · Σ π M >= 1`, and M starts again from 0.
+    While every mean stays below its baseline, `Σ π M + alarms / weight - t / budget` is a supermartingale: the
+    expected number of alarms in any time T is at most weight · T / budget, whatever π is, as long as it is chosen
+    beforehand. π is what buys a short delay: against an even split, `AIM` sees rises from .2 to .25, .3 and .4
+    earlier by 10, 9 and 4 %, and a rise to .22 later by 5 %. Time without a pane earns nothing: credit without
+    evidence would only ever alarm by itself. A bet whose baseline is near 1 can never win, so nothing is staked on
+    it. The change point is the last time that the log wealth of the strongest bet, cut off at 0, was 0.
 
     References
     ----------
@@ -87,70 +119,100 @@ class EDetector:
     True
     """
 
-    def __init__(self, baselines: Floats, weight: float, budget: float, dispersion: Floats) -> None:
+    def __init__(
+        self,
+        baselines: Floats,
+        weight: float,
+        budget: float,
+        dispersion: Floats,
+        prior: Floats | None = None,
+        aim: Aim = AIM,
+    ) -> None:
         self.baselines = np.clip(baselines, 1e-4, CERTAIN)
         self.weight = weight
         self.budget = budget
         self.dispersion = dispersion
-        self._lambdas = alternatives(self.baselines)
-        self._staked = baselines < CERTAIN
-        shape = self._lambdas.shape
+        split = np.where(baselines < CERTAIN, np.ones(len(baselines)) if prior is None else prior, 0.0)
+        self.staked = bool(split.any()) and weight > 0
+        """Whether anything is: on no bet at all, it can never fire."""
+        # weight, budget and φ are worked in once, so that a pane takes few steps; shapes are (GRID, J), since sums come
+        # by bet and numpy is quickest along the longer axis
+        share = weight * split / split.sum() if self.staked else np.zeros(len(split))
+        self._credit = (share[:, None] * stakes(self.baselines, aim) / budget).T.copy()
+        one, zero = growth_of_one_and_zero(self.baselines, alternatives(self.baselines))
+        self._of_row = zero.T / dispersion
+        self._of_unit = (one - zero).T / dispersion
+        self._steepest = float((one.T / dispersion).max())
+        self._chords: tuple[Floats, Floats] | None = None
+        shape = self._credit.shape
         self._wealth = np.zeros(shape)
         self._cusum = np.zeros(shape)
         self._since = np.full(shape, -1, dtype=np.int64)
-        self._totals = np.zeros(shape)
-        self._n = np.zeros(shape)
+        self._restart = np.ones(shape, dtype=np.bool_)
+        # rows and totals so far, and what they were when the change began
+        self._rows, self._totals = 0.0, np.zeros(shape[1])
+        self._rows_before, self._totals_before = np.zeros(shape), np.zeros(shape)
 
     def close_counts(self, totals: Floats, n: float, start: Micros, end: Micros) -> Judgement:
         """Take a pane of 0/1 values: `totals` (J,) are the sums of the J bets' values over the same `n` rows."""
-        growth = growth_of_counts(totals, n, self.baselines, self._lambdas)
+        growth = totals * self._of_unit
+        growth += n * self._of_row
         return self._close(growth, totals, n, start, end)
 
     def close_histogram(self, counts: Floats, sums: Floats, start: Micros, end: Micros) -> Judgement:
         """Take a pane of real values in [0, 1], for J = 1: rows and sums by equal bins, shapes (bins,)."""
-        growth = growth_of_histogram(counts, sums, float(self.baselines[0]), self._lambdas[0])[None, :]
+        if self._chords is None:
+            left, slopes = chords(len(counts), float(self.baselines[0]), alternatives(self.baselines)[0])
+            self._chords = left / self.dispersion[0], slopes / self.dispersion[0]
+        left, slopes = self._chords
+        growth = (left @ counts + slopes @ sums).reshape(-1, 1)
         return self._close(growth, np.array([sums.sum()]), float(counts.sum()), start, end)
 
     @property
     def evidence(self) -> float:
         """Weighted wealth; the detector fires at 1."""
-        staked = int(self._staked.sum())
-        return float(self.weight * self._wealth.sum() / (staked * GRID)) if staked else 0.0
-
-    @property
-    def staked(self) -> bool:
-        """Whether anything is: on no bet at all, it can never fire."""
-        return bool(self._staked.any())
+        return float(np.add.reduce(self._wealth.ravel()))
 
     def forget_change(self) -> None:
         """Look for the start of the next change from the next pane on; evidence is not touched."""
-        self._cusum = np.zeros_like(self._cusum)
+        self._cusum.fill(0)
+        self._restart.fill(True)
 
     def _close(self, growth: Floats, totals: Floats, n: float, start: Micros, end: Micros) -> Judgement:
-        growth = growth / self.dispersion[:, None]
-        credit = np.where(self._staked, (end - start) / self.budget, 0.0)[:, None]
-        # e-values of a very large pane overflow; a wealth that is capped at 1e300 fires all the same
-        self._wealth = np.minimum(np.exp(np.minimum(growth, 690.0)) * (self._wealth + credit), 1e300)
-        restart = self._cusum <= 0
-        self._since[restart] = start
-        self._totals[restart] = 0
-        self._n[restart] = 0
-        self._totals += totals[:, None]
-        self._n += n
-        self._cusum = np.maximum(0, self._cusum + growth)
-        strongest = np.unravel_index(int(self._wealth.argmax()), self._wealth.shape)
+        wealth, cusum, restart = self._wealth, self._cusum, self._restart
+        np.putmask(self._since, restart, start)
+        np.putmask(self._rows_before, restart, self._rows)
+        np.putmask(self._totals_before, restart, self._totals)  # repeated for each alternative
+        self._rows += n
+        self._totals += totals
+        cusum += growth
+        np.less_equal(cusum, 0.0, out=restart)
+        np.putmask(cusum, restart, 0.0)
+        if n * self._steepest > _LARGEST:
+            np.minimum(growth, _LARGEST, out=growth)
+        # wealth is below 1 wherever it has not fired, so that the product is a float
+        wealth += (end - start) * self._credit
+        wealth *= np.exp(growth, out=growth)
         evidence = self.evidence
+        strongest = int(wealth.argmax())
+        bet = strongest % len(self._totals)
         judgement = Judgement(
-            evidence=evidence,
-            fired=evidence >= 1,
-            bet=int(strongest[0]),
-            since=int(self._since[strongest]),
-            total=float(self._totals[strongest]),
-            n=float(self._n[strongest]),
+            evidence,
+            evidence >= 1,
+            bet,
+            self._since.item(strongest),
+            self._totals.item(bet) - self._totals_before.item(strongest),
+            self._rows - self._rows_before.item(strongest),
         )
         if judgement.fired:
-            self._wealth = np.zeros_like(self._wealth)
+            wealth.fill(0)
         return judgement
+
+
+def growth_of_one_and_zero(baselines: Floats, lambdas: Floats) -> tuple[Floats, Floats]:
+    """Return the log e-values of a value of 1 and of a value of 0: ln(1 + λ(1 - m)) and ln(1 - λm), each (J, K)."""
+    m = baselines[:, None]
+    return np.log1p(lambdas * (1 - m)), np.log1p(-lambdas * m)
 
 
 def growth_of_counts(totals: Floats, n: float, baselines: Floats, lambdas: Floats) -> Floats:
@@ -158,19 +220,18 @@ def growth_of_counts(totals: Floats, n: float, baselines: Floats, lambdas: Float
 
     s·ln(1 + λ(1 - m)) + (n - s)·ln(1 - λm); for values between 0 and 1 it is a lower bound, by concavity.
     """
-    m, s = baselines[:, None], totals[:, None]
-    result: Floats = s * np.log1p(lambdas * (1 - m)) + (n - s) * np.log1p(-lambdas * m)
+    one, zero = growth_of_one_and_zero(baselines, lambdas)
+    s = totals[:, None]
+    result: Floats = s * one + (n - s) * zero
     return result
 
 
-def growth_of_histogram(counts: Floats, sums: Floats, baseline: float, lambdas: Floats) -> Floats:
-    """Return lower bounds of the log e-values, shape (K,), of values in [0, 1] given by equal bins.
+def chords(bins: int, baseline: float, lambdas: Floats) -> tuple[Floats, Floats]:
+    """Return the chords of the log e-value over each of some equal bins of [0, 1]: values at 0 and slopes, (K, bins).
 
     ln(1 + λ(x - m)) is concave in x, so within a bin its chord lies below it: a valid e-value from counts and sums.
     """
-    edges = np.linspace(0, 1, len(counts) + 1)
+    edges = np.linspace(0, 1, bins + 1)
     heights = np.log1p(lambdas[:, None] * (edges[None, :] - baseline))
-    slopes = np.diff(heights, axis=1) * len(counts)
-    left = heights[:, :-1] - slopes * edges[None, :-1]
-    result: Floats = left @ counts + slopes @ sums
-    return result
+    slopes = np.diff(heights, axis=1) * bins
+    return heights[:, :-1] - slopes * edges[None, :-1], slopes

@@ -8,10 +8,10 @@ from detectors.signals.signal import Finding, Firing
 from detectors.state import register
 from schemas.contract import deterministic_id
 from schemas.event_time import Micros
-from schemas.reading import Reading, Tier
+from schemas.reading import Family, Reading, Tier
 
-EpisodeKey = tuple[str, str | None, str | None, str | None]
-"""Signal, feature, segment, detector."""
+EpisodeKey = tuple[str, str | None, str | None, str | None, Family]
+"""Signal, feature, segment, detector, and the family of its panes: two may judge the same loss."""
 
 
 @register
@@ -56,11 +56,11 @@ class Change:
 def update(episodes: dict[EpisodeKey, Episode], finding: Finding, pane: ClosedPane) -> Change | None:
     """Bring the episodes up to a finding, in place; return what people may have to be told."""
     reading, firing = finding.reading, finding.firing
-    key = (reading.signal, reading.feature, reading.segment, reading.detector)
+    key: EpisodeKey = (reading.signal, reading.feature, reading.segment, reading.detector, pane.key.family)
     episode = episodes.get(key)
     if firing is not None:
         if episode is None:
-            parts = (pane.key.model, pane.key.version, pane.key.family, pane.start, *key)
+            parts = (pane.key.model, pane.key.version, pane.start, *key)
             episode = Episode(
                 id=deterministic_id("episode", *parts),
                 severity=firing.severity,
@@ -76,8 +76,11 @@ def update(episodes: dict[EpisodeKey, Episode], finding: Finding, pane: ClosedPa
                 evidence=reading.evidence,
             )
         else:
+            graver = firing.severity == "alarm" and episode.severity == "notice"
             episode = replace(
                 episode,
+                severity=firing.severity if graver else episode.severity,
+                alert=None if graver else episode.alert,  # people have to be told that it is an alarm by now
                 evidence_since=firing.since,
                 evidence_from=max(firing.since, episode.fired),
                 fired=pane.end,

@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass
 
+from detectors.costs import cost_sum
 from detectors.indicators import loss_histogram
 from detectors.pane import ClosedPane
 from detectors.state import register
@@ -26,6 +27,10 @@ class Cohort:
     segments: dict[str, tuple[int, float]]
     """By `feature=value`: labelled rows and sum of losses."""
     offsets: dict[int, Offsets]
+    costed: int = 0
+    """Labelled rows that the declared cost matrix speaks of."""
+    cost: float = 0.0
+    """Sum of their costs."""
 
 
 @register
@@ -46,7 +51,8 @@ class History:
                 if part.sum():
                     segments[f"{segment}={value}"] = (int(part.sum()), float(losses.sum()) * scale)
         labelled, loss = int(counts.sum()), float(sums.sum()) * scale
-        self.cohorts.append(Cohort(pane.start, pane.end, pane.n, labelled, loss, segments, pane.offsets))
+        costed, cost = cost_sum(pane.layout, pane.counts) or (0, 0.0)
+        self.cohorts.append(Cohort(pane.start, pane.end, pane.n, labelled, loss, segments, pane.offsets, costed, cost))
 
     def since(self, start: Micros) -> list[Cohort]:
         """Return the cohorts that end after `start`."""

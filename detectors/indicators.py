@@ -28,7 +28,7 @@ def of_feature(layout: Layout, counts: Counts, feature: str) -> Indicators:
     view = layout.families["traffic"].view
     histogram = view(counts, f"histogram:{feature}")
     n = float(view(counts, "n")[0])
-    if layout.spec.features[feature].type == "numeric":
+    if feature in layout.edges:
         return _ordered(histogram, n)
     return _categories(np.append(histogram[:-UNSEEN_BUCKETS], histogram[-UNSEEN_BUCKETS:].sum()), n)
 
@@ -55,7 +55,7 @@ def prediction_histogram(layout: Layout, counts: Counts) -> tuple[Counts, bool]:
 def describe(layout: Layout, feature: str | None, bet: int) -> str:
     """Return in words what an indicator of a feature (None: of the prediction) asks, such as `car_value <= 20000`."""
     name = feature or "prediction"
-    if feature is not None and layout.spec.features[feature].type == "numeric":
+    if feature is not None and feature in layout.edges:
         edges = [f"{edge:.6g}" for edge in layout.edges[feature]]
     elif feature is not None:
         return _describe_category(name, [*layout.codes[feature], "a value the reference does not have"], bet)
@@ -109,9 +109,14 @@ def quality_name(feature: str, kind: int) -> str:
 
 
 def _ordered(histogram: Counts, n: float) -> Indicators:
-    below = np.cumsum(histogram)[:-1].astype(np.float64)
-    valid = float(histogram.sum())
-    return Indicators(np.concatenate([below, valid - below, [n - valid]]), n)
+    edges = len(histogram) - 1
+    totals = np.empty(2 * edges + 1)
+    upto = histogram.cumsum()
+    valid = upto.item(edges)
+    totals[:edges] = upto[:edges]
+    np.subtract(valid, upto[:edges], out=totals[edges:-1])
+    totals[-1] = n - valid
+    return Indicators(totals, n)
 
 
 def _categories(histogram: Counts, n: float) -> Indicators:

@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from detectors.proxy_sections import proxy_sections
+from detectors.quality_sections import quality_sections
 from schemas.contract import normalise_label
 from schemas.profile import ReferenceProfile
+from schemas.proxy_spec import attached
 from schemas.reading import Family
 from schemas.spec import FeatureSpec, ModelSpec
 
@@ -54,7 +57,7 @@ class Layout:
     families: dict[Family, FamilyLayout] = field(init=False, repr=False)
     fingerprint: str = field(init=False)
     edges: dict[str, npt.NDArray[np.float64]] = field(init=False, repr=False)
-    """Upper bounds of the bins of each numeric feature."""
+    """Upper bounds of the bins of each numeric feature, then of each attached score."""
     codes: dict[str, dict[str, int]] = field(init=False, repr=False)
     """Code of each known category, by feature."""
     class_codes: dict[str, int] = field(init=False, repr=False)
@@ -67,6 +70,8 @@ class Layout:
                 edges[name] = np.asarray(known.numeric_edges.get(name, []) if known else [], dtype=np.float64)
             elif feature.type in ("categorical", "boolean"):
                 codes[name] = {value: code for code, value in enumerate(self._categories(name, feature))}
+        for name in map(attached, self.spec.scores):
+            edges[name] = np.asarray(known.numeric_edges.get(name, []) if known else [], dtype=np.float64)
         set_ = object.__setattr__  # the dataclass is frozen for everybody else
         set_(self, "edges", edges)
         set_(self, "codes", codes)
@@ -116,16 +121,28 @@ class Layout:
         """Upper bounds of the bins of the predicted number."""
         return np.asarray(self.profile.value_edges if self.profile else [], dtype=np.float64)
 
+    @property
+    def outcome_range(self) -> tuple[float, float] | None:
+        """Between which numbers true ones are summed (regression): thrice the range of the bins of predicted ones."""
+        edges = self.value_edges
+        if self.spec.task != "regression" or not len(edges):
+            return None
+        span = float(edges[-1] - edges[0]) or 1.0
+        return float(edges[0]) - span, float(edges[-1]) + span
+
     def range_of(self, feature: str) -> tuple[float, float]:
-        """Return the range of a numeric feature: the declared one, else the reference's."""
-        declared = self.spec.features[feature]
+        """Return the range of a numeric feature or an attached score: the declared one, else the reference's."""
+        minimum, maximum = self._declared_range(feature)
         low, high = (-np.inf, np.inf)
-        if self.profile and declared.minimum is None and declared.maximum is None:
+        if self.profile and minimum is None and maximum is None:
             low, high = self.profile.ranges.get(feature, (low, high))
-        return (
-            low if declared.minimum is None else declared.minimum,
-            high if declared.maximum is None else declared.maximum,
-        )
+        return (low if minimum is None else minimum, high if maximum is None else maximum)
+
+    @property
+    def longest_text(self) -> float | None:
+        """Characters beyond which a text is oversized; None where nothing says so."""
+        declared = self.spec.text.max_length if self.spec.text else None
+        return declared or (self.profile.longest_text if self.profile else None)
 
     def allowed(self, feature: str) -> frozenset[str] | None:
         """Return the values a categorical feature may have, where they are declared."""
@@ -151,6 +168,11 @@ class Layout:
         seen = self.profile.categories.get(name, []) if self.profile else []
         return list(seen or feature.allowed or [])
 
+    def _declared_range(self, name: str) -> tuple[float | None, float | None]:
+        if name in self.spec.features:
+            return self.spec.features[name].minimum, self.spec.features[name].maximum
+        return self.spec.scores[name.removeprefix(attached(""))].range or (None, None)
+
     def _traffic(self) -> dict[str, int]:
         sections = {"n": 1, "unexpected": 1, "latency": LATENCY_BUCKETS, "slow": 2}
         for name, feature in self.spec.features.items():
@@ -169,20 +191,37 @@ class Layout:
             sections["values"] = len(self.value_edges) + 1
         else:
             sections["lengths"] = LENGTH_BUCKETS
-        return sections
+        for name in map(attached, self.spec.scores):
+            sections |= {f"quality:{name}": len(QUALITY), f"histogram:{name}": len(self.edges[name]) + 1}
+            sections[f"sum:{name}"] = 1
+        return sections | proxy_sections(self.spec) | quality_sections(self.spec, self.codes)
 
     def _label(self) -> dict[str, int]:
-        return {"n": 1, "labelled": 1, "ratings": 1, "rating_sum": 1, "delay": DELAY_BUCKETS} | self._losses()
+        sections = {"n": 1, "labelled": 1, "ratings": 1, "rating_sum": 1, "delay": DELAY_BUCKETS} | self._losses()
+        sections |= {"complaints": 1, "accepted": 4, "corrections": 2, "timely": 1}
+        if self.classes:
+            sections["outcomes"] = len(self.classes) + 1
+        elif self.outcome_range is not None:
+            sections |= {"outcomes": len(self.value_edges) + 1, "outcome_sum": 1}
+        return sections
 
     def _cohort(self) -> dict[str, int]:
         sections = {"n": 1} | self._losses()
         if self.classes:
             sections["confusion"] = (len(self.classes) + 1) ** 2
+        if self.spec.task in ("binary", "multiclass"):
+            bins = len(self.score_edges) + 1
+            sections |= {"hit_scores": 2 * bins, "score_sums": bins, "squared_misses": 1, "log_losses": 1}
+        elif self.spec.task == "regression":
+            sections["moments"] = 4
         for segment in self.spec.segments:
             cells = len(self.segment_values(segment)) + 1
             sections[f"segment_n:{segment}"] = cells
             sections[f"segment_losses:{segment}"] = cells * self.loss_bins
             sections[f"segment_loss_sums:{segment}"] = cells * self.loss_bins
+            if self.spec.task == "binary":
+                sections[f"segment_positive:{segment}"] = cells
+                sections[f"segment_confusion:{segment}"] = cells * 4  # by predicted and by true class
         return sections
 
     def _losses(self) -> dict[str, int]:
@@ -197,10 +236,15 @@ class Layout:
             "scores": self.score_edges.tolist(),
             "values": self.value_edges.tolist(),
             "loss": self.loss_scale,
-            "ranges": {n: self.range_of(n) for n, f in self.spec.features.items() if f.type == "numeric"},
+            "truth": self.profile.truth_range if self.profile else None,
+            "ranges": {name: self.range_of(name) for name in self.edges},
+            "texts": [self.longest_text, self.spec.text and self.spec.text.model_dump(exclude={"max_length"})],
             "sums": self.profile.ranges if self.profile else {},
             "slow": self.profile.slow_ms if self.profile else None,
             "allowed": {name: feature.allowed for name, feature in self.spec.features.items()},
+            "complaint": self.spec.complaint_rating,
+            "producer": self.spec.producer,
+            "maturity": self.spec.maturity,
             "pane": self.spec.pane,
         }
         return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()

@@ -226,7 +226,9 @@ class Panes:
             sample, mismatched = [], mismatched + 1
         rows = layout.families[key.family].view(counts, "labelled" if key.family == "label" else "n")
         complete = int(rows[0]) <= len(sample)
-        return ClosedPane(key, layout, merged.counts, sample, complete, mismatched, offsets, len(incomplete))
+        return ClosedPane(
+            key, layout, merged.counts, sample, complete, mismatched, offsets, len(incomplete), odd=merged.odd
+        )
 
     def _empty(self, key: PaneKey) -> ClosedPane:
         layout = self._layouts.of(key.model, key.version)

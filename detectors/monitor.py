@@ -3,17 +3,22 @@
 from collections import deque
 from dataclasses import dataclass, field, replace
 
-from detectors.alerting import alert_of, pane_of
-from detectors.episodes import Episode, EpisodeKey, update
+from detectors.alerting import Known, alert_of, pane_of
+from detectors.episodes import Change, Episode, EpisodeKey, update
 from detectors.history import History
+from detectors.incidents import Incident, Joined, acknowledge, take
 from detectors.labelling import label_requests
 from detectors.layout import Layout
 from detectors.layouts import Layouts
+from detectors.loss_rows import LossRows
 from detectors.pane import ClosedPane
 from detectors.policy import Decision, HeldBack, PolicyState, ad_hoc, decide, failed, note
+from detectors.schema_changes import SchemaWatch
 from detectors.signals.catalogue import settings_of, signals_of
 from detectors.signals.challenger import ChallengerLoss
 from detectors.signals.signal import Finding, Signal
+from detectors.signals.skew import NewestTraffic
+from detectors.signals.top_bottom import TopBottom
 from detectors.situation import Broken, Situation
 from detectors.state import register
 from schemas import command as commands
@@ -21,10 +26,12 @@ from schemas.alert import Alert
 from schemas.contract import deterministic_id
 from schemas.event_time import Micros, from_micros, to_micros
 from schemas.label_request import LabelRequest
+from schemas.pane_report import Joined as JoinedFiring
 from schemas.pane_report import PaneReport
+from schemas.schema_change import SchemaChange
 from schemas.trigger import RetrainingTrigger
 
-Output = PaneReport | Alert | RetrainingTrigger | LabelRequest
+Output = PaneReport | Alert | RetrainingTrigger | LabelRequest | SchemaChange
 
 VERSIONS = 32  # of one model that are remembered; the one unseen longest makes room, and says so
 SNOOZES = 100
@@ -42,7 +49,11 @@ class VersionState:
     settings: str
     """What the signals were made from; they begin anew when it changes, episodes and history go on."""
     episodes: dict[EpisodeKey, Episode] = field(default_factory=dict)
+    incidents: list[Incident] = field(default_factory=list)
+    """Open ones, oldest first: what people were told of the episodes."""
     history: History = field(default_factory=History)
+    losses: LossRows = field(default_factory=LossRows)
+    schema: SchemaWatch = field(default_factory=SchemaWatch)
     broken: list[Broken] = field(default_factory=list)
     effects: dict[str, float] = field(default_factory=dict)
     """Smoothed PSI by feature, less what chance gives."""
@@ -61,6 +72,7 @@ class MonitorState:
     commands: deque[str] = field(default_factory=lambda: deque(maxlen=COMMANDS))
     snoozed: dict[str, Micros] = field(default_factory=dict)
     """By signal; the empty name is all of them."""
+    traffic: NewestTraffic = field(default_factory=NewestTraffic)
     serving: str | None = None
     evicted: int = 0
     """Versions that made room for others."""
@@ -85,11 +97,16 @@ class Monitor:
         findings = [
             finding for signal in version.signals if pane.key.family in signal.families for finding in signal.read(pane)
         ]
+        if pane.key.family == "traffic":
+            findings += state.traffic.read(pane)
         report = self._report(version, pane, findings)
         if pane.key.family == "cohort":
             version.history.add(pane)
+            version.losses.add(pane)
         self._remember_effects(version, findings)
-        alerts = self._alerts(state, version, pane, findings)
+        alerts, joined = self._alerts(state, version, pane, findings)
+        if joined:
+            report = report.model_copy(update={"joined": joined})
         requests = label_requests(pane) if pane.key.family == "cohort" else []
         decision: Decision = None
         if not self._is_snoozed(state, "", pane.due):
@@ -98,7 +115,7 @@ class Monitor:
             decision = decide(state.policy, replace(situation, episodes=heard))
         if isinstance(decision, HeldBack):
             report = report.model_copy(update={"held_back": decision.reason})
-        outputs: list[Output] = [report, *alerts, *requests]
+        outputs: list[Output] = [report, *alerts, *requests, *version.schema.read(pane)]
         if isinstance(decision, RetrainingTrigger):
             outputs.append(decision)
         return state, outputs
@@ -122,8 +139,9 @@ class Monitor:
                     outputs.append(trigger)
             case commands.Acknowledge():
                 for version in state.versions.values():
-                    for episode in version.episodes.values():
-                        episode.acknowledged |= episode.id == command.episode
+                    together = acknowledge(version.incidents, command.episode)
+                    for key, episode in version.episodes.items():
+                        episode.acknowledged |= key in together or episode.id == command.episode
             case commands.Snooze():
                 state.snoozed = {name: until for name, until in state.snoozed.items() if until > now}
                 state.snoozed[command.signal or ""] = to_micros(command.until)
@@ -143,6 +161,7 @@ class Monitor:
         settings = self._settings_of(layout)
         if version is not None and version.settings != settings:
             version.signals, version.settings = signals_of(layout), settings  # the monitor file or the profile changed
+            version.losses = LossRows()  # their codes are those of the old bins
         if version is None:
             version = VersionState(signals=signals_of(layout), settings=settings)
             if len(state.versions) >= VERSIONS:
@@ -177,22 +196,22 @@ class Monitor:
 
     def _alerts(
         self, state: MonitorState, version: VersionState, pane: ClosedPane, findings: list[Finding]
-    ) -> list[Alert]:
-        alerts = []
+    ) -> tuple[list[Alert], list[JoinedFiring]]:
+        changes: list[Change] = []
         for finding in findings:
             change = update(version.episodes, finding, pane)
             if change is None:
                 continue
             if change.episode.tier == "quality" and change.episode.severity == "alarm":
                 self._mark_broken(version, change.firing is not None, change.episode.since, pane.due)
-            if change.firing is None:
-                if change.episode.alert is not None:
-                    alerts.append(alert_of(change, pane, version.history, version.effects))
-            elif not self._is_snoozed(state, change.reading.signal, pane.due):
-                alert = alert_of(change, pane, version.history, version.effects)
-                change.episode.alert = alert.id
-                alerts.append(alert)
-        return alerts
+            if change.firing is None or not self._is_snoozed(state, change.reading.signal, pane.due):
+                changes.append(change)  # the end of one that was never told is in no incident
+        if not changes:
+            return [], []
+        told, joined = take(version.incidents, changes, pane)
+        reasons = [reason for signal in version.signals if isinstance(signal, TopBottom) for reason in signal.reasons()]
+        known = Known(version.history, version.effects, version.losses, reasons)
+        return [alert_of(each, pane, known) for each in told], [_joined(each) for each in joined]
 
     def _mark_broken(self, version: VersionState, begins: bool, since: Micros, now: Micros) -> None:
         if begins:
@@ -235,3 +254,10 @@ class Monitor:
             comparison=challengers[0].comparison() if challengers else None,
             primary=layout.version == self._primary(state),
         )
+
+
+def _joined(each: Joined) -> JoinedFiring:
+    signal, feature, segment, detector, _ = each.change.key
+    return JoinedFiring(
+        episode=each.incident.id, signal=signal, feature=feature, segment=segment, detector=detector or "none"
+    )

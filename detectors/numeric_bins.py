@@ -1,4 +1,4 @@
-"""`NumericBins`: counts the numeric features of a layout, all rows of a chunk at a time.
+"""`NumericBins`: counts the numeric features and attached scores of a layout, all rows of a chunk at a time.
 
 A column is sorted once; then each bin, and each thing that can be wrong with a value, is the difference of two
 positions in it. That costs a tenth of looking for the bin of each value.
@@ -17,7 +17,7 @@ _LARGEST = np.finfo(np.float64).max
 
 
 class NumericBins:
-    """What of a layout its numeric features are counted by; it keeps no counts."""
+    """What of a layout its numeric features, then its attached scores are counted by; it keeps no counts."""
 
     def __init__(self, layout: Layout) -> None:
         view = layout.families["traffic"].sections
@@ -47,12 +47,14 @@ class NumericBins:
             scales.append(np.inf if scale is None else scale)  # anything finite over infinity adds 0
             sums.append(view[f"sum:{name}"].start)
             first += len(bounds)
+        self.width = len(self._bounds)
+        """Columns that are counted."""
         self._targets, self._starts, self._ends = np.array(changes, dtype=np.intp).reshape(-1, 3).T.copy()
         self._scales = np.array(scales).reshape(-1, 1)
         self._sums = np.array(sums, dtype=np.intp)
 
     def count(self, counts: Counts, numbers: Floats) -> None:
-        """Add rows (shape (rows, numeric features)) to the vector of a traffic pane."""
+        """Add rows (shape (rows, width)) to the vector of a traffic pane."""
         if self._bounds:
             for start in range(0, len(numbers), BLOCK):
                 self._count(counts, np.ascontiguousarray(numbers[start : start + BLOCK].T))

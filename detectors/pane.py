@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 
 from detectors.layout import Counts, Layout
+from detectors.odd_features import OddRow
 from detectors.sampled_row import SampledRow
 from detectors.summary import Offsets, PaneKey
-from schemas.event_time import Micros
+from schemas.event_time import Micros, format_duration, rfc3339, to_micros
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class ClosedPane:
 
     dropped: bool = False
     """Level 2 had no room for what was counted."""
+    odd: list[OddRow] = field(default_factory=list)
+    """Some of the rows whose features are not as declared (traffic)."""
 
     @property
     def start(self) -> Micros:
@@ -56,6 +59,22 @@ class ClosedPane:
         if self.incomplete:
             return f"{self.incomplete} source partitions miss events: evicted, or deleted before they were read"
         return None
+
+    @property
+    def judging_problem(self) -> str | None:
+        """Why nothing in it can be judged by the reference, or None: its own problem, or a reference too old."""
+        return self.problem or self.stale
+
+    @property
+    def stale(self) -> str | None:
+        """Why its reference is too old for it, or None."""
+        profile, limit = self.layout.profile, self.layout.spec.reference_max_age
+        if profile is None or limit is None or self.end <= to_micros(profile.end) + limit:
+            return None
+        newest = rfc3339(to_micros(profile.end))
+        return (
+            f"the reference is stale: its newest row is of {newest}, and reference_max_age is {format_duration(limit)}"
+        )
 
     def view(self, section: str) -> Counts:
         """Return the counts of a section of the pane's family."""

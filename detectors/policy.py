@@ -6,6 +6,7 @@ from cronsim import CronSim
 
 from detectors.episodes import Episode, EpisodeKey
 from detectors.history import Cohort, segment_means
+from detectors.signals.loss import NAMES
 from detectors.situation import Situation
 from detectors.state import register
 from detectors.triggering import trigger_of
@@ -170,7 +171,7 @@ def _held_back(state: PolicyState, situation: Situation, labelled: int) -> HeldB
 
 def _mean_since(episode: Episode, key: EpisodeKey, cohorts: list[Cohort]) -> tuple[int, float]:
     """Return rows and mean loss of the episode's cell over some cohorts; where they do not tell, the episode's own."""
-    if episode.tier != "performance":
+    if key[0] not in NAMES.values():  # cohorts tell the loss, and not a cost, a calibration or an estimate
         return episode.n, episode.value
     if key[2] is not None:
         return segment_means(cohorts).get(key[2], (episode.n, episode.value))

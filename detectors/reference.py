@@ -1,25 +1,39 @@
 """Reading a reference profile: its counts as vectors, and what its dispersion was measured on."""
 
+import json
+
 import numpy as np
 import numpy.typing as npt
 
 from detectors import indicators
 from detectors.layout import FIXED, Counts, Layout
+from schemas.contract import deterministic_id
 from schemas.event_time import format_duration
+from schemas.proxy_spec import TextSpec
 from schemas.reading import Family
 from schemas.spec import ModelSpec
 
 
 def settings(spec: ModelSpec) -> dict[str, str]:
     """Return the settings that a profile depends on, in words."""
-    return {
+    own = {} if spec.costs.matrix is None else {"costs.matrix": json.dumps(spec.costs.matrix, sort_keys=True)}
+    if spec.task == "text":
+        own["text"] = _checks(spec.text or TextSpec())
+    return own | {
         "task": spec.task,
         "positive_label": str(spec.positive_label),
         "threshold": f"{spec.threshold:g}",
         "pane": format_duration(spec.pane),
         "segments": ", ".join(spec.segments),
+        "complaint_rating": f"{spec.complaint_rating:g}",
         "features": ", ".join(f"{name} {feature.type}" for name, feature in spec.features.items()),
     }
+
+
+def _checks(spec: TextSpec) -> str:
+    """Return what texts are checked for, lists by what tells one from another."""
+    lists = {name: deterministic_id(*getattr(spec, name))[:8] for name in ("refusals", "words") if getattr(spec, name)}
+    return ", ".join(f"{name} {value}" for name, value in [("max_length", spec.max_length), *lists.items()])
 
 
 def vector(layout: Layout, family: Family) -> Counts:

@@ -3,7 +3,9 @@
 import math
 
 import msgspec
+import numpy as np
 
+from detectors.uncertainty import uncertainty
 from schemas.event_time import Micros, to_micros
 from schemas.prediction import FeatureValue, Prediction
 from schemas.spec import ModelSpec
@@ -27,6 +29,8 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     latency_ms: float | None = None
     unexpected: bool = False
     """The event had features that the monitor file does not name."""
+    extras: tuple[float | None, ...] = ()
+    """What `detectors.row_shape.RowShape` has between features and output; empty where none of it is known."""
 
 
 class Label(msgspec.Struct, array_like=True, gc=False):
@@ -36,6 +40,12 @@ class Label(msgspec.Struct, array_like=True, gc=False):
     label: str | None = None
     value: float | None = None
     rating: float | None = None
+    corrects: bool = False
+    """The label says what the answer should have been."""
+    by_user: bool = False
+    """A user says the label; or it corrects, whoever says so."""
+    later: bool = False
+    """It corrects a row that was judged by what was said before: that stays, and this has no loss."""
 
 
 def task_problem(prediction: Prediction, spec: ModelSpec) -> str | None:
@@ -78,6 +88,7 @@ def row_of(prediction: Prediction, spec: ModelSpec) -> Row:
         elif spec.task == "binary" and row.label is None and score is not None:
             row.label = spec.positive_label if score >= spec.threshold else f"not {spec.positive_label}"
         row.score = as_number(score)
+    row.extras = _extras(prediction, spec)
     return row
 
 
@@ -92,6 +103,15 @@ def as_number(value: FeatureValue) -> float | None:
     except OverflowError:
         return math.inf
     return number + 0.0 if math.isfinite(number) else math.inf
+
+
+def _extras(prediction: Prediction, spec: ModelSpec) -> tuple[float | None, ...]:
+    extras = [as_number(prediction.scores.get(name)) for name in spec.scores]
+    if spec.task == "multiclass":
+        shares = list((prediction.output.probabilities or {}).values())
+        found = uncertainty(np.array([shares], dtype=np.float64)).ravel().tolist()
+        extras += [None if math.isnan(number) else number for number in found]
+    return () if extras.count(None) == len(extras) else tuple(extras)
 
 
 def _packable(value: FeatureValue) -> FeatureValue:

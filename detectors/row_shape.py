@@ -20,7 +20,10 @@ from schemas.prediction import FeatureValue
 from schemas.spec import ModelSpec
 
 OUTPUT, LATENCY = -2, -1
-"""Columns after the features: score, predicted number or length of the text, as the task has it; and latency in ms."""
+"""The last columns: score, predicted number or length of the text, as the task has it; and latency in ms."""
+
+ENTROPY, MARGIN = -4, -3
+"""Columns before them (multiclass): `detectors.uncertainty` of the probabilities of all classes."""
 
 Tail = tuple[str, str | None, tuple[FeatureValue, ...]]
 """What of a row is no number: its id, what it said (predicted class, or the text), and the other features."""
@@ -34,13 +37,16 @@ class Columns:
     """Rows of one model, by column."""
 
     numbers: npt.NDArray[np.float64]
-    """Shape (rows, numeric features + 2): the numeric features in their order, then OUTPUT and LATENCY."""
+    """Shape (rows, `RowShape.width`): the numeric features in their order, the attached scores that the monitor file
+    declares, ENTROPY and MARGIN (multiclass), then OUTPUT and LATENCY."""
     values: Sequence[Sequence[FeatureValue]]
     """One sequence for each feature that is not numeric, in their order."""
     said: Sequence[str | None]
     """Predicted class, or the text."""
     unexpected: npt.NDArray[np.bool_]
     """Rows with features that the monitor file does not name. Shape (rows,)."""
+    times: npt.NDArray[np.int64]
+    """Event times in microseconds. Shape (rows,)."""
 
     def __len__(self) -> int:
         return len(self.said)
@@ -60,7 +66,10 @@ class RowShape:
         )
         """Puts the numeric features and then the others into the order of the monitor file."""
         self.task = spec.task
-        self.width = len(self.numeric) + 2
+        self.scores = tuple(spec.scores)
+        """Attached scores that are kept."""
+        self._no_extras = (None,) * (len(self.scores) + (2 if spec.task == "multiclass" else 0))
+        self.width = len(self.numeric) + len(self._no_extras) + 2
         """Numbers of a row."""
         packed = struct.Struct(f"<{self.width}d")
         self.pack, self.unpack = packed.pack, packed.unpack
@@ -69,7 +78,7 @@ class RowShape:
     def numbers(self, row: Row) -> list[float]:
         """Return the numbers of a row."""
         features = [row.features[position] for position in self.numeric]
-        return list(map(_number, (*features, self._output(row), row.latency_ms)))
+        return list(map(_number, (*features, *(row.extras or self._no_extras), self._output(row), row.latency_ms)))
 
     def values(self, row: Row) -> tuple[FeatureValue, ...]:
         """Return the features that are not numeric."""
@@ -93,12 +102,16 @@ class RowShape:
         if math.isnan(sum(numbers)):  # something is missing, or broken
             known = [None if math.isnan(number) else number for number in numbers]
         *numeric, output, latency = known
+        extras: tuple[float | None, ...] = ()
+        if self._no_extras:
+            numeric, extras = numeric[: len(self.numeric)], tuple(numeric[len(self.numeric) :])
+            extras = () if extras == self._no_extras else extras
         features = list(self._in_order((*numeric, *values)))
         if self.task == "regression":
-            return Row(time, id, features, None, None, output, None, 0, latency, unexpected)
+            return Row(time, id, features, None, None, output, None, 0, latency, unexpected, extras)
         if self.task == "text":
-            return Row(time, id, features, None, None, None, said, int(output or 0), latency, unexpected)
-        return Row(time, id, features, said, output, None, None, 0, latency, unexpected)
+            return Row(time, id, features, None, None, None, said, int(output or 0), latency, unexpected, extras)
+        return Row(time, id, features, said, output, None, None, 0, latency, unexpected, extras)
 
     def columns(
         self,
@@ -106,10 +119,11 @@ class RowShape:
         values: Sequence[Sequence[FeatureValue]],
         said: Sequence[str | None],
         unexpected: npt.NDArray[np.bool_],
+        times: npt.NDArray[np.int64],
     ) -> Columns:
         """Return rows as columns; their numbers are the last of each row (`detectors.rows.Rows`)."""
         by_column = list(zip(*values, strict=True)) if self.other and values else [() for _ in self.other]
-        return Columns(numbers[:, numbers.shape[1] - self.width :], by_column, said, unexpected)
+        return Columns(numbers[:, numbers.shape[1] - self.width :], by_column, said, unexpected, times)
 
     def columns_of(self, rows: Sequence[Row]) -> Columns:
         """Return rows as columns."""
@@ -118,6 +132,7 @@ class RowShape:
             [self.values(row) for row in rows],
             [self.said(row) for row in rows],
             np.array([row.unexpected for row in rows], dtype=bool),
+            np.array([row.time for row in rows], dtype=np.int64),
         )
 
     def _output(self, row: Row) -> float | None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from detectors.layout import Counts, Layout
+from detectors.odd_features import OddRow, smallest
 from detectors.sample import Sample, sample_size
 from schemas.event_time import Micros
 from schemas.reading import Family
@@ -50,6 +51,8 @@ class PaneSummary:
     offsets: Offsets = field(default_factory=dict)
     incomplete: bool = False
     """Something that belongs here was evicted, or deleted before it was read."""
+    odd: list[OddRow] = field(default_factory=list)
+    """Some of the rows whose features are not as declared."""
 
     @classmethod
     def empty(cls, key: PaneKey, layout: Layout) -> "PaneSummary":
@@ -75,3 +78,4 @@ class PaneSummary:
         self.counts += other.counts
         self.incomplete |= other.incomplete
         self.sample.merge(other.sample)
+        self.odd = smallest([*self.odd, *other.odd])

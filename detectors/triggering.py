@@ -1,10 +1,11 @@
 """From a situation to a `RetrainingTrigger`: its evidence, what waiting costs, and what to train on."""
 
-from detectors.alerting import risen_segments
+from detectors.costs import cost_sum
 from detectors.episodes import Episode, EpisodeKey
 from detectors.history import Cohort, offset_ranges
 from detectors.indicators import of_losses
 from detectors.layout import Layout
+from detectors.movers import risen_segments
 from detectors.reference import vector
 from detectors.signals.loss import NAMES
 from detectors.situation import Situation
@@ -68,7 +69,7 @@ def trigger_of(
 
 
 def _evidence(key: EpisodeKey, episode: Episode) -> Evidence:
-    signal, feature, segment, detector = key
+    signal, feature, segment, detector, _ = key
     return Evidence(
         alert=episode.alert,
         severity=episode.severity,
@@ -96,9 +97,14 @@ def _waiting(layout: Layout, cohorts: list[Cohort]) -> WaitingCost | None:
     days = (cohorts[-1].end - cohorts[0].start) / DAY
     volume = sum(cohort.n for cohort in cohorts) / days
     price = layout.spec.costs.loss
+    dearer = excess * price if price is not None else None
+    costed = sum(cohort.costed for cohort in cohorts)
+    before = cost_sum(layout, vector(layout, "cohort"))
+    if before is not None and before[0] and costed:  # a matrix says more than a price of the loss
+        dearer = max(0.0, sum(cohort.cost for cohort in cohorts) / costed - before[1] / before[0])
     return WaitingCost(
         excess_loss_per_day=excess * volume,
-        cost_per_day=None if price is None else excess * volume * price,
+        cost_per_day=None if dearer is None else dearer * volume,
         predictions_per_day=volume,
     )
 

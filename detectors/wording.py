@@ -1,9 +1,7 @@
 """Sentences for people: numbers in the unit of their signal, moments in UTC."""
 
+from detectors.units import told_unit
 from schemas.event_time import Micros, rfc3339
-
-PLAIN = {"absolute_error", "rating", "rating_loss"}
-"""Signals whose values are not shares."""
 
 ACTIONS = {
     "outcomes": "Ask what users see. A retraining trigger follows where a policy calls for one.",
@@ -23,7 +21,7 @@ def value_text(signal: str, value: float | None) -> str:
     """Return a value in the unit of its signal."""
     if value is None:
         return "unknown"
-    if signal not in PLAIN:
+    if told_unit(signal) == "share":
         return f"{100 * value:.2f} %"
     return f"{value:,.0f}" if abs(value) >= 999.95 else f"{value:.4g}"  # from there on four digits are a whole number
 
@@ -33,3 +31,10 @@ def moved(signal: str, what: str, value: float, reference: float | None, n: int,
     before = f" from {value_text(signal, reference)}" if reference is not None else ""
     direction = "fell" if reference is not None and value < reference else "rose"
     return f"{what} {direction}{before} to {value_text(signal, value)} over {n:,} rows since {rfc3339(since)}"
+
+
+def interval(low: Micros | None, high: Micros | None, width: Micros) -> str:
+    """Return where the start of a change lies, in brackets; nothing where that is one pane, or not known."""
+    if low is None or high is None or high - low <= width:
+        return ""
+    return f" (95 %: {rfc3339(low)} to {rfc3339(high)})"

@@ -35,6 +35,7 @@ CHANNELS = (
     Channel("triggers", "send", ("retraining_trigger",), "model", "Retrain, why, and on what: for the training side."),
     Channel("label_requests", "send", ("label_request",), "model", "Rows whose label is worth getting."),
     Channel("pane_reports", "send", ("pane_report",), "model", "All readings of each closed pane."),
+    Channel("schema_changes", "send", ("schema_change",), "model", "A feature appeared, vanished or changed its type."),
     Channel("dead_letters", "send", ("dead_letter",), "the original key", "Events that broke their contract."),
 )
 

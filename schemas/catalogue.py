@@ -16,6 +16,7 @@ from schemas.label_request import LabelRequest
 from schemas.pane_report import PaneReport
 from schemas.prediction import Prediction
 from schemas.profile import ReferenceProfile
+from schemas.schema_change import SchemaChange
 from schemas.spec import MonitorSpec
 from schemas.trigger import RetrainingTrigger
 from schemas.watermark import Watermark
@@ -66,6 +67,7 @@ CONTRACTS: dict[str, Contract] = {
         Contract("retraining_trigger", "RetrainingTrigger", RetrainingTrigger, "serialization"),
         Contract("label_request", "LabelRequest", LabelRequest, "serialization"),
         Contract("pane_report", "PaneReport", PaneReport, "serialization"),
+        Contract("schema_change", "SchemaChange", SchemaChange, "serialization"),
         Contract("dead_letter", "DeadLetter", DeadLetter, "serialization"),
     )
 }

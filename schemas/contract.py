@@ -39,7 +39,8 @@ Label = Annotated[
     WithJsonSchema({"type": ["string", "integer", "number", "boolean"], "description": "A class; compared as text"}),
 ]
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+MOST_NAME = 128  # characters
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MOST_NAME, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

@@ -1,4 +1,7 @@
-"""The `detectors` of a model: which of River's detectors watch the losses as labels become known, and how."""
+"""The `detectors` of a model: which of River's detectors watch the losses as labels become known, and how.
+
+None, unless the monitor file names some: what they raise obeys no budget.
+"""
 
 from typing import Annotated, Any, Literal
 
@@ -115,11 +118,6 @@ DetectorSpec = Annotated[
     ),
 ]
 """Written as a name alone, or as a mapping."""
-
-
-def default_detectors() -> list[AnyDetector]:
-    """Return the detectors of a model that names none."""
-    return [AdwinSpec(type="adwin")]
 
 
 def detectors_problem(detectors: list[AnyDetector], task: str | None) -> str | None:

@@ -194,6 +194,30 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         ],
         "provenance": {"partitions": {"0": 311}},
     },
+    "schema_change": {
+        "id": "7f0e5a2b1c8d4f6e9a0b1c2d3e4f5a6b",
+        "change": "2c8d4f6e9a0b1c2d3e4f5a6b7f0e5a2b",
+        "model": "car_loan",
+        "version": "3",
+        "feature": "debt_to_income_ratio",
+        "kind": "vanished",
+        "over": False,
+        "from_type": "numeric",
+        "to_type": None,
+        "time": "2026-02-11T00:00:00Z",
+        "pane": {**_PANE, "family": "traffic"},
+        "n": 1150,
+        "share": 1.0,
+        "compatibility": "FORWARD",
+        "breaks": [
+            "$.debt_to_income_ratio: the old schema allows null or number, the new one nothing here (BACKWARD: readers "
+            "with the new schema refuse such old data)"
+        ],
+        "summary": "Feature debt_to_income_ratio of car_loan 3 has vanished, in 100.0 % of rows, since "
+        "2026-02-10T00:00:00Z.",
+        "action": "Mend the producer, or serve a version that was made without the feature.",
+        "provenance": {},
+    },
     "dead_letter": {
         "id": "44d13f5ac08e4a6b8d13f5ac08e4a6b8",
         "topic": "predictions",

@@ -19,6 +19,9 @@ class Topics(Record):
     triggers: Name = Field("streamgauge-triggers", description="Retraining triggers")
     label_requests: Name = Field("streamgauge-label-requests", description="Predictions whose labels would help most")
     pane_reports: Name = Field("streamgauge-pane-reports", description="Every reading of every closed pane")
+    schema_changes: Name = Field(
+        "streamgauge-schema-changes", description="Features that appeared, vanished or changed their type"
+    )
     dead_letters: Name = Field(
         "streamgauge-dead-letters", description="Events that break their contract, with the reason"
     )

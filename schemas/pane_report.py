@@ -10,6 +10,16 @@ from schemas.event_time import Timestamp
 from schemas.reading import Reading
 
 
+class Joined(Record):
+    """A firing that belongs to a change that was told already: it gave no alert of its own."""
+
+    episode: str = Field(description="That of the alerts of the change")
+    signal: str
+    feature: str | None = None
+    segment: str | None = None
+    detector: str
+
+
 class PaneReport(Record):
     """One closed pane of one model version."""
 
@@ -23,5 +33,6 @@ class PaneReport(Record):
     n: int = Field(ge=0, description="Predictions (traffic, cohort) or labels (label) in the pane")
     empty_before: int = Field(0, ge=0, description="Panes without any row just before this one")
     readings: list[Reading]
+    joined: list[Joined] = Field(default_factory=list, description="Firings that joined a change without an alert")
     held_back: str | None = Field(None, description="Why a trigger that a policy called for is held back")
     provenance: dict[str, Any] = Field(default_factory=dict)

@@ -37,4 +37,9 @@ class Prediction(Event):
     features: dict[Name, FeatureValue] = Field(default_factory=dict)
     output: Output
     latency_ms: float | None = Field(None, ge=0, allow_inf_nan=False, description="How long the model took")
+    scores: dict[Name, float | None] = Field(
+        default_factory=dict,
+        description="Numbers that say something of the output, such as its toxicity; those that the monitor file names "
+        "are watched",
+    )
     tags: dict[Name, str] = Field(default_factory=dict, description="Free text about the prediction; not summarised")

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.contract import Record
+from schemas.contract import Name, Record
 
 Family = Literal["traffic", "label", "cohort"]
 """Traffic: by prediction time. Label: by when the outcome became known. Cohort: by prediction time, judged later."""
@@ -26,6 +26,7 @@ class Reading(Record):
     value: float | None = Field(None, description="None where the pane says nothing about it")
     low: float | None = Field(None, description="Lower end of the value's 95 % interval, where it has one")
     high: float | None = Field(None, description="Upper end of that interval")
+    detail: str | None = Field(None, description="What the value is of, where that is not always the same")
     n: int = Field(ge=0, description="Rows behind the value")
     status: Status
     reason: str | None = Field(None, description="Why the status is unknown")
@@ -37,7 +38,19 @@ class Reading(Record):
     effect: float | None = Field(
         None, description="Effect size: PSI beyond chance for drift, else value minus reference"
     )
+    effects: dict[str, float] | None = Field(
+        None,
+        description="Other sizes of the same change, by name: ks, total_variation, jensen_shannon, wasserstein. They "
+        "decide nothing",
+    )
+    other_version: Name | None = Field(
+        None, description="Version that the value is compared with; none is the reference or the recent past"
+    )
+    other_n: int | None = Field(None, ge=0, description="Rows of what it is compared with, where that is no reference")
     evidence: float | None = Field(None, description="Weighted wealth of the e-detector after this pane; it fires at 1")
+    failing: list[str] | None = Field(
+        None, description="Expectations and kinds of defects that fail in this pane, worst first (numbers of quality)"
+    )
     sampled: bool = Field(False, description="The detector saw a uniform sample of the pane, not every row")
     positions: list[int] | None = Field(
         None,

@@ -15,10 +15,13 @@ from pydantic import (
     model_validator,
 )
 
-from schemas.contract import Label, Name, Probability, Record
-from schemas.detector_spec import DetectorSpec, default_detectors, detectors_problem
+from schemas.contract import MOST_NAME, Label, Name, Probability, Record
+from schemas.cost_spec import Costs, matrix_problem
+from schemas.detector_spec import DetectorSpec, detectors_problem
 from schemas.event_time import SECOND, Duration, Micros, format_duration, parse_duration
+from schemas.expectation import Expectation, expectations_problem
 from schemas.kafka_spec import KafkaSpec
+from schemas.proxy_spec import ScoreSpec, TextSpec, attached
 from schemas.retraining_spec import RetrainingSpec
 from schemas.table_spec import FilesSpec, PredictionTable, ReferenceTable
 
@@ -98,13 +101,27 @@ class MinimumEffect(Record):
         0.0, description="Rise of the mean absolute error (regression), in its unit"
     )
     rating: Probability = Field(0.0, description="Fall of the mean rating (text)")
+    calibration: Probability = Field(
+        0.05, description="Change of the probability of the positive class, or of being right, at like scores"
+    )
+    cost: NonNegativeFloat = Field(0.0, description="Rise of the mean cost, in the unit of costs.matrix")
+    outcomes: Probability = Field(
+        0.02, description="Rise of the rates of complaints, corrections and overrides; fall of that of acceptance"
+    )
     drift: Probability = Field(
         0.02, description="Largest distance between distribution functions that is still the same"
+    )
+    joint: Probability = Field(
+        0.05, description="Largest distance in total variation between all features jointly that is still the same"
     )
     quality: Probability = Field(
         0.01, description="Rise of the share of missing, invalid, out-of-range or unseen values"
     )
     latency: Probability = Field(0.05, description="Rise of the share of predictions slower than the reference's 95 %")
+    proxies: Probability = Field(
+        0.02, description="Fall of the mean confidence; rise of the share of repeated, empty or refused outputs"
+    )
+    rejected: Probability = Field(0.01, description="Share of predictions that are refused, duplicates or late")
 
 
 def _check_sum(weights: Record) -> None:
@@ -118,9 +135,12 @@ class Weights(Record):
 
     performance: Probability = Field(0.25, description="Loss over all rows")
     segments: Probability = Field(0.15, description="Loss by segment, shared evenly")
-    outcomes: Probability = Field(0.20, description="Users' ratings")
+    outcomes: Probability = Field(
+        0.20, description="Ratings, complaints, acceptance, corrections and overrides, shared evenly"
+    )
     quality: Probability = Field(0.20, description="Missing, invalid, out-of-range and unseen values, shared evenly")
-    calibration: Probability = Field(0.10, description="Kept for calibration")
+    calibration: Probability = Field(0.05, description="What scores promise against what comes true, shared evenly")
+    estimates: Probability = Field(0.05, description="Estimates, once they are graded below the minimum effect")
     system: Probability = Field(0.10, description="Latency")
 
     @model_validator(mode="after")
@@ -145,14 +165,6 @@ class NoticeWeights(Record):
     def _sum(self) -> "NoticeWeights":
         _check_sum(self)
         return self
-
-
-class Costs(Record):
-    """What mistakes cost, in any unit."""
-
-    loss: NonNegativeFloat | None = Field(
-        None, description="Cost of one unit of loss: of an error, or of 1 of absolute error"
-    )
 
 
 class LabelRequestSpec(Record):
@@ -180,6 +192,7 @@ class ModelSpec(Record):
     label_maturity: Duration | None = Field(
         None, description="A cohort is judged this long after its pane; default label_horizon"
     )
+    complaint_rating: Probability = Field(0.25, description="A rating of at most this is a complaint")
     label_coverage: Probability = Field(0.5, description="Below this share of labelled rows a cohort is not judged")
     false_alarms: Budget = Field(description="Expected false alarms: at most this many")
     notices: Budget | None = Field(None, description="Expected false notices; default as false_alarms")
@@ -194,12 +207,30 @@ class ModelSpec(Record):
     traffic_sample: PositiveInt = Field(
         200, le=2_000, description="Rows of a traffic pane that joint drift, estimates of a loss and explanations see"
     )
+    recent: PositiveInt = Field(
+        14,
+        le=400,
+        description="Panes with rows that make up the recent past of a pane; it ends as many panes before that pane",
+    )
     detectors: list[DetectorSpec] = Field(
-        default_factory=default_detectors,
-        description="River's detectors of a changed loss, which raise notices as labels become known: each its name, "
-        "or a mapping of its parameters",
+        default_factory=list,
+        description="River's detectors of a changed loss, which raise notices as labels become known, on top of the "
+        "budget of notices: each its name, or a mapping of its parameters",
     )
     label_requests: LabelRequestSpec = Field(default_factory=LabelRequestSpec)
+    expectations: list[Expectation] = Field(
+        default_factory=list, description="Rules that rows of good data keep: each its name, dimension and rule"
+    )
+    producer: Name | None = Field(
+        None, description="Categorical or boolean feature that names who produced a row; producers are compared"
+    )
+    text: TextSpec | None = Field(None, description="What generated texts are checked for (text)")
+    scores: dict[Name, ScoreSpec] = Field(
+        default_factory=dict, description="Numbers that the producer attaches to predictions, by name"
+    )
+    reference_max_age: Duration | None = Field(
+        None, description="Nothing is judged by a reference whose newest row is older than this"
+    )
 
     @property
     def maturity(self) -> Micros:
@@ -226,6 +257,28 @@ class ModelSpec(Record):
             raise ValueError(problem)
         return detectors
 
+    @field_validator("expectations")
+    @classmethod
+    def _sensible(cls, expectations: list[Expectation], info: ValidationInfo) -> list[Expectation]:
+        features = info.data.get("features")
+        types = None if features is None else {name: feature.type for name, feature in features.items()}
+        problem = expectations_problem(expectations, types, info.data.get("task"))
+        if problem is not None:
+            raise ValueError(problem)
+        return expectations
+
+    @field_validator("producer")
+    @classmethod
+    def _of_categories(cls, producer: str | None, info: ValidationInfo) -> str | None:
+        features = info.data.get("features")
+        if producer is None or features is None:
+            return producer
+        if producer not in features:
+            raise ValueError(f"{producer!r} is not a feature; those are {', '.join(features)}")
+        if features[producer].type not in ("categorical", "boolean"):
+            raise ValueError(f"{producer!r} is {features[producer].type}; a producer is categorical or boolean")
+        return producer
+
     @model_validator(mode="after")
     def _consistent(self) -> "ModelSpec":
         if self.task == "binary" and self.positive_label is None:
@@ -246,17 +299,34 @@ class ModelSpec(Record):
             if self.features[name].type not in ("categorical", "boolean"):
                 raise ValueError(f"segment {name!r} is {self.features[name].type}; a segment is categorical or boolean")
         self._effects_fit()
+        if self.costs.matrix is not None:
+            problem = matrix_problem(self.costs.matrix, self.task, self.classes, self.positive_label)
+            if problem is not None:
+                raise ValueError(problem)
+        elif self.minimum_effect.cost:
+            raise ValueError("minimum_effect.cost does nothing without costs.matrix")
+        self._proxies_fit()
         if self.maturity > self.label_horizon:
             raise ValueError("label_maturity is longer than label_horizon: labels after the horizon are not joined")
         if self.pane < SECOND:
             raise ValueError("a pane is at least 1s wide")
         return self
 
+    def _proxies_fit(self) -> None:
+        if self.text is not None and self.task != "text":
+            raise ValueError(f"text is for models that generate text; this task is {self.task}")
+        for name in self.scores:
+            if len(attached(name)) > MOST_NAME:
+                most = MOST_NAME - len(attached(""))
+                raise ValueError(f"scores: the name {name!r} is too long; {most} characters fit")
+            if attached(name) in self.features:
+                raise ValueError(f"scores: {name!r} would be counted as the feature {attached(name)!r} is; rename one")
+
     def _effects_fit(self) -> None:
         own = {"regression": "absolute_error", "text": "rating"}.get(self.task, "error_rate")
         for name in ("error_rate", "absolute_error"):
             if name != own and getattr(self.minimum_effect, name):
-                allowed = ", ".join(dict.fromkeys((own, "rating", "drift", "quality", "latency")))
+                allowed = ", ".join(dict.fromkeys((own, "rating", "drift", "joint", "quality", "latency")))
                 raise ValueError(f"minimum_effect.{name} does nothing for a {self.task} model; give one of {allowed}")
 
 

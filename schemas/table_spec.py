@@ -21,6 +21,7 @@ class PredictionColumns(Record):
     model: str | None = Field(None, description="The row's model, where the table has several")
     version: str | None = Field(None, description="The model's version")
     latency_ms: str | None = Field(None, description="How long the prediction took, in milliseconds")
+    scores: dict[Name, str] | None = Field(None, description="Column of each number attached to the prediction")
 
 
 class ReferenceColumns(PredictionColumns):
@@ -30,6 +31,9 @@ class ReferenceColumns(PredictionColumns):
         None, description="The true class or number, in this very table; where empty, the row has no label"
     )
     rating: str | None = Field(None, description="The user's rating, 0 to 1")
+    correction: str | None = Field(
+        None, description="What users or annotators said the output should have been; it goes before the outcome"
+    )
 
 
 class FeedbackColumns(Record):

@@ -57,7 +57,10 @@ class WaitingCost(Record):
     """What it costs to wait, at the present volume."""
 
     excess_loss_per_day: float = Field(description="Loss above the reference's mean, summed over a day's predictions")
-    cost_per_day: float | None = Field(None, description="The same in the unit of costs.loss, where it is declared")
+    cost_per_day: float | None = Field(
+        None,
+        description="Cost above the reference's mean likewise, by costs.matrix or else by costs.loss, where declared",
+    )
     predictions_per_day: float
 
 

@@ -254,8 +254,16 @@ def trigger(
     run(spec, monitor.parent, model, reason, id=id, version=version)
 
 
-@app.command(epilog=_example("streamgauge reference monitor.yaml"))
-def reference(monitor: Monitor) -> None:
+@app.command(epilog=_example("streamgauge reference monitor.yaml", "streamgauge reference monitor.yaml --expectations"))
+def reference(
+    monitor: Monitor,
+    expectations: Annotated[
+        bool,
+        typer.Option(
+            "--expectations", help="First write rules that all its rows keep into the monitor file, for you to read."
+        ),
+    ] = False,
+) -> None:
     """Build the reference profile of each model from the reference tables of the monitor file.
 
     The profile is written where the model's reference says, and is what the stream is compared with from then on. Build
@@ -264,7 +272,48 @@ def reference(monitor: Monitor) -> None:
     spec = _load(monitor)
     from streams.build_reference import build_reference
 
+    if expectations:
+        from streams.declare_expectations import declare_expectations
+
+        declare_expectations(spec, monitor)
+        spec = _load(monitor)
     build_reference(spec, monitor.parent)
+
+
+@app.command(
+    epilog=_example(
+        "streamgauge explain monitor.yaml car_loan",
+        "streamgauge explain monitor.yaml car_loan --method permutation --predict scoring:predict",
+        "streamgauge explain monitor.yaml car_loan --method ablation --json",
+    )
+)
+def explain(
+    monitor: Monitor,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Which model to explain.", show_default=False)],
+    method: Annotated[
+        Literal["top-bottom", "permutation", "ablation"],
+        typer.Option(help="How; each prints where it is weak.", metavar="METHOD", case_sensitive=False),
+    ] = "top-bottom",
+    predict: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:FUNCTION",
+            help="A function that takes a list of feature mappings and returns the model's outputs (permutation); a "
+            "surrogate, fitted to the answers in the tables, stands in where it is left out.",
+            show_default=False,
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """Say what a model goes by, feature by feature, in its reference tables and in the newest rows of the others.
+
+    top-bottom: how far each feature sets high scores apart from low ones. permutation: what it costs to deal its values
+    anew. ablation: what it costs to learn without it.
+    """
+    spec = _load(monitor)
+    from streams.explain import explain as run
+
+    run(spec, monitor.parent, model, method, predict=predict, as_json=json)
 
 
 @app.command(

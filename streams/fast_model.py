@@ -12,6 +12,7 @@ import numpy as np
 from detectors.row import TEXT_KEPT
 from detectors.row_shape import RowShape
 from detectors.rows import Floats
+from detectors.uncertainty import uncertainty
 from schemas.prediction import FeatureValue
 from schemas.spec import ModelSpec
 from streams.fast_labels import Names, texts_of
@@ -47,14 +48,20 @@ class ModelReader:
     def __init__(self, spec: ModelSpec, classes: frozenset[str] | None, shape: RowShape) -> None:
         self._spec = spec
         self._classes = None if classes is None else classes | {None}
+        self._scores = shape.scores
         self._numeric = len(shape.numeric)
         self._declared = self._numeric + len(shape.other)
         self._names = Names()
         self._shared: dict[Any, Any] = {}
 
-    def read(self, features: Sequence[Any], outputs: Sequence[Any], latencies: Sequence[float | None]) -> Read:
+    def read(
+        self, features: Sequence[Any], outputs: Sequence[Any], latencies: Sequence[float | None], scores: Sequence[Any]
+    ) -> Read:
         """Return the columns of events (at least one), given what they hold."""
         said, results, unfit = self._output(outputs)
+        extras = self._attached(scores)
+        if self._spec.task == "multiclass":
+            extras += _uncertainty([output.probabilities for output in outputs])
         first, last = self._numeric, self._declared
         rows: Any = map(_astuple, features)
         unexpected: list[bool] = []
@@ -70,7 +77,7 @@ class ModelReader:
         values: list[tuple[FeatureValue, ...]] = [()] * len(features)
         if last > first:
             values = list(zip(*map(self._one_object, columns[first:last]), strict=True))
-        numbers = _side_by_side((*columns[:first], results, latencies), len(features))
+        numbers = _side_by_side((*columns[:first], *extras, results, latencies), len(features))
         return Read(numbers, values, said, unexpected, unfit)
 
     def _one_object(self, column: Sequence[Any]) -> list[Any]:
@@ -81,6 +88,10 @@ class ModelReader:
                 if type(value) is str and len(value) <= LONGEST_SHARED:
                     shared.setdefault(value, value)
         return list(map(shared.get, column, column))
+
+    def _attached(self, scores: Sequence[Any]) -> list[Sequence[float | None]]:
+        """Return a column for each declared score."""
+        return [[None if one is msgspec.UNSET else one.get(name) for one in scores] for name in self._scores]
 
     def _output(self, outputs: Sequence[Any]) -> tuple[list[str | None], list[Any], list[int]]:
         """Return what was said, the number that goes with it, and the positions of what is unfit."""
@@ -146,6 +157,19 @@ class ModelReader:
             for position in positions:
                 scores[position] = shares[position].get(said[position])
         return said, scores, unfit
+
+
+def _uncertainty(shares: Sequence[dict[str, float] | None]) -> list[Sequence[float | None]]:
+    """Return the columns of `detectors.uncertainty`; rows of as many classes are looked at together."""
+    found = np.full((len(shares), 2), np.nan)
+    sizes = np.array([len(one) if one else 0 for one in shares])
+    for size in np.unique(sizes[sizes > 1]).tolist():
+        places = np.flatnonzero(sizes == size)
+        own: Any = shares if len(places) == len(shares) else map(shares.__getitem__, places.tolist())
+        flat = chain.from_iterable([one.values() for one in own])
+        matrix = np.fromiter(flat, dtype=np.float64, count=len(places) * size).reshape(-1, size)
+        found[places] = uncertainty(matrix)
+    return [found[:, 0].tolist(), found[:, 1].tolist()]
 
 
 def _side_by_side(columns: Sequence[Sequence[Any]], length: int) -> Floats:

@@ -44,7 +44,7 @@ class FastPredictions:
         for (name, model), shape in zip(spec.models.items(), shapes, strict=True):
             classes = layouts.classes(name)
             kinds = tuple(feature.type for feature in model.features.values())
-            alike = (model.task, model.positive_label, model.threshold, kinds, classes)
+            alike = (model.task, model.positive_label, model.threshold, kinds, classes, shape.scores)
             if alike not in places:
                 places[alike] = len(self._readers)
                 self._readers.append(ModelReader(model, classes, shape))
@@ -82,29 +82,29 @@ class FastPredictions:
         return rows, versions, fit
 
     def _by_model(
-        self, kinds: list[type], features: Column, outputs: Column, latencies: Column
+        self, kinds: list[type], features: Column, outputs: Column, latencies: Column, scores: Column
     ) -> tuple[npt.NDArray[np.int32], Read]:
         code_of = {kind: self._codes[self.types.models[kind]] for kind in set(kinds)}
         if len(code_of) == 1:
             code = code_of[kinds[0]]
             reader = self._readers[self._reader_of[code]]
-            return np.full(len(kinds), code, dtype=np.int32), reader.read(features, outputs, latencies)
+            return np.full(len(kinds), code, dtype=np.int32), reader.read(features, outputs, latencies, scores)
         models = np.array(list(map(code_of.__getitem__, kinds)), dtype=np.int32)
         by_reader = self._reader_of[models]
         if (by_reader == by_reader[0]).all():
-            return models, self._readers[by_reader[0]].read(features, outputs, latencies)
+            return models, self._readers[by_reader[0]].read(features, outputs, latencies, scores)
         order = np.argsort(by_reader, kind="stable")
         grouped = by_reader[order]
         bounds = [0, *(np.flatnonzero(np.diff(grouped)) + 1).tolist(), len(kinds)]
         places = order.tolist()
         by_model: Callable[[Column], Column] = itemgetter(*places)
-        features, outputs, latencies = by_model(features), by_model(outputs), by_model(latencies)
+        features, outputs, latencies, scores = map(by_model, (features, outputs, latencies, scores))
         whole = Read(np.empty((0, NARROWEST)), [], [], [], [])
         numbers = list[Floats]()
         unexpected: list[bool] = []
         for start, stop in pairwise(bounds):
             reader = self._readers[grouped[start]]
-            read = reader.read(features[start:stop], outputs[start:stop], latencies[start:stop])
+            read = reader.read(*(column[start:stop] for column in (features, outputs, latencies, scores)))
             numbers.append(read.numbers)
             whole.values.extend(read.values)
             whole.said.extend(read.said)

@@ -48,7 +48,7 @@ _Ignored = _Depth0 | list[_Depth3] | dict[str, _Depth3] | UnsetType
 # They select another form of event, which only the contract reads.
 _FORMS = frozenset({"specversion", "type", "prediction"})
 
-PREDICTION = ("prediction_id", "timestamp", "version", "features", "output", "latency_ms")
+PREDICTION = ("prediction_id", "timestamp", "version", "features", "output", "latency_ms", "scores")
 Field = tuple[str, Any, Any]
 
 
@@ -136,6 +136,7 @@ class FastTypes:
             ("features", features, features()),
             ("output", self._output(self._specs[model].task == "multiclass")),
             ("latency_ms", Annotated[float, Meta(ge=0)] | None, NAN),
+            ("scores", dict[_Name, float | None] | UnsetType, UNSET),
             ("tags", dict[_Name, str] | UnsetType, UNSET),
         ]
         undeclared = self._learned.of("event")
@@ -193,7 +194,7 @@ class FastTypes:
 
 _OUTPUT_FIELDS = {"label", "score", "probabilities", "value", "text"}
 _PREDICTION_FIELDS = {"prediction_id", "timestamp", "output", "version", "features", "latency_ms", "tags", "model"}
-_PREDICTION_FIELDS |= _FORMS
+_PREDICTION_FIELDS |= {"scores"} | _FORMS
 _FEEDBACK_FIELDS = {"prediction_id", "timestamp", "source", "model", "version", "label", "value", "rating"}
 _FEEDBACK_FIELDS |= {"correction"} | _FORMS
 

@@ -23,6 +23,7 @@ DURATIONS = frozenset(
         "lateness",
         "label_horizon",
         "label_maturity",
+        "reference_max_age",
         "period",
         "cooldown",
         "delay",

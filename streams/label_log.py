@@ -15,7 +15,7 @@ from schemas.event_time import Micros
 from streams.blocks import SEALED, Blocks, cuts
 from streams.column_log import ColumnLog, Numbers
 from streams.packed_columns import empty, packed, unpacked
-from streams.row_log import LABELLED, RowLog
+from streams.row_log import CORRECTED, LABELLED, USER, RowLog
 from streams.store import Store
 
 
@@ -31,7 +31,7 @@ class Labels(NamedTuple):
     losses: npt.NDArray[np.float64]
     truths: npt.NDArray[np.int64]
     kinds: npt.NDArray[np.uint8]
-    """LABELLED, RATED or both: what the row had not had before."""
+    """LABELLED, RATED, CORRECTED: what the row had not had before; and USER. A later correction has no loss."""
     labels: list[str | None]
 
 
@@ -162,16 +162,23 @@ def _labels(block: bytes) -> Labels:
 
 
 def _entries(labels: Labels, at: Numbers) -> Iterator[tuple[int, Label, float]]:
-    for row, time, label, value, rating, loss in zip(
+    for row, time, label, value, rating, kind, loss in zip(
         labels.rows[at].tolist(),
         labels.times[at].tolist(),
         [labels.labels[position] for position in at.tolist()],
         _known(labels.values[at]),
         _known(labels.ratings[at]),
+        labels.kinds[at].tolist(),
         labels.losses[at].tolist(),
         strict=True,
     ):
-        yield row, Label(time, label, value, rating), loss
+        yield row, Label(time, label, value, rating, *said_how(kind)), loss
+
+
+def said_how(kind: int) -> tuple[bool, bool, bool]:
+    """Return of one of `Labels.kinds` what stands in a `Label`: whether it corrects, is a user's, and comes later."""
+    corrects = bool(kind & CORRECTED)
+    return corrects, bool(kind & USER), corrects and not kind & LABELLED
 
 
 def _known(numbers: npt.NDArray[np.float64]) -> list[float | None]:

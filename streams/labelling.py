@@ -13,9 +13,9 @@ from streams.feedback_columns import NO_MODEL, NO_VERSION, SOURCES, FeedbackColu
 from streams.feedback_log import FeedbackLog
 from streams.groups import Groups
 from streams.pending_log import Joined, PendingLog
-from streams.row_log import LABELLED, RATED
+from streams.row_log import CORRECTED, LABELLED, RATED, USER
 
-_CORRECTORS = [SOURCES.index("annotator"), SOURCES.index("correction")]
+_USER, _ANNOTATOR, _CORRECTION = (SOURCES.index(source) for source in ("user", "annotator", "correction"))
 _MOST_KEYS = 100_000
 
 Mask = npt.NDArray[np.bool_]
@@ -25,6 +25,8 @@ class Said(NamedTuple):
     """What feedback events say, by column."""
 
     times: npt.NDArray[np.int64]
+    sources: npt.NDArray[np.int8]
+    """Index into SOURCES."""
     models: npt.NDArray[np.int32]
     versions: npt.NDArray[np.int64]
     labels: list[str | None]
@@ -39,7 +41,8 @@ class Said(NamedTuple):
 class Labelling:
     """The join's predicate, and the verdict on each pair of a row and an event that it holds for.
 
-    A row keeps its first label and its first rating; a text has one loss, of the first of both or a correction.
+    A row keeps its first label and its first rating; a text has one loss, of the first of both or a correction. The
+    first that corrects it after that is told too, and changes no loss: users, not the outcome, may say it.
     """
 
     def __init__(self, spec: MonitorSpec, groups: Groups, accounting: Accounting) -> None:
@@ -69,7 +72,7 @@ class Labelling:
     def tell(self, log: PendingLog, rows: Numbers, said: Said, fits: Mask) -> tuple[list[Joined], Mask, Mask]:
         """Tell `rows`, which all differ, what is said of them where it fits.
 
-        Returns of which rows it was news, and which it contradicts, besides what has been joined.
+        Returns of which rows it was news, later corrections apart, and which it contradicts, besides what was joined.
         """
         groups, flags = log.rows.of("group", rows), log.rows.of("flags", rows)
         labelled, was_rated = (flags & LABELLED) != 0, (flags & RATED) != 0
@@ -79,15 +82,22 @@ class Labelling:
         new_rating = open_ & rated & ~was_rated
         conflicts = open_ & says & labelled & (log.rows.of("truth", rows) != said.truths)
         news = new_label | new_rating
-        if not news.any():
+        corrects = said.sources == _CORRECTION
+        later = fits & says & ~new_label & (corrects | (said.sources == _ANNOTATOR)) & ((flags & CORRECTED) == 0)
+        if later.any():
+            later &= ~(labelled & _repeats(said, log.rows.of("truth", rows)))
+        at = np.flatnonzero(news | later)
+        if not len(at):
             return [], news, conflicts
         log.rows.set("truth", rows[new_label], said.truths[new_label])
-        kinds = np.where(new_label, LABELLED, 0).astype(np.uint8) | np.where(new_rating, RATED, 0).astype(np.uint8)
+        new_said = new_label | later
+        kinds = _bit(new_label, LABELLED) | _bit(new_rating, RATED)
+        kinds |= _bit(later | (new_label & corrects), CORRECTED)
+        kinds |= _bit(new_said & (corrects | (said.sources == _USER)), USER)
         log.rows.set("flags", rows, flags | kinds)
-        at = np.flatnonzero(news)
         labels = [
             label if new else None
-            for label, new in zip(map(said.labels.__getitem__, at.tolist()), new_label[at].tolist(), strict=True)
+            for label, new in zip(map(said.labels.__getitem__, at.tolist()), new_said[at].tolist(), strict=True)
         ]
         joined = Joined(
             log,
@@ -95,7 +105,7 @@ class Labelling:
             kinds[at],
             said.times[at],
             labels,
-            np.where(new_label[at], said.values[at], np.nan),
+            np.where(new_said[at], said.values[at], np.nan),
             np.where(new_rating[at], said.ratings[at], np.nan),
             said.truths[at],
             said.offsets[at],
@@ -105,7 +115,7 @@ class Labelling:
     def note_conflicts(self, sources: npt.NDArray[np.int8]) -> None:
         """Count feedback, by who says so, that contradicts the label before it."""
         if len(sources):
-            corrected = int(np.isin(sources, _CORRECTORS).sum())
+            corrected = int(np.isin(sources, [_ANNOTATOR, _CORRECTION]).sum())
             self._accounting.note("feedback", "corrected", corrected)
             self._accounting.note("feedback", "conflicting", len(sources) - corrected)
 
@@ -116,10 +126,9 @@ class Labelling:
             if len(self._keys) + len(new) > _MOST_KEYS:
                 self._keys.clear()
                 new = set(events.labels)
-            texts = ["" if label is None else f"={label}" for label in new]
-            self._keys.update(zip(new, id_hashes(texts)[:, 0].astype(np.int64).tolist(), strict=True))
+            self._keys.update(zip(new, _label_keys(list(new)).tolist(), strict=True))
         keys = np.fromiter(map(self._keys.__getitem__, events.labels), np.int64, len(events))
-        return keys ^ np.where(np.isnan(events.values), np.nan, events.values + 0.0).view(np.int64)
+        return keys ^ _number_keys(events.values)
 
     def _says(self, groups: npt.NDArray[np.int32], said: Said) -> Mask:
         """Return whether it says what the task asks for."""
@@ -130,6 +139,7 @@ def said_by(events: FeedbackColumns, truths: npt.NDArray[np.int64]) -> Said:
     """Return what events say; `truths` are the keys of it."""
     return Said(
         events.times,
+        events.sources,
         events.models,
         events.versions,
         events.labels,
@@ -146,6 +156,7 @@ def said_by_waiting(waiting: FeedbackLog, events: Numbers) -> Said:
     labels = waiting.labels(events)
     return Said(
         waiting.of("time", events),
+        waiting.of("source", events),
         waiting.of("model", events),
         waiting.of("version", events),
         labels,
@@ -155,6 +166,32 @@ def said_by_waiting(waiting: FeedbackLog, events: Numbers) -> Said:
         waiting.of("truth", events),
         waiting.of("offset", events),
     )
+
+
+def _label_keys(labels: list[str | None]) -> npt.NDArray[np.int64]:
+    return id_hashes(["" if label is None else f"={label}" for label in labels])[:, 0].astype(np.int64)
+
+
+def _number_keys(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    return np.where(np.isnan(values), np.nan, values + 0.0).view(np.int64)
+
+
+_NO_LABEL, _NO_NUMBER = _label_keys([None]), _number_keys(np.array([np.nan]))
+
+
+def _repeats(said: Said, truths: npt.NDArray[np.int64]) -> Mask:
+    """Return whether what is said is what rows were told before, as far as that was a label, or a number, alone.
+
+    A correction may be both: the text of a number.
+    """
+    numbers = _number_keys(said.values)
+    same: Mask = (truths == said.truths) | (truths == said.truths ^ numbers ^ _NO_NUMBER)
+    same |= truths == _NO_LABEL ^ numbers
+    return same
+
+
+def _bit(mask: Mask, bit: int) -> npt.NDArray[np.uint8]:
+    return np.where(mask, bit, 0).astype(np.uint8)
 
 
 def _labelled(labels: list[str | None]) -> Mask:

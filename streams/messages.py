@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 
 from detectors.merge import Missing
+from detectors.odd_features import OddRow
 from detectors.sample import Sample
 from detectors.summary import PaneKey, PaneSummary
 from schemas.event_time import Micros
@@ -32,6 +33,8 @@ class SummaryMessage(msgspec.Struct, tag="summary", frozen=True):
     """First hashes of the ids in the sample, little-endian uint64."""
     offsets: dict[str, tuple[int, int]]
     incomplete: bool = False
+    odd: list[OddRow] = []
+    """See `detectors.odd_features`."""
 
     def __post_init__(self) -> None:
         if len(self.hashes) != HASH_BYTES * len(self.sample):
@@ -88,6 +91,7 @@ def summary_message(summary: PaneSummary, partition: int, through: dict[Role, in
         hashes=hashes.astype("<u8", copy=False).tobytes(),
         offsets=summary.offsets,
         incomplete=summary.incomplete,
+        odd=summary.odd,
     )
     return Outgoing("summaries", key.model.encode(), _encode(message))
 
@@ -102,6 +106,7 @@ def summary_of(message: SummaryMessage) -> PaneSummary:
         sample=Sample(message.sample_size, message.sample, hashes),
         offsets=dict(message.offsets),
         incomplete=message.incomplete,
+        odd=message.odd,
     )
 
 

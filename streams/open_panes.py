@@ -5,7 +5,7 @@ sample holds numbers of rows; the rows themselves are read when the pane is sent
 again from the rows and labels that are still in their logs, which keep them for as long as their panes are open.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TypeVar
@@ -20,10 +20,11 @@ from detectors.counting import (
     said_codes,
     segment_cells,
 )
-from detectors.label_counting import LabelColumns, count_cohort_labels, count_labels
+from detectors.label_counting import LabelColumns, count_cohort_labels, count_labels, differences
 from detectors.layout import Counts, Layout
 from detectors.layouts import Layouts
 from detectors.losses import class_keys, losses
+from detectors.odd_features import ROWS, OddRow, smallest
 from detectors.row_sample import RowSample
 from detectors.row_shape import OUTPUT, Columns
 from detectors.sample import sample_size
@@ -38,7 +39,7 @@ from streams.label_log import Labels
 from streams.pane_samples import PaneSamples
 from streams.pending_log import Accepted, Joined, Outcome, PendingLog
 from streams.records import Role
-from streams.row_log import COHORT, GONE, LABELLED, TRAFFIC, UNEXPECTED
+from streams.row_log import COHORT, CORRECTED, GONE, LABELLED, TRAFFIC, UNEXPECTED, USER
 from streams.store import Store
 
 Positions = npt.NDArray[np.int64]
@@ -55,6 +56,7 @@ class _OpenPane:
     sample: RowSample
     """Numbers of rows (traffic, cohort) or of labels (label)."""
     offsets: Offsets = field(default_factory=dict)
+    odd: list[OddRow] = field(default_factory=list)
 
     def cover(self, role: Role, offsets: npt.NDArray[np.int64]) -> None:
         """Note that the events at `offsets` are in the summary."""
@@ -70,6 +72,7 @@ class _SavedPane(msgspec.Struct, array_like=True):
     counts: bytes
     """Little-endian int64."""
     offsets: dict[str, tuple[int, int]]
+    odd: list[OddRow] = []
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -105,6 +108,7 @@ class OpenPanes:
         self._dirty: set[PaneKey] = set()
         self._accepted: list[Accepted] = []
         self._joined: list[Joined] = []
+        self._rejected: list[tuple[int, npt.NDArray[np.int32], npt.NDArray[np.int64]]] = []
         for _, packed in store.items("panes"):
             saved = _decode(packed)
             if PaneKey(*saved.key).model in spec.models:
@@ -124,8 +128,34 @@ class OpenPanes:
             else:
                 self._joined.append(outcome)
 
+    def reject(self, kind: int, groups: npt.NDArray[np.int32], times: npt.NDArray[np.int64]) -> None:
+        """Take predictions that are no rows (`kind` indexes `REJECTED`), to be counted in the panes of `times`."""
+        self._rejected.append((kind, groups, times))
+
+    def note_odd(
+        self,
+        groups: npt.NDArray[np.int32],
+        times: npt.NDArray[np.int64],
+        hashes: npt.NDArray[np.uint64],
+        read: Callable[[int], OddRow],
+    ) -> None:
+        """Take accepted predictions whose features are not as declared; those that a pane keeps are read."""
+        for group, at in _by_value(groups):
+            layout = self._layout(group)
+            for start, within in _by_value(times[at] - times[at] % layout.spec.pane):
+                pane = self._open(layout, "traffic", start)
+                mine = at[within]
+                chosen = mine[np.argsort(hashes[mine], kind="stable")[:ROWS]]
+                if len(pane.odd) == ROWS:
+                    chosen = chosen[hashes[chosen] <= pane.odd[-1][0]]
+                if len(chosen):
+                    pane.odd = smallest([*pane.odd, *map(read, chosen.tolist())])
+
     def count(self) -> None:
         """Count what was taken; cheap when that is nothing."""
+        for kind, groups, times in self._rejected:
+            self._count_rejected(kind, groups, times)
+        self._rejected.clear()
         for log in self._logs:
             if accepted := [one for one in self._accepted if one.log is log]:
                 self._count_rows(
@@ -150,7 +180,7 @@ class OpenPanes:
         for pane, sample in zip(panes, samples, strict=True):
             key = pane.key
             incomplete = self._incomplete.holds(key.model, key.family, key.start)
-            yield PaneSummary(key, pane.fingerprint, pane.counts, sample, dict(pane.offsets), incomplete)
+            yield PaneSummary(key, pane.fingerprint, pane.counts, sample, dict(pane.offsets), incomplete, pane.odd)
 
     def finish(self, keys: Sequence[PaneKey]) -> Iterator[PaneSummary]:
         """Yield panes that no event can go into any more, and forget them."""
@@ -166,8 +196,16 @@ class OpenPanes:
             pane = self._panes[key]
             counts = pane.counts.astype("<i8", copy=False).tobytes()
             name = (key.model, key.version, key.family, key.start)
-            self._store.put("panes", _name(key), _encode(_SavedPane(name, pane.fingerprint, counts, pane.offsets)))
+            saved = _SavedPane(name, pane.fingerprint, counts, pane.offsets, pane.odd)
+            self._store.put("panes", _name(key), _encode(saved))
         self._dirty.clear()
+
+    def _count_rejected(self, kind: int, groups: npt.NDArray[np.int32], times: npt.NDArray[np.int64]) -> None:
+        for group, at in _by_value(groups):
+            layout = self._layout(group)
+            for start, within in _by_value(times[at] - times[at] % layout.spec.pane):
+                counts = self._open(layout, "traffic", start).counts
+                layout.families["traffic"].view(counts, "rejected")[kind] += len(within)
 
     def _count_rows(self, log: PendingLog, numbers: Numbers, offsets: npt.NDArray[np.int64]) -> None:
         rows = log.rows
@@ -182,10 +220,12 @@ class OpenPanes:
                 _picked(payload.values, positions),
                 _picked(payload.said, positions),
                 (flags[at] & UNEXPECTED) != 0,
+                times[at],
             )
             cells = segment_cells(layout, columns)
             rows.set("said", numbers[at], class_keys(layout.spec, columns.said) if layout.classes else 0)
-            rows.set("code", numbers[at], said_codes(layout, columns.said))
+            codes = said_codes(layout, columns.said)
+            rows.set("code", numbers[at], codes)
             rows.set("output", numbers[at], columns.numbers[:, OUTPUT])
             if cells.shape[1]:
                 rows.columns.column("cells")[numbers[at] - rows.columns.base, : cells.shape[1]] = cells
@@ -201,7 +241,7 @@ class OpenPanes:
                     pane.sample.offer(hashes[part[in_traffic]], numbers[part[in_traffic]])
                 if in_cohort.any():
                     pane = self._open(layout, "cohort", start)
-                    count_cohort(layout, pane.counts, cells[within[in_cohort]])
+                    count_cohort(layout, pane.counts, cells[within[in_cohort]], codes[within[in_cohort]])
                     pane.cover("predictions", offsets[part[in_cohort & in_traffic]])
                     pane.cover("feedback", offsets[part[in_cohort & ~in_traffic]])
                     pane.sample.offer(hashes[part[in_cohort]], numbers[part[in_cohort]])
@@ -210,6 +250,7 @@ class OpenPanes:
         rows, spec = log.rows, self._spec
         groups, times = rows.of("group", joined.numbers), rows.of("time", joined.numbers)
         lost = np.full(len(joined.numbers), np.nan)
+        differs, says = lost.copy(), (joined.kinds & (LABELLED | CORRECTED)) != 0
         truth = np.zeros(len(joined.numbers), dtype=np.int32)
         by_group = list(_by_value(groups))
         for group, at in by_group:
@@ -226,6 +267,10 @@ class OpenPanes:
                 (joined.kinds[at] & LABELLED) != 0,
             )
             truth[at] = said_codes(layout, names)
+            differs[at] = differences(layout, lost[at], says[at])
+        corrects = (joined.kinds & CORRECTED) != 0
+        later = corrects & ((joined.kinds & LABELLED) == 0)
+        lost[later] = np.nan  # the row keeps the loss of what was said first
         labels = log.labels.append(
             Labels(
                 joined.numbers,
@@ -253,6 +298,11 @@ class OpenPanes:
                 values=joined.values[at],
                 ratings=joined.ratings[at],
                 cells=rows.of("cells", said)[:, : len(model.segments)],
+                says=says[at],
+                corrects=corrects[at],
+                by_user=(joined.kinds[at] & USER) != 0,
+                later=later[at],
+                differs=differs[at],
             )
             for start, within in _by_value(known[at] - known[at] % model.pane):
                 pane = self._open(layout, "label", start)
@@ -312,7 +362,7 @@ class OpenPanes:
         key = PaneKey(*saved.key)
         sample = RowSample(sample_size(self._spec.models[key.model], key.family))
         counts = np.frombuffer(saved.counts, dtype="<i8").astype(np.int64)
-        return _OpenPane(key, saved.fingerprint, counts, sample, dict(saved.offsets))
+        return _OpenPane(key, saved.fingerprint, counts, sample, dict(saved.offsets), saved.odd)
 
 
 def _by_value(values: npt.NDArray[np.int64] | npt.NDArray[np.int32]) -> Iterator[tuple[int, Positions]]:
@@ -339,6 +389,7 @@ def _take(columns: Columns, at: Positions) -> Columns:
         [[values[position] for position in positions] for values in columns.values],
         [columns.said[position] for position in positions],
         columns.unexpected[at],
+        columns.times[at],
     )
 
 

@@ -5,6 +5,7 @@ from schemas.alert import Alert
 from schemas.event_time import rfc3339, to_micros
 from schemas.label_request import LabelRequest
 from schemas.pane_report import PaneReport
+from schemas.schema_change import SchemaChange
 from schemas.trigger import RetrainingTrigger
 from streams.cloudevents import headers
 from streams.records import Destination, Outgoing
@@ -14,6 +15,7 @@ _KINDS: dict[type, tuple[Destination, str]] = {
     RetrainingTrigger: ("triggers", "retraining_trigger"),
     LabelRequest: ("label_requests", "label_request"),
     PaneReport: ("pane_reports", "pane_report"),
+    SchemaChange: ("schema_changes", "schema_change"),
 }
 
 

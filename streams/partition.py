@@ -26,10 +26,12 @@ from schemas.spec import MonitorSpec
 from streams.accounting import Accounting
 from streams.decoded import Decoded
 from streams.decoder import Decoder
+from streams.feedback_columns import FeedbackColumns
 from streams.groups import Groups
 from streams.join import Join
 from streams.lost_events import Evicted, LostEvents, evicted_events
 from streams.messages import IncompleteMessage, WatermarkMessage, incomplete_message, summary_message, watermark_message
+from streams.odd_features import OddFeatures
 from streams.open_panes import OpenPanes
 from streams.outbox import Outbox
 from streams.partition_state import PartitionState, load_state, save_state
@@ -37,6 +39,7 @@ from streams.progress import Mark, Progress, needed, worth_a_mark
 from streams.rebuild import Rebuild
 from streams.records import Outgoing, Record, RecordBatch, Role
 from streams.refusals import Refusals
+from streams.rejections import Rejections
 from streams.state_fingerprint import state_fingerprints
 from streams.store import Changes, Store
 
@@ -71,6 +74,8 @@ class SourcePartition:
         self._decoder = Decoder(spec, layouts, self.groups)
         self._join = Join(spec, self.groups, store, self._clock, self._accounting, self._incomplete)
         self._panes = OpenPanes(spec, layouts, self.groups, store, self._join.logs, self._incomplete)
+        self._rejections = Rejections(spec, self.groups, self._panes)
+        self._odd = OddFeatures(spec, self.groups, self._panes)
         for key in self._panes.keys:
             self.groups.restore(key.model, key.version)  # versions with open panes count, whether they have rows or not
         self._free_groups()
@@ -135,14 +140,25 @@ class SourcePartition:
         self._accounting.settle(role, "control", len(decoded.watermarks))
         self._accounting.settle(role, "evicted", len(decoded.evicted))
         evicted = evicted_events(role, decoded.evicted, records, self._spec)
-        on_time = self._on_time(role, decoded, evicted, len(records))
-        events = decoded.events
+        newest = self._newest(role, decoded, evicted, len(records))
+        events, before = decoded.events, newest[decoded.positions]
+        on_time = self._on_time(events, before)
         if not on_time.all():
             self._accounting.settle(role, "late", int((~on_time).sum()))
+            if isinstance(events, Rows):
+                late = np.flatnonzero(~on_time)
+                self._rejections.late(events.take(late), before[late])
             events = events.take(np.flatnonzero(on_time))
-        if len(events):
-            take = self._join.predictions if isinstance(events, Rows) else self._join.feedback
-            self._panes.add(take(events))  # type: ignore[arg-type]
+        if decoded.refused and role == "predictions":
+            self._rejections.refused(decoded.refused, records, newest)
+        if isinstance(events, Rows):
+            if len(events):
+                outcomes = self._join.predictions(events)
+                self._panes.add(outcomes)
+                self._rejections.duplicates(events, outcomes)
+                self._odd.note(events, outcomes, records)
+        elif len(events):
+            self._panes.add(self._join.feedback(events))
         heard = [*events.times[:1].tolist(), *(time for _, time in decoded.watermarks[:1])]
         self._lost.heard(role, [*heard, *(one.time for one in evicted[:1])])
         self._lost.evicted(evicted)
@@ -270,8 +286,8 @@ class SourcePartition:
         self._join.save()
         self._store.write(self._store.seal())
 
-    def _on_time(self, role: Role, decoded: Decoded, evicted: Sequence[Evicted], count: int) -> npt.NDArray[np.bool_]:
-        """Return which events are not below the watermark as it was before each of them, and advance it."""
+    def _newest(self, role: Role, decoded: Decoded, evicted: Sequence[Evicted], count: int) -> npt.NDArray[np.int64]:
+        """Return the largest event time before each record of a chunk and after the last; advance the clock."""
         times = np.full(count + 1, NEVER, dtype=np.int64)
         times[0] = self._clock.times.get(role, NEVER)
         times[decoded.positions + 1] = decoded.events.times
@@ -282,11 +298,14 @@ class SourcePartition:
         newest = np.maximum.accumulate(times)
         if newest[-1] != NEVER:
             self._clock.advance(role, int(newest[-1]))
-        events = decoded.events
+        return newest
+
+    def _on_time(self, events: Rows | FeedbackColumns, before: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Return which events are not below the watermark as it was before each of them."""
         lateness: npt.NDArray[np.int64] | int = self._spec.feedback_lateness
         if isinstance(events, Rows):
             lateness = self.groups.lateness[self.groups.model(events.groups)]
-        on_time: npt.NDArray[np.bool_] = events.times >= newest[decoded.positions] - lateness
+        on_time: npt.NDArray[np.bool_] = events.times >= before - lateness
         return on_time
 
     def _through(self) -> dict[Role, int]:

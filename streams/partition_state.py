@@ -33,7 +33,7 @@ class PartitionState(msgspec.Struct):
     """Topics of which records were deleted unread, and nothing has come yet that says up to when."""
 
 
-FORMAT = b"2"
+FORMAT = b"3"
 """Of all tables of the store; another one is not read."""
 _KEY, _FORMAT_KEY = b"partition", b"format"
 _encode = msgspec.msgpack.Encoder().encode

@@ -39,9 +39,10 @@ class Joined(NamedTuple):
     numbers: Numbers
     """Of the rows."""
     kinds: npt.NDArray[np.uint8]
-    """LABELLED, RATED or both: what is new about the row."""
+    """LABELLED, RATED, CORRECTED: what is new about the row; and USER where a user says the label."""
     times: npt.NDArray[np.int64]
     labels: list[str | None]
+    """The first label of the row, or, corrected alone, what should have been said instead of that."""
     values: npt.NDArray[np.float64]
     ratings: npt.NDArray[np.float64]
     truths: npt.NDArray[np.int64]

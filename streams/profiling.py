@@ -13,6 +13,7 @@ from schemas.profile import ReferenceProfile
 from schemas.spec import ModelSpec, MonitorSpec
 from streams.decode import Refusal, decode
 from streams.errors import UserError
+from streams.fast_feedback import number_of
 from streams.records import Record
 from streams.tables import reference
 
@@ -36,7 +37,7 @@ def build_profiles(
     """
     profiles: dict[tuple[str, str | None], ReferenceProfile] = {}
     for name, model in spec.models.items():
-        by_version = _rows(spec, base, name, tell)
+        by_version = reference_rows(spec, base, name, tell)
         if isinstance(model.reference, str):
             everything = sorted((pair for rows in by_version.values() for pair in rows), key=lambda pair: pair[0].time)
             profiles[name, None] = _profile(name, None, model, everything)
@@ -56,8 +57,10 @@ def _profile(name: str, version: str | None, model: ModelSpec, rows: LabelledRow
         raise UserError(f"files.reference: {name}: {error}") from None
 
 
-def _rows(spec: MonitorSpec, base: Path, model: str, tell: Callable[[str], None]) -> dict[str, LabelledRows]:
-    """Return the reference's rows in time order, by version."""
+def reference_rows(
+    spec: MonitorSpec, base: Path, model: str, tell: Callable[[str], None] = lambda _: None
+) -> dict[str, LabelledRows]:
+    """Return the rows of the reference tables in time order, by version; raises as `build_profiles` does."""
     rows: dict[str, list[tuple[Row, Label | None]]] = defaultdict(list)
     total, refused = 0, []
     for prediction_event, feedback_event in reference(spec, base, model, tell):
@@ -73,7 +76,7 @@ def _rows(spec: MonitorSpec, base: Path, model: str, tell: Callable[[str], None]
         if feedback_event is not None:
             feedback = decode("feedback", Record(total, -1, None, feedback_event.value), spec)
             if isinstance(feedback, Feedback):
-                label = Label(to_micros(feedback.timestamp), feedback.label, feedback.value, feedback.rating)
+                label = _label(feedback)
             else:
                 refused.append(f"{where}: {getattr(feedback, 'message', 'not feedback')}")
                 continue
@@ -85,3 +88,11 @@ def _rows(spec: MonitorSpec, base: Path, model: str, tell: Callable[[str], None]
     if refused:
         tell(f"left out {len(refused):,} of {total:,} rows of {model}. The first: {refused[0]}")
     return dict(rows)
+
+
+def _label(feedback: Feedback) -> Label:
+    """Return what feedback says, as the join reads it: a correction goes before all else that it says."""
+    time, rating = to_micros(feedback.timestamp), feedback.rating
+    if feedback.correction is None:
+        return Label(time, feedback.label, feedback.value, rating)
+    return Label(time, feedback.correction, number_of(feedback.correction), rating, corrects=True, by_user=True)

@@ -22,6 +22,7 @@ Destination = Literal[
     "triggers",
     "label_requests",
     "pane_reports",
+    "schema_changes",
     "dead_letters",
 ]
 """Field of `schemas.kafka_spec.Topics` that names the topic."""

@@ -41,6 +41,7 @@ FILES: dict[Destination, str] = {
     "alerts": "alerts.jsonl",
     "triggers": "triggers.jsonl",
     "pane_reports": "panes.jsonl",
+    "schema_changes": "schema_changes.jsonl",
     "label_requests": "label_requests.jsonl",
     "dead_letters": "dead_letters.jsonl",
 }

@@ -1,30 +1,21 @@
 """What people act on, in words: triggers, and episodes (a change from its start to its recovery)."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
+from detectors.units import told_unit
 from schemas.alert import Alert, Severity
 from schemas.event_time import Micros, to_micros
+from schemas.reading import Tier
 from schemas.spec import ModelSpec, Task
 from schemas.trigger import Evidence, RetrainingTrigger
-from streams.report_data import Outputs, Version
-from streams.report_text import (
-    alert_unit,
-    clean,
-    length,
-    moment,
-    number,
-    plural,
-    ratio_text,
-    sentence,
-    title_of,
-    value_text,
-)
+from streams.report_data import SHARE, Named, Outputs, Version
+from streams.report_text import clean, length, moment, number, plural, ratio_text, sentence, title_of, value_text
 
-_SHARE = re.compile(r"(Share of .*) (?:rose|fell) from ")
+NAMED = 6  # signals that moved along; of more it is said how many
+_WORTH = {tier: worth for worth, tier in enumerate(get_args(Tier))}
 HOW = {
     "full": "Train a new model on these rows.",
     "warm_start": "Warm start: go on from the present model with these rows; they are few for a training from nothing.",
@@ -36,6 +27,9 @@ POLICIES = {
     "drift": "the drift policy",
     "performance": "the performance policy",
 }
+
+
+Shares = Mapping[tuple[str, str | None], str]
 
 
 @dataclass
@@ -72,8 +66,9 @@ class Episode:
 
     @property
     def told(self) -> Alert:
-        """The alert that says most: the last one before the recovery."""
-        return next((alert for alert in reversed(self.alerts) if alert.severity != "recovered"), self.first)
+        """The alert that says most: an alarm of the tier of most worth, the last of several."""
+        changes = [alert for alert in reversed(self.alerts) if alert.severity != "recovered"]
+        return min(changes, key=lambda alert: (alert.severity != "alarm", _WORTH[alert.tier]), default=self.first)
 
 
 class Fact(NamedTuple):
@@ -105,32 +100,57 @@ def subject(signal: str, feature: str | None, segment: str | None) -> str:
     return title_of(signal) + "".join(f" of {clean(part)}" for part in (feature, segment) if part)
 
 
-def movement(
-    found: Alert | Evidence, task: Task | None, summaries: Mapping[str, str] = MappingProxyType({})
-) -> Movement | None:
+def movement(found: Alert | Evidence, task: Task | None, shares: Shares = MappingProxyType({})) -> Movement | None:
     """Return the value before and after, or None where they are not known.
 
     Parameters
     ----------
-    summaries
-        What alerts say, by their id.
+    shares
+        `Outputs.shares`: which share of rows a drift moved.
     """
     if found.value is None or found.reference is None:
         return None
-    unit = alert_unit(found.signal, task)
-    summary = found.summary if isinstance(found, Alert) else summaries.get(found.alert or "", "")
+    unit = told_unit(found.signal, task)
     return Movement(
-        _moved_share(found, summary) if found.tier == "drift" else subject(found.signal, found.feature, found.segment),
+        _moved_share(found, shares) if found.tier == "drift" else subject(found.signal, found.feature, found.segment),
         value_text(found.reference, unit),
         value_text(found.value, unit),
     )
 
 
-def _moved_share(found: Alert | Evidence, summary: str) -> str:
+def _moved_share(found: Alert | Evidence, shares: Shares) -> str:
     """Return whose share a drift's values are: its readings are PSI, and its alert speaks of one edge or category."""
-    said = _SHARE.match(summary)
+    if isinstance(found, Alert):
+        said = SHARE.match(found.summary)
+        share = said[1] if said else None
+    else:
+        share = shares.get((found.alert or "", found.feature))
     of = clean(found.feature) if found.feature else "the prediction"
-    return clean(said[1]) if said else f"drift of {of} (a share of rows)"
+    return clean(share[:1].upper() + share[1:]) if share else f"drift of {of} (a share of rows)"
+
+
+def explained(change: Episode, joined: Iterable[Named] = ()) -> list[str]:
+    """Return what else is known of a change, a sentence each: what moved with it, where it sits, and the reasons.
+
+    Parameters
+    ----------
+    joined
+        Signals that joined it without an alert (`Outputs.joined`).
+    """
+    told = change.told
+    lines = []
+    own = subject(told.signal, told.feature, told.segment)
+    named = [(each.signal, each.feature, each.segment) for alert in reversed(change.alerts) for each in alert.along]
+    others = [name for name in dict.fromkeys(subject(*each) for each in [*named, *joined]) if name != own]
+    if others:
+        more = len(others) - NAMED
+        lines.append(f"With it: {', '.join(others[:NAMED])}{f' and {more} more' if more > 0 else ''}.")
+    if told.slice is not None and told.slice.description not in told.summary:
+        lines.append(f"Where: {clean(told.slice.description)}.")
+    if told.reasons:
+        reasons = "; ".join(clean(each.description) for each in told.reasons[:NAMED])
+        lines.append(f"What sets high scores apart from low ones has changed: {reasons}.")
+    return lines
 
 
 def certainty(evidence: float | None, budget: str | None) -> str:
@@ -142,21 +162,21 @@ def certainty(evidence: float | None, budget: str | None) -> str:
 
 
 def trigger_facts(
-    trigger: RetrainingTrigger, spec: ModelSpec | None, summaries: Mapping[str, str] = MappingProxyType({})
+    trigger: RetrainingTrigger, spec: ModelSpec | None, shares: Shares = MappingProxyType({})
 ) -> list[Fact]:
     """Return what a trigger says: since when, how sure, what waiting costs, what to train on and how.
 
     Parameters
     ----------
-    summaries
-        What alerts say, by their id.
+    shares
+        `Outputs.shares`: which share of rows a drift moved.
     """
     task = None if spec is None else spec.task
     facts = [Fact("Since", moment(trigger.since), [f"decided {moment(trigger.time)} by {POLICIES[trigger.policy]}"])]
     if trigger.evidence:
         strongest = max(trigger.evidence, key=lambda each: each.evidence or 0.0)
         budget = str(spec.false_alarms) if spec else None
-        others = [_evidence(each, task, summaries) for each in trigger.evidence]
+        others = [_evidence(each, task, shares) for each in trigger.evidence]
         facts.append(Fact("How sure", certainty(strongest.evidence, budget), others))
     if trigger.waiting is not None:
         facts.append(_waiting(trigger, task))
@@ -176,8 +196,8 @@ def trigger_facts(
     return facts
 
 
-def _evidence(found: Evidence, task: Task | None, summaries: Mapping[str, str]) -> str:
-    moved = movement(found, task, summaries)
+def _evidence(found: Evidence, task: Task | None, shares: Shares) -> str:
+    moved = movement(found, task, shares)
     what = moved.what if moved else subject(found.signal, found.feature, found.segment)
     change = f": {moved.before} → {moved.after}" if moved else ""
     sure = "" if found.evidence is None else f", evidence {ratio_text(found.evidence)}"
@@ -199,7 +219,7 @@ def _challenger(trigger: RetrainingTrigger, task: Task | None) -> list[str]:
     losses = trigger.challenger or {}
     if not {"challenger", "champion"} <= losses.keys():
         return []
-    unit = alert_unit("champion_loss", task)
+    unit = told_unit("champion_loss", task)
     champion, challenger = losses["champion"], losses["challenger"]
     verdict = "better than" if challenger < champion else "no better than"
     rows = f" on {number(losses['rows'])} recent rows" if "rows" in losses else ""

@@ -9,11 +9,12 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from detectors.units import Unit
 from schemas.event_time import Micros
 from streams.report_axes import FLOOR, Tick, TimeAxis, ValueAxis, evidence_axis, value_axis
 from streams.report_series import LIMIT, Bucket, Series
 from streams.report_svg import band, changed, dots, fired, middle, path, svg, unknown
-from streams.report_text import Unit, clean, moment, plural, ratio_text, value_text
+from streams.report_text import clean, moment, plural, ratio_text, value_text
 
 SMALL = 120  # buckets in a small chart
 LEAST: dict[Unit, float] = {"share": 0.01, "number": 1e-6, "ms": 0.1, "seconds": 1.0, "count": 1.0}

@@ -24,6 +24,10 @@ EXAMPLES = 3  # messages shown for one reason of dead letters
 KINDS = 200  # kinds of dead letters told apart, for each reason a few topics: a bound, not a choice
 
 
+Named = tuple[str, str | None, str | None]
+"""Signal, feature, segment."""
+
+
 # Mirrors of the contracts with the fields that are read here: pydantic would take minutes over a large panes.jsonl.
 class _Reading(msgspec.Struct, gc=False):
     signal: str
@@ -46,12 +50,20 @@ class _Pane(msgspec.Struct, gc=False):
     end: datetime
 
 
+class _Joined(msgspec.Struct, gc=False):
+    episode: str
+    signal: str
+    feature: str | None = None
+    segment: str | None = None
+
+
 class _PaneReport(msgspec.Struct, gc=False):
     model: str
     version: str
     pane: _Pane
     n: int
     readings: list[_Reading]
+    joined: list[_Joined] = []
     held_back: str | None = None
 
 
@@ -114,6 +126,8 @@ class Outputs:
     versions: dict[tuple[str, str], Version] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
     triggers: list[RetrainingTrigger] = field(default_factory=list)
+    joined: dict[str, dict[Named, None]] = field(default_factory=dict)
+    """By episode: the signals that joined it without an alert, in their order."""
     dead_letters: dict[tuple[str, str], DeadLetters] = field(default_factory=dict)
     label_requests: dict[tuple[str, str, str], LabelRequests] = field(default_factory=dict)
     accounting: dict[str, Any] = field(default_factory=dict)
@@ -125,9 +139,15 @@ class Outputs:
         return (min(v.start for v in versions), max(v.end for v in versions)) if versions else None
 
     @property
-    def summaries(self) -> dict[str, str]:
-        """What each alert says, by its id."""
-        return {alert.id: alert.summary for alert in self.alerts}
+    def shares(self) -> dict[tuple[str, str | None], str]:
+        """Which share of rows a drift moved, by the id of its alert and the feature (None: the prediction)."""
+        found: dict[tuple[str, str | None], str] = {}
+        for alert in self.alerts:
+            found |= {(alert.id, each.feature): each.what for each in alert.along if each.tier == "drift"}
+            said = SHARE.match(alert.summary)
+            if alert.tier == "drift" and said:
+                found[alert.id, alert.feature] = said[1]
+        return found
 
     @property
     def panes(self) -> int:
@@ -175,6 +195,9 @@ def _read_panes(outputs: Outputs, path: Path) -> None:
         start, end = to_micros(report.pane.start), to_micros(report.pane.end)
         version = _version(outputs, report)
         version.held_back = report.held_back
+        for each in report.joined:
+            named = (each.signal, each.feature, each.segment)
+            outputs.joined.setdefault(each.episode, {})[named] = None
         seen = set()
         for reading in report.readings:
             family = report.pane.family
@@ -201,6 +224,8 @@ def _read_panes(outputs: Outputs, path: Path) -> None:
 
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+SHARE = re.compile(r"(Share of .*?) (?:rose|fell) from ")
+"""What of an alert's sentence says which share of rows moved."""
 _ROW = re.compile(r"^[^:]*, row \d+: ")  # where a row stands that was refused
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from markupsafe import Markup
 
+from detectors.units import unit_of
 from schemas.alert import Alert
 from schemas.event_time import to_micros
 from schemas.reading import Tier
@@ -17,7 +18,7 @@ from streams.report_axes import TimeAxis
 from streams.report_charts import SMALL, Chart, Line, Mark, evidence_chart, line_chart, moving_mean, strip
 from streams.report_data import Version
 from streams.report_series import Key, Series
-from streams.report_text import clean, number, plural, sentence, title_of, unit_of
+from streams.report_text import clean, number, plural, sentence, title_of
 from streams.report_unknown import judged_losses
 
 MULTIPLES = 24  # small charts side by side; more are in the table and in panes.jsonl

@@ -5,33 +5,10 @@ Shared by the page and the terminal. Texts of strangers (feature values, version
 
 import re
 from datetime import datetime
-from typing import Literal
 
+from detectors.units import Unit
 from schemas.event_time import SECOND, Micros, from_micros, to_micros
-from schemas.spec import FeatureType, Task
-
-Unit = Literal["share", "number", "ms", "seconds", "count"]
-
-SHARES = frozenset(
-    {
-        "error_rate",
-        "rating_loss",
-        "rating",
-        "accuracy",
-        "precision",
-        "recall",
-        "label_coverage",
-        "estimated_accuracy",
-        "estimate_error",
-        "missing",
-        "invalid",
-        "out_of_range",
-        "unseen",
-        "unexpected_features",
-        "latency",
-    }
-)
-"""Signals whose values lie in [0, 1] and are read as per cent."""
+from schemas.spec import FeatureType
 
 INVALID: dict[FeatureType, str] = {
     "numeric": "are not numeric",
@@ -46,6 +23,7 @@ _TITLES = {
     "feature_drift": "drift (PSI)",
     "prediction_drift": "drift of the prediction (PSI)",
     "label_coverage": "label coverage",
+    "top_bottom": "high scores against low ones (Cliff's delta)",
     "latency": "slow predictions",
     "champion_loss": "champion",
     "challenger_loss": "challenger",
@@ -81,24 +59,6 @@ def _said(timestamp: str) -> str:
 def title_of(signal: str) -> str:
     """Return the name of a signal in words; a signal that nobody entered here is called what it is called."""
     return _TITLES.get(signal) or clean(signal).replace("_", " ")
-
-
-def unit_of(signal: str, task: Task | None) -> Unit:
-    """Return the unit of a signal's readings."""
-    if signal in SHARES:
-        return "share"
-    if signal in ("challenger_loss", "champion_loss") and task in ("binary", "multiclass"):
-        return "share"
-    if signal == "volume":
-        return "count"
-    if signal.startswith("latency_"):
-        return "ms"
-    return "seconds" if signal.startswith("label_delay") else "number"
-
-
-def alert_unit(signal: str, task: Task | None) -> Unit:
-    """Return the unit of an alert's values: a drift alert speaks of a share, its readings of PSI."""
-    return "share" if signal in ("feature_drift", "prediction_drift") else unit_of(signal, task)
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -1,9 +1,9 @@
 """What report.html shows, ready for its template: verdicts first, then each model version, then the accounting."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from detectors.units import unit_of
 from schemas.event_time import format_duration, to_micros
 from schemas.spec import ModelSpec, MonitorSpec
 from schemas.trigger import RetrainingTrigger
@@ -13,8 +13,10 @@ from streams.report_cards import (
     Episode,
     Fact,
     Movement,
+    Shares,
     certainty,
     episodes,
+    explained,
     held_back,
     lag,
     movement,
@@ -25,7 +27,7 @@ from streams.report_cards import (
 from streams.report_charts import Mark
 from streams.report_data import DeadLetters, LabelRequests, Outputs, Version
 from streams.report_panels import Panels, Section
-from streams.report_text import clean, moment, plural, ratio_text, sentence, title_of, unit_of, value_text
+from streams.report_text import clean, moment, plural, ratio_text, sentence, title_of, value_text
 from streams.report_unknown import Unknown, performance
 
 EPISODES = 60  # changes shown for a model
@@ -51,6 +53,8 @@ class EpisodeView:
     moved: Movement | None
     when: str
     sure: str
+    explained: list[str]
+    """What moved with it, where it sits, and the reasons, a sentence each."""
     left: float
     told: float
     right: float
@@ -153,7 +157,7 @@ def _model(place: int, name: str, outputs: Outputs, spec: ModelSpec | None) -> M
     not_known = performance(versions, spec)
     state, verdict, detail = _verdict(name, outputs, spec, panels, changes, triggers, not_known)
     told = 1 if state == "unknown" else 0  # the verdict says the first
-    said = outputs.summaries
+    said = outputs.shares
     return ModelView(
         name=clean(name),
         anchor=f"model-{place}",
@@ -164,7 +168,7 @@ def _model(place: int, name: str, outputs: Outputs, spec: ModelSpec | None) -> M
         held_back=held_back(versions),
         not_known=[sentence(str(each)) for each in not_known[told:]],
         triggers=[TriggerView(t, _moved(t, spec, said), trigger_facts(t, spec, said)) for t in triggers],
-        episodes=[_episode(change, axis, spec) for change in changes[:EPISODES]],
+        episodes=[_episode(change, axis, spec, outputs) for change in changes[:EPISODES]],
         more_episodes=max(len(changes) - EPISODES, 0),
         ticks=axis.ticks(),
         versions=[
@@ -219,14 +223,14 @@ def _about(spec: ModelSpec | None) -> list[str]:
     ]
 
 
-def _moved(trigger: RetrainingTrigger, spec: ModelSpec | None, summaries: Mapping[str, str]) -> Movement | None:
+def _moved(trigger: RetrainingTrigger, spec: ModelSpec | None, shares: Shares) -> Movement | None:
     task = None if spec is None else spec.task
     same = [each for each in trigger.evidence if each.signal == trigger.signal]
     overall = sorted(same or trigger.evidence, key=lambda each: (each.segment or "", each.feature or ""))
-    return next((moved for each in overall if (moved := movement(each, task, summaries))), None)
+    return next((moved for each in overall if (moved := movement(each, task, shares))), None)
 
 
-def _episode(change: Episode, axis: TimeAxis, spec: ModelSpec | None) -> EpisodeView:
+def _episode(change: Episode, axis: TimeAxis, spec: ModelSpec | None, outputs: Outputs) -> EpisodeView:
     told = change.told
     end = change.recovered
     until = "lasting" if end is None else f"over {moment(end)}"
@@ -236,6 +240,7 @@ def _episode(change: Episode, axis: TimeAxis, spec: ModelSpec | None) -> Episode
         moved=movement(told, None if spec is None else spec.task),
         when=f"since {moment(change.since)} · raised {moment(change.known)}, {lag(change)} later · {until}",
         sure=certainty(told.evidence, told.budget if told.severity == "alarm" else None),
+        explained=explained(change, outputs.joined.get(told.episode, ())),
         left=axis.percent(change.since),
         told=axis.percent(change.known),
         right=axis.percent(axis.end if end is None else end),

@@ -29,8 +29,9 @@ from streams.row_block import (
 )
 from streams.store import Store
 
-LABELLED, RATED, TRAFFIC, COHORT, UNEXPECTED = (1 << bit for bit in range(5))
-"""Flags. Labelled and rated: feedback has said so. Traffic and cohort: in the panes of that family."""
+LABELLED, RATED, TRAFFIC, COHORT, UNEXPECTED, CORRECTED, USER = (1 << bit for bit in range(7))
+"""Flags. Labelled, rated and corrected: feedback has said so. User: of a label, that a user says it, or a correction.
+Traffic and cohort: in the panes of that family."""
 
 NOT_JUDGED = -1
 

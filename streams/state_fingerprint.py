@@ -11,7 +11,8 @@ Fingerprints = dict[str, str]
 
 _SHAPING = (
     *("task", "features", "classes", "positive_label", "threshold", "segments"),
-    *("pane", "lateness", "label_horizon", "label_maturity", "sample"),
+    *("pane", "lateness", "label_horizon", "label_maturity", "sample", "complaint_rating"),
+    *("scores", "text", "expectations", "producer"),
 )
 _WHOLE, _PART = 16, 4  # hex digits: of a model's settings together, which decide; and of each, to name what differs
 
@@ -21,6 +22,7 @@ def state_fingerprints(spec: MonitorSpec, layouts: Layouts) -> Fingerprints:
     found = {"lateness of feedback": str(spec.feedback_lateness)}
     for name, model in spec.models.items():
         settings = model.model_dump(mode="json", include=set(_SHAPING))
+        settings["expectations"] = [expectation.rule for expectation in model.expectations]  # no more is counted by
         parts = [_digest(settings[setting])[:_PART] for setting in _SHAPING]
         found[f"models.{name}"] = _digest(settings) + "".join(parts)
         for version, profile in layouts.profiles(name).items():

@@ -53,6 +53,7 @@ class TableColumns:
             self._role, self._plain = "predictions", PredictionColumns(rows, spec, layouts)
             names += [name for model in spec.models.values() for name in model.features]
             names += rows.table.columns.probabilities or ()
+            names += rows.table.columns.scores or ()
         self._frame = _FRAME + sum(6 * len(name) + 16 for name in names)
 
     def block(self, batch: Batch, times: Times, order: Int64) -> Block:

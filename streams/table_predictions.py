@@ -9,8 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 from detectors.id_hash import id_hashes
 from detectors.layouts import Layouts
 from detectors.row import TEXT_KEPT
-from detectors.row_shape import LATENCY, OUTPUT, RowShape
+from detectors.row_shape import ENTROPY, LATENCY, MARGIN, OUTPUT, RowShape
 from detectors.rows import Rows, joined_rows
+from detectors.uncertainty import uncertainty
 from schemas.contract import Label, Name
 from schemas.event_time import EARLIEST, LATEST
 from schemas.spec import ModelSpec, MonitorSpec
@@ -47,6 +48,8 @@ class _Output(NamedTuple):
     """As `RowShape` has it; NaN is none."""
     said: list[str | None]
     odd: Mask
+    uncertainty: npt.NDArray[np.float64] | float = np.nan
+    """Of each row, shape (rows, 2) (multiclass)."""
 
 
 class PredictionColumns:
@@ -96,7 +99,7 @@ class PredictionColumns:
         of_version = cell_columns.coded(batch, columns.version, cells.text)
         of_version.values[-1] = self._rows.table.version or "1"
         note(of_version.where(lambda version: not is_name(version)))
-        numbers = np.empty((batch.rows, shape.width))
+        numbers = np.full((batch.rows, shape.width), np.nan)
         values = []
         features = list(model.features.items())
         for column, position in enumerate(shape.numeric):
@@ -115,6 +118,13 @@ class PredictionColumns:
         sent = ~np.isnan(latency.values)  # latency that is NaN is none
         note(latency.odd | (sent & ~((latency.values >= 0) & np.isfinite(latency.values))))
         numbers[:, OUTPUT], numbers[:, LATENCY] = output.number, latency.values
+        for score, column_of_it in (columns.scores or {}).items():
+            attached = cell_columns.numbers(batch, column_of_it)
+            note(attached.odd | np.isinf(attached.values))
+            if score in shape.scores:
+                numbers[:, len(shape.numeric) + shape.scores.index(score)] = attached.values
+        if model.task == "multiclass":
+            numbers[:, ENTROPY : MARGIN + 1] = output.uncertainty
         numbers += 0.0  # one zero
         rows = Rows(
             groups=of_version.numbers(lambda version: versions.code(name, version) if is_name(version) else 0).astype(
@@ -170,7 +180,9 @@ class PredictionColumns:
                 said[row] = names[chosen[row]]
             own = np.where(chosen < 0, np.nan, shares[np.arange(len(chosen)), chosen])
             numbers = np.where(absent, numbers, own)
-        return _Output(numbers, said, odd)
+        found = np.full((batch.rows, 2), np.nan)
+        found[~absent] = uncertainty(shares[~absent])
+        return _Output(numbers, said, odd, found)
 
     def _probabilities(self, batch: Batch) -> tuple[npt.NDArray[np.float64], Mask, Mask]:
         """Return probabilities by class (sorted), where there are none at all, and where they are not plain."""

@@ -59,6 +59,7 @@ class PredictionRows:
         self.event_columns = self.time_columns | _names(
             *(getattr(columns, field) for field in ("label", "score", "value", "text", "version", "latency_ms")),
             *(columns.probabilities or {}).values(),
+            *(columns.scores or {}).values(),
         )
 
     @property
@@ -86,7 +87,8 @@ class PredictionRows:
         outputs = self._outputs(batch)
         versions = named(batch, columns.version, self.table.version)
         stamps = timestamps(times, batch.column(columns.timestamp))
-        latencies = [_or_none(cells.number(cell)) for cell in batch.column(columns.latency_ms)]
+        latencies = _numbers(batch, columns.latency_ms)
+        scores = [(name, _numbers(batch, column)) for name, column in (columns.scores or {}).items()]
         for row in range(batch.rows):
             if row in batch.broken:
                 yield Event(b"", batch.broken[row])
@@ -103,6 +105,8 @@ class PredictionRows:
                 event["version"] = versions[row]
             if latencies[row] is not None:
                 event["latency_ms"] = latencies[row]
+            if attached := {name: column[row] for name, column in scores if column[row] is not None}:
+                event["scores"] = attached
             yield Event(_key(ids[row]), cells.encode(event))
 
     def _feature_rows(self, batch: Batch, model: Cell) -> list[dict[str, Cell]]:
@@ -231,7 +235,7 @@ class ReferenceRows(PredictionRows):
     @property
     def outcome_columns(self) -> set[str]:
         """Columns that say what came true."""
-        return _names(self.table.columns.outcome, self.table.columns.rating)
+        return _names(self.table.columns.outcome, self.table.columns.rating, self.table.columns.correction)
 
     @property
     def columns(self) -> set[str]:
@@ -244,6 +248,7 @@ class ReferenceRows(PredictionRows):
         ids, models = self.ids(batch), self.models_of(batch)
         stamps = timestamps(times, batch.column(columns.timestamp))
         outcomes, ratings = batch.column(columns.outcome), batch.column(columns.rating)
+        corrections = batch.column(columns.correction)
         for row in range(batch.rows):
             event: dict[str, Cell] = {"prediction_id": ids[row], "timestamp": stamps[row]}
             if not cells.missing(outcomes[row]):
@@ -254,6 +259,8 @@ class ReferenceRows(PredictionRows):
                     event["label"] = self.label(outcomes[row])
             if not cells.missing(ratings[row]):
                 event["rating"] = cells.number(ratings[row])
+            if not cells.missing(corrections[row]):
+                event["correction"] = self.label(corrections[row])
             known = len(event) > 2 and row not in batch.broken
             yield Event(_key(ids[row]), cells.encode(event)) if known else None
 
@@ -280,6 +287,10 @@ def named(batch: Batch, column: str | None, default: str | None) -> list[Cell]:
 
 def _key(prediction_id: Cell) -> bytes:
     return prediction_id.encode("utf-8", "replace") if isinstance(prediction_id, str) else b""
+
+
+def _numbers(batch: Batch, column: str | None) -> list[Cell]:
+    return [_or_none(cells.number(cell)) for cell in batch.column(column)]
 
 
 def _or_none(cell: Cell) -> Cell:

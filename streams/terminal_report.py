@@ -12,7 +12,7 @@ from rich.text import Text
 
 from schemas.event_time import to_micros
 from schemas.spec import ModelSpec, MonitorSpec
-from streams.report_cards import Episode, certainty, episodes, held_back, lag, no_pane, trigger_facts
+from streams.report_cards import Episode, certainty, episodes, explained, held_back, lag, no_pane, trigger_facts
 from streams.report_data import Outputs, Version, read_outputs
 from streams.report_text import INVALID, clean, moment, plural, sentence
 from streams.report_unknown import LINES, Unknown, others, performance
@@ -134,7 +134,7 @@ def _model(page: _Page, name: str, outputs: Outputs, spec: MonitorSpec) -> None:
     for trigger in triggers:
         page.line()
         page.line(sentence(trigger.reason), indent=2, label="retrain", style=_STYLES["retrain"])
-        for fact in trigger_facts(trigger, model, outputs.summaries):
+        for fact in trigger_facts(trigger, model, outputs.shares):
             page.line(fact.text, indent=4, label=f"{fact.name.lower():13}")
             if fact.name != "How sure":  # the alarms below say it
                 for detail in fact.details:
@@ -142,7 +142,7 @@ def _model(page: _Page, name: str, outputs: Outputs, spec: MonitorSpec) -> None:
     if changes:
         page.line()
     for change in changes[:SHOWN]:
-        _change(page, change, alone=len(versions) <= 1)
+        _change(page, change, outputs, alone=len(versions) <= 1)
     if len(changes) > SHOWN:
         page.line(f"and {plural(len(changes) - SHOWN, 'more change')} in alerts.jsonl", indent=2)
     for (owner, version, _), requests in outputs.label_requests.items():
@@ -179,13 +179,15 @@ def _summary(changes: list[Episode], triggers: int, unknown: list[Unknown], seen
     return ", ".join([*raised, *aside])
 
 
-def _change(page: _Page, change: Episode, *, alone: bool) -> None:
+def _change(page: _Page, change: Episode, outputs: Outputs, *, alone: bool) -> None:
     told = change.told
     version = "" if alone else f" (version {told.version})"
     page.line(sentence(told.summary) + version, indent=2, label=f"{change.severity:9}", style=_STYLES[change.severity])
     over = "" if change.recovered is None else f" Over since {moment(change.recovered)}."
     sure = certainty(told.evidence, None)
     page.line(f"Raised {moment(to_micros(change.first.time))}, {lag(change)} after its start. {sure}{over}", indent=13)
+    for text in explained(change, outputs.joined.get(told.episode, ())):
+        page.line(sentence(text), indent=13)
 
 
 def _dead_letters(page: _Page, outputs: Outputs) -> None:

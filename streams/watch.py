@@ -17,6 +17,7 @@ from streams.report_text import clean
 
 SEEN = 100_000  # ids kept, oldest out first: what comes again after so many others is shown again
 POLL_MS = 500
+NAMED = 4  # signals that moved along; of more it is said how many
 
 _FRACTION = re.compile(r"(T\d\d:\d\d:\d\d)\.\d+", re.ASCII)
 _STYLES = {"alarm": "bold red", "notice": "yellow", "recovered": "green", "trigger": "bold magenta"}
@@ -112,10 +113,19 @@ class _Screen:
             _said(f"  {event.get('model')} {event.get('version')}"),
         )
         self._console.print(head)
-        lines = _trigger_lines(event) if kind == "trigger" else (event.get("summary"), event.get("action"))
-        for line, style in zip(lines, ("", "dim"), strict=True):
+        lines = _trigger_lines(event) if kind == "trigger" else _alert_lines(event)
+        for line, style in zip(lines, ("", *("dim" for _ in lines[1:])), strict=True):
             if line:
                 self._console.print(Padding(Text(_said(line), style=style), (0, 0, 0, 2)))
+
+
+def _alert_lines(event: dict[str, Any]) -> tuple[str, ...]:
+    """Return what an alert says, what moved along, and what to do."""
+    along = [each for each in event.get("along") or [] if isinstance(each, dict)]
+    names = dict.fromkeys(str(each.get("what")) for each in along)
+    more = len(names) - NAMED
+    with_it = f"With it: {', '.join(list(names)[:NAMED])}" + (f" and {more} more" if more > 0 else "") if names else ""
+    return str(event.get("summary") or ""), with_it, str(event.get("action") or "")
 
 
 def _trigger_lines(event: dict[str, Any]) -> tuple[str, str]:

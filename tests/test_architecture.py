@@ -17,6 +17,7 @@ PURE = ("schemas", "detectors")
 
 PURE_STANDARD_LIBRARY = {
     *("__future__", "abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime", "decimal", "enum"),
+    *("ast", "difflib", "keyword"),
     *("fractions", "functools", "hashlib", "heapq", "itertools", "json", "math", "operator", "re", "statistics"),
     *("string", "struct", "textwrap", "types", "typing", "unicodedata", "zlib"),
 }

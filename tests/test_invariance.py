@@ -54,6 +54,7 @@ def events() -> Events:
         wrong = generator.random() < (0.35 if time >= CHANGE else 0.1)
         if time >= CHANGE:
             event["features"]["x"] = round(event["features"]["x"] + 1.5, 3)
+            event["features"][f"new{number % 3}"] = "a"
         found["predictions"].append((time, id.encode(), event))
         if number % 50 == 0:
             found["predictions"].append((time, id.encode(), event))  # a duplicate
@@ -140,6 +141,7 @@ def test_the_stream_has_something_to_say(one_partition: tuple[list[Outgoing], di
     for model in (b"m", b"r"):
         kinds = [one.destination for one in published if one.key == model]
         assert kinds.count("triggers") >= 1
+        assert kinds.count("schema_changes") == 6  # three features of two versions
         severities = [json.loads(one.value or b"")["severity"] for one in published if one.destination == "alerts"]
         assert {"alarm", "notice"} <= set(severities)
         assert kinds.count("pane_reports") > 500

@@ -8,7 +8,6 @@ python -m bench.detection --scale 0.05             a smoke run; its results go t
 import argparse
 import json
 import sys
-import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,17 +15,31 @@ from time import monotonic, process_time
 from typing import Any
 
 from bench.cluster import ROOT
+from bench.detection import report
+from bench.detection.data import MissingTables
 from bench.detection.lines.car_loan import car_loan
+from bench.detection.lines.cbpe import cbpe
 from bench.detection.lines.cost import cost
 from bench.detection.lines.day_effect import day_effect
 from bench.detection.lines.delay import delay, delay_markov
 from bench.detection.lines.drift import drift
+from bench.detection.lines.elec2 import elec2, elec2_shuffled
 from bench.detection.lines.false_alarms import false_alarms
+from bench.detection.lines.hard_cases import (
+    autocorrelated,
+    biased_delay,
+    correlated,
+    late_segment,
+    new_version,
+    short_reference,
+)
+from bench.detection.lines.monitor import monitor
 from bench.detection.lines.sample_size import sample_size
+from bench.detection.lines.tornado import tornado
 from bench.detection.protocol import Scale
-from bench.detection.report import TITLES, complete, tables, write_tables
+from bench.detection.report import TITLES
 from bench.machine import describe, too_busy
-from bench.report import write_results
+from bench.measuring import attempt, finish, say
 
 LINES: dict[str, Callable[[Scale], dict[str, Any]]] = {
     "false_alarms": false_alarms,
@@ -34,9 +47,20 @@ LINES: dict[str, Callable[[Scale], dict[str, Any]]] = {
     "delay": delay,
     "delay_markov": delay_markov,
     "drift": drift,
+    "monitor": monitor,
     "car_loan": car_loan,
+    "cbpe": cbpe,
+    "tornado": tornado,
+    "elec2_shuffled": elec2_shuffled,
+    "elec2": elec2,
     "sample_size": sample_size,
     "cost": cost,
+    "correlated": correlated,
+    "biased_delay": biased_delay,
+    "autocorrelated": autocorrelated,
+    "short_reference": short_reference,
+    "late_segment": late_segment,
+    "new_version": new_version,
 }
 RESULTS = ROOT / "bench" / "results" / "detection.json"
 ELSEWHERE = ROOT / "out" / "bench" / "detection.json"
@@ -54,31 +78,27 @@ def main() -> int:
         if results.get("scale") != options.scale or results.get("seed") != scale.seed:
             results = {}  # another protocol's figures do not stand beside these
     if warning := too_busy():
-        _say(warning)
+        say(warning)
     today = datetime.now(UTC).date().isoformat()
     results |= {"measured_at": today, "machine": describe(), "river": version("river")}
     results |= {"seed": scale.seed, "scale": options.scale}
-    lines, errors = results.setdefault("lines", {}), {}
+    lines = results.setdefault("lines", {})
+    errors: dict[str, str] = {}
     for name in options.only:
-        began, used = monotonic(), process_time()
-        _say(f"{name} ...")
         lines.pop(name, None)
-        try:
-            lines[name] = LINES[name](scale)
-        except Exception as error:
-            errors[name] = f"{type(error).__name__}: {error}"[:2_000]
-            traceback.print_exc()
-        else:
-            lines[name] |= {"seconds": monotonic() - began, "cpu_seconds": process_time() - used, "measured_at": today}
-        _say(f"  took {monotonic() - began:.0f} s")
-    results.pop("errors", None)
-    results = complete(results | ({"errors": errors} if errors else {}))
-    write_results(results, path)
-    if keep:
-        write_tables(results, DOCUMENT)
-    print(tables(results))
-    _say(f"written: {path.relative_to(ROOT)}" + (f" and {DOCUMENT.relative_to(ROOT)}" if keep else ""))
-    return 1 if errors else 0
+        attempt(name, lambda name=name: lines.update(_measured(name, scale, today)), errors)
+    return finish(results, errors, report, path, DOCUMENT if keep else None)
+
+
+def _measured(name: str, scale: Scale, today: str) -> dict[str, Any]:
+    """Return what a line found by its name; nothing where its tables are missing, which the report says."""
+    began, used = monotonic(), process_time()
+    try:
+        found = LINES[name](scale)
+    except MissingTables as missing:
+        say(f"  left out: {missing}")
+        return {}
+    return {name: found | {"seconds": monotonic() - began, "cpu_seconds": process_time() - used, "measured_at": today}}
 
 
 def _options() -> argparse.Namespace:
@@ -91,10 +111,6 @@ def _options() -> argparse.Namespace:
     if not 0 < options.scale <= 1:
         parser.error("--scale: more than 0, at most 1")
     return options
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

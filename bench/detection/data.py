@@ -12,6 +12,10 @@ NEEDED = {
 """By line; each is a gzip-compressed CSV."""
 
 
+class MissingTables(Exception):
+    """A line cannot be measured: its tables are not there. The report says which."""
+
+
 def folder() -> Path:
     """Return $STREAMGAUGE_DATA, by default `../shared/data` beside the repository."""
     return Path(os.environ.get("STREAMGAUGE_DATA", ROOT.parent / "shared" / "data"))

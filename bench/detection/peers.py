@@ -35,12 +35,18 @@ class Peer:
     make: Callable[[float], Any]
     quietest: float
     loudest: float
+    default: float
+    """River's own."""
     correct_is_one: bool = False
     two_sided: bool = False
     """It also tells of falls: those are not counted, for or against it."""
 
     def alarms(self, setting: float, values: Bits) -> Iterator[int]:
         """Yield after how many values it alarms. River's detectors start anew by themselves after an alarm."""
+        return (at for at, rises in self.detections(setting, values) if rises)
+
+    def detections(self, setting: float, values: Bits) -> Iterator[tuple[int, bool]]:
+        """Yield after how many values it tells of a change, and whether it is a rise."""
         detector = self.make(setting)
         update = detector.update
         bits = (values == 0 if self.correct_is_one else values == 1).tolist()
@@ -48,24 +54,24 @@ class Peer:
             for number, bit in enumerate(bits, start=1):
                 update(bit)
                 if detector.drift_detected:
-                    yield number
+                    yield number, True
             return
         for number, bit in enumerate(bits, start=1):
             before = detector.estimation
             update(bit)
-            if detector.drift_detected and detector.estimation > before:
-                yield number
+            if detector.drift_detected:
+                yield number, detector.estimation > before
 
 
-ADWIN = Peer("ADWIN", lambda delta: drift.ADWIN(delta=delta), 1e-12, 0.9, two_sided=True)
+ADWIN = Peer("ADWIN", lambda delta: drift.ADWIN(delta=delta), 1e-12, 0.9, 0.002, two_sided=True)
 PEERS = (
     ADWIN,
-    Peer("PageHinkley", lambda threshold: drift.PageHinkley(threshold=threshold, mode="up"), 10_000, 1),
-    Peer("DDM", lambda threshold: errors.DDM(drift_threshold=threshold), 20, 1),
-    Peer("EDDM", lambda beta: errors.EDDM(beta=beta), 0.1, 0.94),
-    Peer("FHDDM", lambda level: errors.FHDDM(confidence_level=level), 1e-30, 0.1, correct_is_one=True),
-    Peer("HDDMA", lambda level: errors.HDDMA(drift_confidence=level), 1e-30, 0.004),
-    Peer("HDDMW", lambda level: errors.HDDMW(drift_confidence=level), 1e-30, 0.004),
+    Peer("PageHinkley", lambda threshold: drift.PageHinkley(threshold=threshold, mode="up"), 10_000, 1, 50),
+    Peer("DDM", lambda threshold: errors.DDM(drift_threshold=threshold), 20, 1, 3),
+    Peer("EDDM", lambda beta: errors.EDDM(beta=beta), 0.1, 0.94, 0.9),
+    Peer("FHDDM", lambda level: errors.FHDDM(confidence_level=level), 1e-30, 0.1, 1e-6, correct_is_one=True),
+    Peer("HDDMA", lambda level: errors.HDDMA(drift_confidence=level), 1e-30, 0.004, 0.001),
+    Peer("HDDMW", lambda level: errors.HDDMW(drift_confidence=level), 1e-30, 0.004, 0.001),
 )
 
 
@@ -84,13 +90,22 @@ DUMMIES: dict[str, Callable[[Bits], Iterator[int]]] = {"never fires": never, "al
 
 @dataclass(frozen=True)
 class Tuned:
-    """A peer at the setting that came nearest to a rate."""
+    """A peer at a setting: the one that came nearest to a rate, or River's own."""
 
     peer: Peer
     setting: float
 
     def alarms(self, values: Bits) -> Iterator[int]:
         return self.peer.alarms(self.setting, values)
+
+    def falls(self, values: Bits) -> int:
+        """Return how often it tells of a fall."""
+        return sum(not rises for _, rises in self.peer.detections(self.setting, values))
+
+
+def as_shipped() -> tuple[Tuned, ...]:
+    """Return all peers at River's own settings, as most people run them."""
+    return tuple(Tuned(peer, peer.default) for peer in PEERS)
 
 
 def tune(peer: Peer, values: Bits, wanted: float) -> Tuned:

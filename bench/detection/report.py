@@ -16,9 +16,20 @@ TITLES = {
     "delay": "Delay on independent rows",
     "delay_markov": "Delay on dependent rows (Markov, ρ = .3)",
     "drift": "Binned drift: alarms in a million events",
+    "monitor": "The whole monitor on stationary rows: what fires in 90 days",
     "car_loan": "car_loan: what the monitor said",
+    "cbpe": "Estimated ROC AUC (CBPE)",
+    "tornado": "Tornado streams: delay in rows",
+    "elec2_shuffled": "Elec2, shuffled, with changes put in",
+    "elec2": "Elec2 as it is",
     "sample_size": "Sample size: alarms in 90 clean windows",
     "cost": "Cost, CPU time",
+    "correlated": "Correlated features: what fires in 90 days",
+    "biased_delay": "Labels of wrong predictions come sooner: what fires in 90 days",
+    "autocorrelated": "Autocorrelated features: what fires in 90 days",
+    "short_reference": "A reference of 29 panes",
+    "late_segment": "A value that the reference does not have: what fires in 90 days",
+    "new_version": "A change, an alarm, a new version: alerts for each change",
 }
 """Every line that is measured, in the order of the document."""
 

@@ -1,7 +1,8 @@
 """Early notices of a changed error: River's detectors on the label pane's rows, in the order in which labels came.
 
-Where the pane's sample is every row, the alarms are those of River run by hand over the sorted stream, index for index.
-By label time alone, performance is biased whenever bad outcomes are known sooner: notices only.
+For those who ask for them by name. Where the pane's sample is every row, the alarms are those of River run by hand over
+the sorted stream, index for index. Nobody knows how often they are wrong, so what they raise draws on no budget, and by
+label time alone performance is biased whenever bad outcomes are known sooner: notices only.
 """
 
 from collections import deque

@@ -1,7 +1,8 @@
 """Drift of each feature and of the predictions against the reference: bets on the distribution function.
 
 The null is that Kolmogorov's distance to the reference is at most τ (`minimum_effect.drift`), so that no amount of data
-makes a triviality a drift. PSI stands beside it as the effect size; it decides nothing. Drift alone is a notice.
+makes a triviality a drift. PSI and other distances stand beside it as effect sizes; they decide nothing. Drift alone is
+a notice.
 """
 
 from collections.abc import Iterable
@@ -11,14 +12,26 @@ import numpy.typing as npt
 
 from detectors import indicators
 from detectors.bet import Bet
-from detectors.bounds import CONFIDENCE, upper_bound
-from detectors.layout import UNSEEN_BUCKETS, Counts, Layout
+from detectors.bounds import upper_bounds_by_bonferroni
+from detectors.budget import Stake, even_share
+from detectors.distances import population_stability_index, psi_by_chance
+from detectors.distribution import bet_names, distribution_of, indicators_of, watched
+from detectors.e_detector import Aim
+from detectors.layout import Layout
 from detectors.pane import ClosedPane
 from detectors.reference import vector
 from detectors.signals.judged import judged
 from detectors.signals.signal import HOPELESS, Finding, Grounds
+from detectors.simultaneous import upper_bounds_of_ordered
 from detectors.state import register
 from schemas.reading import Family, Reading
+
+FLOOR = 0.03
+"""What every edge has for its prior, beside p (1 - p): a shift moves the function most in the middle, by as much as its
+density there; but new values may turn up at an end, or missing ones, where the reference has none."""
+DISTANT = Aim(rise=0.12, spread=0.5)
+"""What a shift of .25 σ leaves above τ and the bound of 5,000 to 50,000 rows is .11 to .15 of the standard deviation of
+an edge in the middle. Larger shifts show soon whatever is staked on them."""
 
 
 @register
@@ -36,30 +49,33 @@ class Drift:
         self._bet: Bet | None = None
         if self._problem is not None:
             return
-        reference = _indicators(layout, vector(layout, "traffic"), feature)
+        reference = indicators_of(layout, vector(layout, "traffic"), feature)
         if reference.n == 0:
             self._problem = "the reference has no rows"
             return
         bets = len(reference.totals)
-        name = "prediction" if feature is None else f"feature:{feature}"
-        names = [name] if bets == 1 else [f"{name}:{bet}" for bet in range(bets)]
-        phi = np.array([grounds.dispersion(each) for each in names])
-        confidence = 1 - (1 - CONFIDENCE) / bets  # Bonferroni: all bounds hold at once
-        bounds = np.array(
-            [upper_bound(total, reference.n, confidence, p) for total, p in zip(reference.totals, phi, strict=True)]
-        )
-        self._shares = reference.totals / reference.n
+        phi = np.array([grounds.dispersion(name) for name in bet_names(feature, bets)])
+        totals, n = reference
+        ordered = distribution_of(layout, vector(layout, "traffic"), feature).ordered
+        bounds = (upper_bounds_of_ordered if ordered else upper_bounds_by_bonferroni)(totals, n, phi)
+        self._shares = totals / n
         tolerance = layout.spec.minimum_effect.drift
-        self._bet = Bet(bounds + tolerance, weight, layout.spec.notice_budget.length, phi)
+        prior = self._shares * (1 - self._shares) + FLOOR if ordered else np.ones(bets)
+        self._bet = Bet(bounds + tolerance, weight, layout.spec.notice_budget.length, phi, prior, DISTANT)
         if not self._bet.detector.staked:
             self._problem = HOPELESS
+
+    @property
+    def stakes(self) -> tuple[Stake, ...]:
+        """What it stakes of which budget."""
+        return () if self._bet is None else (("notice", self._weight),)
 
     def read(self, pane: ClosedPane) -> Iterable[Finding]:
         """Return the pane's PSI, and whether the distribution has left the reference."""
         layout = pane.layout
         name = "prediction_drift" if self._feature is None else "feature_drift"
-        current = _indicators(layout, pane.counts, self._feature)
-        problem = pane.problem or self._problem
+        current = indicators_of(layout, pane.counts, self._feature)
+        problem = pane.judging_problem or self._problem
         if problem is not None or self._bet is None or self._shares is None:
             yield Finding(
                 Reading(
@@ -73,9 +89,9 @@ class Drift:
                 )
             )
             return
-        before = _histogram(layout, vector(layout, "traffic"), self._feature)
-        now = _histogram(layout, pane.counts, self._feature)
-        psi = population_stability_index(before, now)
+        before = distribution_of(layout, vector(layout, "traffic"), self._feature)
+        now = distribution_of(layout, pane.counts, self._feature)
+        psi = population_stability_index(before.histogram, now.histogram)
         verdict = self._bet.counts(current.totals, current.n, pane.start, pane.end)
         bet = verdict.judgement.bet
         reading = Reading(
@@ -86,7 +102,8 @@ class Drift:
             value=psi,
             n=int(current.n),
             status="ok",
-            effect=None if psi is None else psi - psi_by_chance(before, now),
+            effect=None if psi is None else psi - psi_by_chance(before.histogram, now.histogram),
+            effects=before.effects(now),
         )
         yield judged(
             reading,
@@ -100,42 +117,9 @@ class Drift:
 
 
 def drifts(layout: Layout) -> list[Drift]:
-    """Return the drift signals of a version; they share the budget of notices evenly."""
-    watched: list[str | None] = [
-        name for name, feature in layout.spec.features.items() if feature.type in ("numeric", "categorical", "boolean")
-    ]
-    watched.append(None)
-    return [Drift(layout, feature, 1 / len(watched)) for feature in watched]
-
-
-def population_stability_index(reference: Counts, current: Counts) -> float | None:
-    """Return PSI, Σ (p - q) ln(p / q), over bins with half a row added to each; None where either is empty."""
-    if reference.sum() == 0 or current.sum() == 0:
-        return None
-    q = (reference + 0.5) / (reference.sum() + 0.5 * len(reference))
-    p = (current + 0.5) / (current.sum() + 0.5 * len(current))
-    return float(((p - q) * np.log(p / q)).sum())
-
-
-def psi_by_chance(reference: Counts, current: Counts) -> float:
-    """Return the PSI to expect where nothing has changed: (bins - 1) (1/n + 1/N), to first order.
-
-    Source: Yurdakul, "Statistical properties of population stability index", Western Michigan University, 2018.
-    """
-    bins = int((reference + current > 0).sum())
-    return (bins - 1) * (1 / float(reference.sum()) + 1 / float(current.sum()))
-
-
-def _indicators(layout: Layout, counts: Counts, feature: str | None) -> indicators.Indicators:
-    if feature is None:
-        return indicators.of_prediction(layout, counts)
-    return indicators.of_feature(layout, counts, feature)
-
-
-def _histogram(layout: Layout, counts: Counts, feature: str | None) -> Counts:
-    if feature is None:
-        return indicators.prediction_histogram(layout, counts)[0]
-    histogram = layout.families["traffic"].view(counts, f"histogram:{feature}")
-    if layout.spec.features[feature].type == "numeric":
-        return histogram
-    return np.append(histogram[:-UNSEEN_BUCKETS], histogram[-UNSEEN_BUCKETS:].sum())
+    """Return the drift signals of a version: features share a weight evenly, predictions have one of their own."""
+    weights = layout.spec.notice_weights
+    features = [feature for feature in watched(layout) if feature is not None]
+    share = even_share(weights.features, len(features))
+    stakes: list[tuple[str | None, float]] = [*((feature, share) for feature in features), (None, weights.predictions)]
+    return [Drift(layout, feature, weight) for feature, weight in stakes if weight > 0]

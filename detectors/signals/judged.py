@@ -47,5 +47,7 @@ def judged(
             baseline=unit(verdict.baseline),
             minimum_effect=minimum_effect,
             weight=weight,
+            since_low=verdict.since_low,
+            since_high=verdict.since_high,
         )
     return Finding(finished, firing, verdict.recovered)

@@ -1,16 +1,9 @@
-"""What comes with the labels, by the time they became known: how late they are, and what users say."""
+"""What comes with the labels: how late they are, and how many of a cohort there are when it is judged."""
 
 from collections.abc import Iterable
 
-import numpy as np
-
-from detectors.bet import Bet
-from detectors.bounds import upper_bound_of_mean
-from detectors.layout import Layout
 from detectors.pane import ClosedPane
-from detectors.reference import rating_shortfall, vector
-from detectors.signals.judged import judged
-from detectors.signals.signal import HOPELESS, Finding, Grounds
+from detectors.signals.signal import Finding
 from detectors.sketch import quantile
 from detectors.state import register
 from schemas.reading import Family, Reading, Status
@@ -60,60 +53,4 @@ class Coverage:
                 reason=reason,
                 baseline=floor,
             )
-        )
-
-
-@register
-class Rating:
-    """Users' ratings: an e-detector on their fall."""
-
-    families: frozenset[Family] = frozenset({"label"})
-
-    def __init__(self, layout: Layout) -> None:
-        self._weight = layout.spec.weights.outcomes
-        grounds = Grounds(layout)
-        self._problem = grounds.problem_of("rating")
-        self._reference: float | None = None
-        self._bet: Bet | None = None
-        shortfall = rating_shortfall(layout, vector(layout, "label"))
-        if self._problem is None and shortfall.n == 0:
-            self._problem = "the reference has no ratings"
-        if self._problem is None and self._weight == 0:
-            self._problem = "weights.outcomes is 0: nothing is staked on it"
-        if self._problem is None:
-            total, phi = float(shortfall.totals[0]), grounds.dispersion("rating")
-            self._reference = 1 - total / shortfall.n
-            # of values in [0, 1] the sum is no less than the sum of squares
-            bound = upper_bound_of_mean(total, total, shortfall.n, dispersion=phi)
-            effect = layout.spec.minimum_effect.rating
-            self._bet = Bet(np.array([bound + effect]), self._weight, layout.spec.false_alarms.length, np.array([phi]))
-            if not self._bet.detector.staked:
-                self._problem = HOPELESS
-
-    def read(self, pane: ClosedPane) -> Iterable[Finding]:
-        """Return the mean rating where there are ratings."""
-        totals, n = rating_shortfall(pane.layout, pane.counts)
-        if n == 0 and self._bet is None:
-            return  # nobody rates this model
-        value = 1 - float(totals[0]) / n if n else None
-        problem = pane.problem or self._problem or (None if n else "no ratings became known")
-        if problem is not None or self._bet is None:
-            yield Finding(
-                Reading(signal="rating", tier="outcomes", value=value, n=int(n), status="unknown", reason=problem)
-            )
-            return
-        verdict = self._bet.counts(totals, n, pane.start, pane.end)
-        reading = Reading(
-            signal="rating",
-            tier="outcomes",
-            detector="e_detector",
-            value=value,
-            n=int(n),
-            status="ok",
-            reference=self._reference,
-            baseline=1 - verdict.baseline,
-        )
-        effect = pane.layout.spec.minimum_effect.rating
-        yield judged(
-            reading, verdict, "mean rating", minimum_effect=effect, weight=self._weight, unit=lambda loss: 1 - loss
         )

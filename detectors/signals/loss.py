@@ -1,15 +1,20 @@
 """Performance: the loss on cohorts, overall and by segment, each with an e-detector of its own. Alarms rest on this.
 
+The loss of all rows is also judged as labels become known, for an early notice: whatever outcomes are known sooner
+weighs more there, so no alarm rests on it.
+
 Error rate (binary, multiclass), mean absolute error (regression), 1 - rating (text).
 """
 
 from collections.abc import Iterable
+from typing import Literal
 
 import numpy as np
 
 from detectors import indicators
 from detectors.bet import Bet
 from detectors.bounds import upper_bound, upper_bound_of_mean
+from detectors.budget import Severity, Stake, even_share
 from detectors.layout import Layout
 from detectors.pane import ClosedPane
 from detectors.reference import loss_name, moments, vector
@@ -35,11 +40,27 @@ def minimum_effect(layout: Layout) -> float:
 
 @register
 class Loss:
-    """Mean loss of one cell: all rows, or one value of a segment."""
+    """Mean loss of one cell: all rows, or one value of a segment.
 
-    families: frozenset[Family] = frozenset({"cohort"})
+    Parameters
+    ----------
+    weight
+        Share of the budget: of alarms on cohorts, of notices as labels become known.
+    family
+        `cohort`, or `label` for all rows as their labels become known. Both are held against the reference's cohorts:
+        there the same losses are counted by the time of their rows, and vary as much from pane to pane.
+    """
 
-    def __init__(self, layout: Layout, segment: str | None, cell: int, weight: float) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        segment: str | None,
+        cell: int,
+        weight: float,
+        family: Literal["cohort", "label"] = "cohort",
+    ) -> None:
+        self.families: frozenset[Family] = frozenset({family})
+        self._family: Literal["cohort", "label"] = family
         self._segment = segment
         self._cell = cell
         self._weight = weight
@@ -66,20 +87,33 @@ class Loss:
             self._problem = "its weight is 0: nothing is staked on it"
         if self._problem is None:
             baseline = np.array([bound + minimum_effect(layout) / scale])
-            self._bet = Bet(baseline, weight, layout.spec.false_alarms.length, np.array([phi]))
+            budget = layout.spec.false_alarms if family == "cohort" else layout.spec.notice_budget
+            self._bet = Bet(baseline, weight, budget.length, np.array([phi]))
             if not self._bet.detector.staked:
                 self._problem = HOPELESS
 
+    @property
+    def severity(self) -> Severity:
+        """What it raises."""
+        return "alarm" if self._family == "cohort" else "notice"
+
+    @property
+    def stakes(self) -> tuple[Stake, ...]:
+        """What it stakes of which budget."""
+        return () if self._bet is None else ((self.severity, self._weight),)
+
     def read(self, pane: ClosedPane) -> Iterable[Finding]:
-        """Return the mean loss of the cohort, judged where enough of it is labelled."""
+        """Return the mean loss of the pane; a cohort is judged where enough of it is labelled."""
         layout = pane.layout
-        counts, sums = indicators.loss_histogram(layout, pane.counts, "cohort", self._segment, self._cell)
+        counts, sums = indicators.loss_histogram(layout, pane.counts, self._family, self._segment, self._cell)
         n, scale = int(counts.sum()), layout.loss_scale
         rows = self._rows(pane)
         if rows == 0 and self._segment is not None:
             return  # a segment without rows says nothing, not even that it is unknown
-        problem = pane.problem or self._problem
-        if problem is None and (n < layout.spec.label_coverage * rows or n == 0):
+        problem = pane.judging_problem or self._problem
+        if problem is None and self._family == "label" and n == 0:
+            problem = "no labels became known"
+        elif problem is None and self._family == "cohort" and (n < layout.spec.label_coverage * rows or n == 0):
             problem = f"label coverage: {n} of {rows} rows; label_coverage asks for {layout.spec.label_coverage:g}"
         value = float(sums.sum()) / n * scale if n and scale is not None else None
         name = NAMES[layout.spec.task]
@@ -116,8 +150,15 @@ class Loss:
             effect=None if value is None or self._reference is None else value - self._reference,
         )
         what = name.replace("_", " ") + (f" of {segment}" if segment else "")
-        effect = minimum_effect(layout)
-        yield judged(reading, verdict, what, minimum_effect=effect, weight=self._weight, unit=lambda loss: loss * scale)
+        yield judged(
+            reading,
+            verdict,
+            what,
+            minimum_effect=minimum_effect(layout),
+            weight=self._weight,
+            severity=self.severity,
+            unit=lambda loss: loss * scale,
+        )
 
     def _rows(self, pane: ClosedPane) -> int:
         if self._segment is None:
@@ -129,11 +170,18 @@ def losses(layout: Layout) -> list[Loss]:
     """Return the loss signals of a version: the first weight is that of all rows, the other shared by the segments."""
     weights = layout.spec.weights
     cells = [(s, c) for s in layout.spec.segments for c in range(len(layout.segment_values(s)) + 1)]
-    share = weights.segments / len(cells) if cells else 0.0
+    share = even_share(weights.segments, len(cells))
     return [
-        Loss(layout, None, 0, weights.performance),
+        # where mistakes have declared costs, their mean takes the other half (`detectors.signals.cost`)
+        Loss(layout, None, 0, weights.performance / (1 if layout.spec.costs.matrix is None else 2)),
         *(Loss(layout, segment, cell, share) for segment, cell in cells if share > 0),
     ]
+
+
+def label_losses(layout: Layout) -> list[Loss]:
+    """Return the signal of a version that gives notice of a loss that rises as labels become known."""
+    weight = layout.spec.notice_weights.performance
+    return [Loss(layout, None, 0, weight, family="label")] if weight > 0 else []
 
 
 def _cell_name(layout: Layout, segment: str, cell: int) -> str:

@@ -1,4 +1,4 @@
-"""Data quality: the share of missing, invalid, out-of-range and unseen values of each feature.
+"""Data quality: the share of missing, invalid, out-of-range and unseen values of each feature, and of broken rules.
 
 A broken producer is an alarm, and keeps triggers back: nobody should train on broken data.
 """
@@ -10,20 +10,29 @@ import numpy as np
 from detectors import indicators
 from detectors.bet import Bet
 from detectors.bounds import upper_bound
-from detectors.layout import MISSING, QUALITY, Layout
+from detectors.budget import Stake
+from detectors.expectations import Allowed, of_expectation
+from detectors.layout import INVALID, MISSING, QUALITY, Layout
 from detectors.pane import ClosedPane
 from detectors.reference import vector
 from detectors.signals.judged import judged
 from detectors.signals.signal import HOPELESS, Finding, Grounds
 from detectors.state import register
+from schemas.expectation import Expectation
 from schemas.reading import Family, Reading
 
+EXPECTATION = "expectation:"
+"""What the names of signals of expectations begin with."""
+ENOUGH = 30  # rows of a pane, all of them so, that are no coincidence
 WORDS = {
     "missing": "missing values of {}",
     "invalid": "values of {} that are not of its type",
     "out_of_range": "values of {} out of range",
     "unseen": "values of {} that are not allowed or not in the reference",
 }
+
+CAUSES = {MISSING: "which no row has any more", INVALID: "which has changed its type"}
+"""What has happened when all values of a feature are so; `detectors.schema_changes` tells it as an event, too."""
 
 
 @register
@@ -54,12 +63,17 @@ class Quality:
             if not self._bet.detector.staked:
                 self._problem = HOPELESS
 
+    @property
+    def stakes(self) -> tuple[Stake, ...]:
+        """What it stakes of which budget."""
+        return () if self._bet is None else (("alarm", self._weight),)
+
     def read(self, pane: ClosedPane) -> Iterable[Finding]:
         """Return the share of defects in the pane."""
         name = QUALITY[self._kind]
         totals, n = indicators.of_quality(pane.layout, pane.counts, self._feature, self._kind)
         share = float(totals[0] / n) if n else None
-        problem = pane.problem or self._problem
+        problem = pane.judging_problem or self._problem
         if problem is not None or self._bet is None or share is None:
             yield Finding(
                 Reading(
@@ -88,12 +102,73 @@ class Quality:
             effect=None if self._reference is None else share - self._reference,
         )
         what = "share of " + WORDS[name].format(self._feature)
+        if totals[0] == n >= ENOUGH and self._kind in CAUSES:
+            what += f", {CAUSES[self._kind]},"
         effect = pane.layout.spec.minimum_effect.quality
         yield judged(reading, verdict, what, minimum_effect=effect, weight=self._weight)
 
 
-def qualities(layout: Layout) -> list[Quality]:
+@register
+class Expected:
+    """One declared expectation: the share of rows that break its rule, of those that it says something of."""
+
+    families: frozenset[Family] = frozenset({"traffic"})
+
+    def __init__(self, layout: Layout, expectation: Expectation, weight: float) -> None:
+        self._name = expectation.name
+        self._rule = expectation.rule
+        self._weight = weight
+        allowed = Allowed(layout, expectation)
+        self._problem = allowed.problem
+        self._reference = allowed.reference
+        self._bet: Bet | None = None
+        if self._problem is None:
+            phi = np.array([allowed.dispersion])
+            baseline = np.array([min(1.0, allowed.bound + layout.spec.minimum_effect.quality)])
+            self._bet = Bet(baseline, weight, layout.spec.false_alarms.length, phi)
+            if not self._bet.detector.staked:
+                self._problem = HOPELESS
+
+    @property
+    def stakes(self) -> tuple[Stake, ...]:
+        """What it stakes of which budget."""
+        return () if self._bet is None else (("alarm", self._weight),)
+
+    def read(self, pane: ClosedPane) -> Iterable[Finding]:
+        """Return the share of rows of the pane that break the rule."""
+        totals, n = of_expectation(pane.layout, pane.counts, self._rule)
+        share = float(totals[0] / n) if n else None
+        reading = Reading(
+            signal=f"{EXPECTATION}{self._name}",
+            tier="quality",
+            value=share,
+            n=int(n),
+            status="unknown",
+            reference=self._reference,
+        )
+        problem = pane.judging_problem or self._problem
+        if problem is not None or self._bet is None or share is None:
+            reason = problem or "the rule says nothing of any row"
+            yield Finding(reading.model_copy(update={"reason": reason}))
+            return
+        verdict = self._bet.counts(totals, n, pane.start, pane.end)
+        effect = None if self._reference is None else share - self._reference
+        reading = reading.model_copy(
+            update={"detector": "e_detector", "baseline": verdict.baseline, "effect": effect, "status": "ok"}
+        )
+        what = f"share of rows that break {self._name} ({self._rule})"
+        effect = pane.layout.spec.minimum_effect.quality
+        yield judged(reading, verdict, what, minimum_effect=effect, weight=self._weight)
+
+
+def qualities(layout: Layout) -> list[Quality | Expected]:
     """Return the quality signals of a version; they share their weight evenly."""
     kinds = [(name, kind) for name in layout.spec.features for kind in layout.quality_kinds(name)]
-    share = layout.spec.weights.quality / len(kinds)
-    return [Quality(layout, name, kind, share) for name, kind in kinds] if share > 0 else []
+    expectations = layout.spec.expectations
+    share = layout.spec.weights.quality / (len(kinds) + len(expectations))
+    if share <= 0:
+        return []
+    return [
+        *(Quality(layout, name, kind, share) for name, kind in kinds),
+        *(Expected(layout, expectation, share) for expectation in expectations),
+    ]

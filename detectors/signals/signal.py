@@ -30,6 +30,10 @@ class Firing:
     baseline: float | None = None
     minimum_effect: float | None = None
     weight: float | None = None
+    since_low: Micros | None = None
+    """Lower end of the start's 95 % interval, where it has one."""
+    since_high: Micros | None = None
+    """Upper end of that interval."""
 
 
 @dataclass(frozen=True)

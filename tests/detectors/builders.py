@@ -12,6 +12,7 @@ from detectors.build_profile import build_profile
 from detectors.counting import (
     count_cohort,
     count_traffic,
+    said_codes,
     segment_cells,
 )
 from detectors.id_hash import id_hashes
@@ -153,7 +154,7 @@ def count(layout: Layout, summary: PaneSummary, rows: Sequence[LabelledRow]) -> 
         count_traffic(layout, summary.counts, columns)
         taken = [SampledRow(row.time, row) for row, _ in rows]
     elif summary.key.family == "cohort":
-        count_cohort(layout, summary.counts, segment_cells(layout, columns))
+        count_cohort(layout, summary.counts, segment_cells(layout, columns), said_codes(layout, columns.said))
         count_cohort_labels(layout, summary.counts, labels)
         unlabelled = [SampledRow(row.time, row) for row, _ in rows]
         summary.sample.merge(sample_of(shape, summary.sample.size, unlabelled))

@@ -17,6 +17,14 @@ NUMBERS = st.one_of(
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 VALUES = st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS, st.sampled_from([*REGIONS, "west", "true", "1"]))
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
+HOW: list[dict[str, bool]] = [
+    {},
+    {"by_user": True},
+    {"corrects": True, "by_user": True},
+    {"corrects": True, "by_user": True, "later": True},
+    {"corrects": True, "later": True},
+]
+"""Ways in which a label may be said."""
 
 
 @st.composite
@@ -40,6 +48,8 @@ def rows(draw: st.DrawFn, spec: ModelSpec, number: int, day: int = 0) -> tuple[R
         row.text, row.text_length = "", draw(st.integers(0, 2**63 - 1))
         fields["label"] = draw(st.none() | st.just("a correction"))
     fields["rating"] = draw(st.none() | st.floats(0, 1))
+    if fields.get("label") is not None or fields.get("value") is not None:
+        fields |= draw(st.sampled_from(HOW))
     known = Label(row.time + draw(st.integers(-DAY, 40 * DAY)), **fields)
     return row, draw(st.none() | st.just(known))
 

@@ -6,9 +6,12 @@ import random
 import numpy as np
 import pytest
 
-from detectors.build_profile import CATEGORIES, NUMERIC_BINS, SCORE_BINS, build_profile
+from detectors.build_profile import CATEGORIES, NUMERIC_BINS, SAMPLED, build_profile
+from detectors.id_hash import id_hash
 from detectors.reference import vector
 from detectors.row import Label, Row
+from detectors.row_codes import RowCodes
+from detectors.score_bins import QUANTILES, quantile_edges
 from schemas.profile import ReferenceProfile
 
 from .builders import DAY, START, TASKS, days, key_of, layout_of, model_spec, summary_of
@@ -46,6 +49,22 @@ def test_it_says_what_it_rests_on() -> None:
     rows = [(row, label if i % 2 else None) for i, (row, label) in enumerate(days(spec, 5, rows=8))]
     profile = build_profile("m", None, spec, rows)
     assert (profile.panes, profile.rows, profile.labelled, profile.pane) == (5, 40, 20, DAY)
+
+
+def test_the_sample_is_the_rows_whose_ids_have_the_smallest_hashes_in_that_order() -> None:
+    spec = model_spec(features={"income": "numeric", "region": "categorical", "note": "text"})
+    rows = days(spec, 50, rows=SAMPLED // 40)
+    profile = build_profile("m", None, spec, rows)
+    chosen = sorted(rows, key=lambda labelled: id_hash(labelled[0].id)[0])[:SAMPLED]
+    codes = RowCodes(layout_of(spec, profile)).of([row for row, _ in chosen])
+    assert list(profile.sample) == ["income", "region"]
+    assert [bytes.fromhex(text) for text in profile.sample.values()] == [part.tobytes() for part in codes.T]
+    assert len(rows) > len(codes) == SAMPLED
+
+
+def test_a_small_reference_is_its_own_sample() -> None:
+    spec = model_spec(features={"income": "numeric"})
+    assert len(build_profile("m", None, spec, days(spec, 3, rows=10)).sample["income"]) == 2 * 30
 
 
 def test_no_rows_are_no_reference() -> None:
@@ -109,8 +128,11 @@ def test_the_most_frequent_categories_get_bins_of_their_own() -> None:
 
 def test_scores_are_cut_at_their_quantiles() -> None:
     spec = model_spec()
-    profile = build_profile("m", None, spec, days(spec, 30, rows=100))
-    assert len(profile.score_edges) == SCORE_BINS - 1
+    rows = days(spec, 30, rows=100)
+    profile = build_profile("m", None, spec, rows)
+    quantiles = quantile_edges(np.array([row.score for row, _ in rows]), QUANTILES)
+    assert len(quantiles) == QUANTILES - 1
+    assert set(quantiles) <= set(profile.score_edges)
 
 
 def scored(spec_task: str, n: int, curve: float, seed: int = 0) -> list[tuple[Row, Label]]:
@@ -134,8 +156,8 @@ def test_calibration_is_monotone_and_near_the_truth(task: str) -> None:
     spec = model_spec(task, features={"income": "numeric"})
     profile = build_profile("m", None, spec, scored(task, 20_000, curve=2.0))
     found = np.array(profile.calibration)
-    middles = (np.arange(SCORE_BINS) + 0.5) / SCORE_BINS
-    assert len(found) == SCORE_BINS
+    middles = np.convolve([0.0, *profile.score_edges, 1.0], [0.5, 0.5], mode="valid")
+    assert len(found) == len(profile.score_edges) + 1
     assert (np.diff(found) >= 0).all()
     assert np.abs(found - middles**2).mean() < 0.03
 
@@ -144,9 +166,10 @@ def test_bins_without_labels_are_calibrated_by_their_neighbours() -> None:
     spec = model_spec(features={"income": "numeric"})
     rows = scored("binary", 3_000, curve=1.0)
     holes = [(row, None if 0.4 < (row.score or 0) < 0.6 else label) for row, label in rows]
-    found = np.array(build_profile("m", None, spec, holes).calibration)
+    profile = build_profile("m", None, spec, holes)
+    found = np.array(profile.calibration)
     assert (np.diff(found) >= -1e-12).all()
-    assert 0.3 < found[50] < 0.7
+    assert 0.3 < found[np.searchsorted(profile.score_edges, 0.5)] < 0.7
 
 
 def test_dispersion_sees_days_that_differ_and_names_what_differs() -> None:

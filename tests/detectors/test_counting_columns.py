@@ -28,6 +28,7 @@ from schemas.reading import Family
 from schemas.spec import ModelSpec
 
 from .builders import DAY, REGIONS, START, TASKS, LabelledRow, count, key_of, layout_of, model_spec, profile_of
+from .proxy_oracle import proxies
 from .strategies import rows as broken_rows
 
 Cells = Counter[tuple[str, int]]
@@ -45,6 +46,8 @@ OPEN = {**DECLARED, "income": "numeric", "region": "categorical", "owner": "bool
 SOUND = [0, 1, 0.0, 1.0, -0.0, 1.5, 2, 2.0, 100, 150, 150.1, 2**63 - 1, 1e300, -1e308, True, False]
 BROKEN = [None, math.nan, math.inf, -math.inf, "", "\x00é", "true", "false", "1", "1.5"]
 LONG = ["x" * 64, "x" * 65, "y" * 3_000]
+TEXT = {"max_length": 20, "words": ["darn"]}
+SAID = ["", " \u200b\n", "an answer", "I'm sorry, but I can not", "a b c a b c a", "so darn long, so darn long, DARN"]
 VALUES = st.sampled_from([*SOUND, *BROKEN, *LONG, *REGIONS, "west"])
 
 
@@ -55,6 +58,7 @@ def specs(task: str) -> list[ModelSpec]:
         model_spec(task, features=OPEN, segments=segments),
         model_spec(task, features={"note": "text", "owner": "boolean"}),
         model_spec(task, features={"age": "numeric"}),
+        model_spec(task, scores={"b": None, "a": {"range": [0, 1]}}, **({"text": TEXT} if task == "text" else {})),
     ]
 
 
@@ -77,6 +81,12 @@ def cases(draw: st.DrawFn) -> tuple[Layout, list[list[LabelledRow]]]:
         row.features = [draw(VALUES) if draw(st.booleans()) else value for value in row.features]
         if layout.spec.task in ("binary", "multiclass"):
             row.label = draw(st.none() | st.just(row.label))
+        if layout.spec.task == "text":
+            row.text = draw(st.sampled_from(SAID))
+        shape = RowShape(layout.spec)
+        extras = [draw(st.sampled_from([None, math.inf, 0.5, -2.0, 1e300])) for _ in shape.scores]
+        extras += [draw(st.none() | st.floats(0, 1)) for _ in range(2 * (layout.spec.task == "multiclass"))]
+        row.extras = tuple(extras) if draw(st.booleans()) else ()
         rows.append((row, label))
     cuts = sorted(draw(st.lists(st.integers(0, len(rows)), max_size=3)))
     return layout, [rows[a:b] for a, b in pairwise([0, *cuts, len(rows)])]
@@ -126,6 +136,7 @@ def traffic(layout: Layout, row: Row, label: Label | None) -> Cells:
         elif not isinstance(value, str):
             found[f"quality:{name}", INVALID] += 1
     found.update(output(layout, row))
+    found.update(proxies(layout, row))
     return found
 
 
@@ -172,6 +183,8 @@ def cohort(layout: Layout, row: Row, label: Label | None) -> Cells:
     features = dict(zip(layout.spec.features, row.features, strict=True))
     segments = {name: cell(layout, name, features[name]) for name in layout.spec.segments}
     found.update((f"segment_n:{name}", cell) for name, cell in segments.items())
+    if layout.spec.task == "binary" and row.label == "yes":
+        found.update((f"segment_positive:{name}", cell) for name, cell in segments.items())
     loss = None if label is None else loss_of(layout, row, label)
     if loss is None or layout.loss_scale is None:
         return found
@@ -181,28 +194,94 @@ def cohort(layout: Layout, row: Row, label: Label | None) -> Cells:
     for name, where in segments.items():
         found[f"segment_losses:{name}", where * layout.loss_bins + bin_] += 1
         found[f"segment_loss_sums:{name}", where * layout.loss_bins + bin_] += fixed
+        if layout.spec.task == "binary":
+            found[f"segment_confusion:{name}", where * 4 + 2 * (row.label == "yes") + (label.label == "yes")] += 1
     if layout.classes:
         size = len(layout.classes) + 1
         found["confusion", class_code(layout, row.label) * size + class_code(layout, label.label)] += 1
+        found.update(against_score(layout, row, label))
+    elif layout.spec.task == "regression":
+        found.update(moments(layout, row, label))
     return found
+
+
+def against_score(layout: Layout, row: Row, label: Label) -> Cells:
+    if row.score is None:
+        return Counter()
+    binary, edges = layout.spec.task == "binary", layout.score_edges.tolist()
+    hit = label.label == ("yes" if binary else row.label)
+    bin_, score = bisect_left(edges, row.score), max(0.0, min(1.0, row.score))
+    miss = abs(score - hit)
+    found: Cells = Counter(
+        {
+            ("hit_scores", bin_ + hit * (len(edges) + 1)): 1,
+            ("score_sums", bin_): round(score * FIXED),
+            ("squared_misses", 0): round(miss * miss * FIXED),
+        }
+    )
+    if binary:
+        found["log_losses", 0] += round(-float(np.log(max(1 - miss, 2.0**-30))) / (30 * math.log(2)) * FIXED)
+    return found
+
+
+def moments(layout: Layout, row: Row, label: Label) -> Cells:
+    assert layout.profile is not None
+    assert layout.profile.truth_range is not None
+    low, high = layout.profile.truth_range
+    error = max(-1.0, min(1.0, (row.value - label.value) / layout.loss_scale))
+    truth = max(-1.0, min(1.0, (label.value - (low + high) / 2) / (2 * (high - low))))
+    return Counter({("moments", i): round(x * FIXED) for i, x in enumerate((error, error**2, truth, truth**2))})
 
 
 def labels(layout: Layout, row: Row, label: Label | None) -> Cells:
     if label is None:
         return Counter()
-    found: Cells = Counter({("n", 0): 1, ("delay", bucket(max(1.0, (label.time - row.time) / 1_000_000))): 1})
+    found: Cells = Counter({("n", 0): 1})
+    if not label.later:
+        found["delay", bucket(max(1.0, (label.time - row.time) / 1_000_000))] += 1
+        found["timely", 0] += label.time - row.time <= layout.spec.maturity
+    said = label.value if layout.spec.task == "regression" else label.label
+    same = None if said is None else agrees(layout, row, label)
+    if said is not None:
+        found.update({("corrections", 0): int(label.corrects), ("corrections", 1): 1})
+    if said is not None and label.by_user and same is not None:
+        found.update({("accepted", 2): int(same), ("accepted", 3): 1})
+    elif label.rating is not None:
+        found.update({("accepted", 0): int(label.rating >= 0.5), ("accepted", 1): 1})
     if label.rating is not None:
         found.update({("ratings", 0): 1, ("rating_sum", 0): round(label.rating * FIXED)})
+        found["complaints", 0] += label.rating <= 0.25
     loss = loss_of(layout, row, label)
     if loss is not None:
         found["labelled", 0] += 1
+        if layout.classes:
+            found["outcomes", class_code(layout, label.label)] += 1
+        elif layout.outcome_range is not None:
+            assert label.value is not None
+            low, high = layout.outcome_range
+            share = max(0.0, min(1.0, (label.value - low) / (high - low)))
+            edges = layout.value_edges.tolist()
+            found.update({("outcomes", bisect_left(edges, label.value)): 1, ("outcome_sum", 0): round(share * FIXED)})
         if layout.loss_scale is not None:
             bin_, fixed = fixed_loss(layout, loss)
             found.update({("losses", bin_): 1, ("loss_sums", bin_): fixed})
     return found
 
 
+def agrees(layout: Layout, row: Row, label: Label) -> bool | None:
+    """Whether what is said is what was predicted; None where there is nothing to compare."""
+    if layout.spec.task == "text":
+        return False
+    if layout.spec.task == "regression":
+        return row.value == label.value
+    if layout.spec.task == "binary" and row.label is not None:
+        return (row.label == "yes") == (label.label == "yes")
+    return None if row.label is None else row.label == label.label
+
+
 def loss_of(layout: Layout, row: Row, label: Label) -> float | None:
+    if label.later:
+        return None
     if layout.spec.task == "regression":
         return None if label.value is None or row.value is None else abs(row.value - label.value)
     if layout.spec.task == "text":
@@ -259,7 +338,7 @@ def test_either_infinity_is_invalid_and_a_nan_is_missing() -> None:
     layout = layouts("binary")[7]
     numbers = np.array([[value, math.nan, math.nan] for value in (-math.inf, math.inf, -math.inf, math.nan, 100.0)])
     counts = np.zeros(layout.families["traffic"].size, dtype=np.int64)
-    count_traffic(layout, counts, Columns(numbers, [], [None] * 5, np.zeros(5, dtype=bool)))
+    count_traffic(layout, counts, Columns(numbers, [], [None] * 5, np.zeros(5, dtype=bool), np.full(5, START)))
     view = layout.families["traffic"].view
     assert view(counts, "quality:age")[[MISSING, INVALID, OUT_OF_RANGE]].tolist() == [1, 3, 0]
     assert view(counts, "histogram:age").sum() == 1

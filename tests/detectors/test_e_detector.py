@@ -7,12 +7,15 @@ from hypothesis import strategies as st
 
 from detectors.bet import Bet
 from detectors.e_detector import (
+    AIM,
     CERTAIN,
     GRID,
+    Aim,
     EDetector,
     alternatives,
+    chords,
     growth_of_counts,
-    growth_of_histogram,
+    stakes,
 )
 from detectors.state import decode, encode
 
@@ -113,7 +116,8 @@ def test_a_rise_from_20_to_30_percent_is_seen_within_450_rows() -> None:
 
 def test_a_small_weight_costs_delay_and_no_more() -> None:
     full, quarter = np.mean(delays(0.2, 0.3)), np.mean(delays(0.2, 0.3, weight=0.25))
-    assert full < quarter < 2 * full
+    assert full < quarter < 450
+    assert quarter < 2 * full
 
 
 @pytest.mark.parametrize(("before", "after"), [(0.2, 0.3), (0.05, 0.1), (0.1, 0.5)])
@@ -192,11 +196,48 @@ def test_evidence_of_binned_values_is_at_most_that_of_the_values(values: list[fl
     exact = np.log1p(lambdas[0][:, None] * (x - m)).sum(axis=1)
     cells = np.minimum((x * bins).astype(int), bins - 1)
     counts, sums = np.bincount(cells, minlength=bins) * 1.0, np.bincount(cells, weights=x, minlength=bins)
-    binned = growth_of_histogram(counts, sums, m, lambdas[0])
+    left, slopes = chords(bins, m, lambdas[0])
+    binned = left @ counts + slopes @ sums
     totals = growth_of_counts(np.array([x.sum()]), len(x), np.array([m]), lambdas)[0]
     slack = 1e-9 * (1 + np.abs(exact))
     assert (binned <= exact + slack).all()
     assert (totals <= binned + slack).all()
+
+
+@pytest.mark.parametrize("aim", [AIM, Aim(0.12, 0.5), Aim(1.0, 0.3)])
+@pytest.mark.parametrize("baseline", [1e-4, 0.03, 0.5, CERTAIN])
+def test_all_of_a_bet_is_staked_and_no_more(baseline: float, aim: Aim) -> None:
+    split = stakes(np.array([baseline, 0.2]), aim)
+    assert split.shape == (2, GRID)
+    assert split.sum(axis=1) == pytest.approx([1.0, 1.0])
+    assert (split > 0).all()
+
+
+def test_false_alarms_stay_within_the_budget_however_the_stake_is_split() -> None:
+    rng, panes, baselines = np.random.default_rng(8), 1_800, np.array([0.05, 0.2, 0.5, 0.8])
+    prior, aim, alarms = np.array([8.0, 1.0, 0.1, 3.0]), Aim(0.12, 0.5), []
+    for _ in range(20):
+        one = EDetector(baselines, 1.0, 90.0 * DAY, np.ones(4), prior, aim)
+        totals = rng.binomial(50, baselines, size=(panes, 4)).astype(float)
+        alarms.append(sum(one.close_counts(t, 50.0, d * DAY, (d + 1) * DAY).fired for d, t in enumerate(totals)))
+    assert sum(alarms) > 0
+    assert np.mean(alarms) <= panes / 90 + upper_margin(alarms)
+
+
+def test_the_unit_of_a_prior_is_nothing_and_its_ratio_is_all() -> None:
+    baselines, phi = np.array([0.1, 0.3]), np.ones(2)
+    totals, found = np.array([18.0, 30.0]), {}
+    for name, prior in (("none", None), ("even", np.full(2, 7.0)), ("first", np.array([3.0, 1.0]))):
+        one = EDetector(baselines, 1.0, 90.0 * DAY, phi, prior)
+        found[name] = one.close_counts(totals, 100.0, 0, DAY).evidence
+    assert found["even"] == pytest.approx(found["none"])
+    assert found["first"] > found["none"]
+
+
+def test_what_nothing_is_staked_on_never_fires() -> None:
+    one = detector(0.1, weight=0.0)
+    assert not one.staked
+    assert feed(one, np.full(500, 90), 100.0) == []
 
 
 def test_evidence_of_0_and_1_is_exact_from_their_sum() -> None:

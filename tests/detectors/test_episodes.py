@@ -7,7 +7,7 @@ from schemas.reading import Reading
 from .builders import DAY, START, blank_pane, layout_of, model_spec
 
 LAYOUT = layout_of(model_spec(features={"owner": "boolean"}), None)
-KEY: EpisodeKey = ("error_rate", None, None, "e_detector")
+KEY: EpisodeKey = ("error_rate", None, None, "e_detector", "cohort")
 
 
 def finding(day: int = -1, value: float = 0.3, recovered: bool = False, **names: str) -> Finding:

@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from detectors.costs import cost_sum
 from detectors.episodes import Episode, EpisodeKey
 from detectors.history import Cohort, History
 from detectors.policy import REMEMBERED, HeldBack, PolicyState, ad_hoc, decide, failed
+from detectors.reference import vector
 from detectors.situation import Broken, Situation
+from detectors.wording import value_text
 from schemas.event_time import from_micros
 from schemas.spec import ModelSpec
 from schemas.trigger import RetrainingTrigger
@@ -17,9 +20,9 @@ from schemas.trigger import RetrainingTrigger
 from .builders import DAY, START, layout_of, model_spec, profile_of
 
 PERFORMANCE = [{"type": "performance"}]
-OVERALL: EpisodeKey = ("error_rate", None, None, "e_detector")
-NORTH: EpisodeKey = ("error_rate", None, "region=north", "e_detector")
-SOUTH: EpisodeKey = ("error_rate", None, "region=south", "e_detector")
+OVERALL: EpisodeKey = ("error_rate", None, None, "e_detector", "cohort")
+NORTH: EpisodeKey = ("error_rate", None, "region=north", "e_detector", "cohort")
+SOUTH: EpisodeKey = ("error_rate", None, "region=south", "e_detector", "cohort")
 
 
 def spec_of(policies: list[dict[str, Any]], **retraining: Any) -> ModelSpec:
@@ -296,8 +299,8 @@ def test_a_broken_day_is_left_out_of_a_scheduled_training() -> None:
 def test_drift_fires_when_enough_distributions_have_moved() -> None:
     spec = spec_of([{"type": "drift", "features": 2}])
     keys: list[EpisodeKey] = [
-        ("feature_drift", "income", None, "cdf_bets"),
-        ("prediction_drift", None, None, "cdf_bets"),
+        ("feature_drift", "income", None, "cdf_bets", "traffic"),
+        ("prediction_drift", None, None, "cdf_bets", "traffic"),
     ]
     moved = {key: episode(8 + i, "drift", "notice") for i, key in enumerate(keys)}
     assert decide(PolicyState(), situation(spec, 20, {keys[0]: moved[keys[0]]})) is None
@@ -354,6 +357,26 @@ def test_waiting_costs_nothing_where_nothing_got_worse_and_has_no_price_where_no
     trigger = fires(PolicyState(), situation(spec, 20, {OVERALL: episode(10)}, history(errors=0.0)))
     assert trigger.waiting is not None
     assert (trigger.waiting.excess_loss_per_day, trigger.waiting.cost_per_day) == (0.0, None)
+
+
+@pytest.mark.parametrize("signal", ["cost", "estimated_accuracy"])
+def test_what_is_no_loss_is_told_by_its_own_value_even_where_broken_data_is_left_out(signal: str) -> None:
+    key: EpisodeKey = (signal, *OVERALL[1:])
+    cause = episode(5, evidence_from=START + 15 * DAY, value=0.77)
+    broken = [Broken(START + 8 * DAY, START + 15 * DAY)]
+    trigger = fires(PolicyState(), replace(situation(spec_of(PERFORMANCE), 20, {key: cause}), broken=broken))
+    assert value_text(signal, 0.77) in trigger.reason
+
+
+def test_a_cost_matrix_says_what_waiting_costs() -> None:
+    costs = {"loss": 3.0, "matrix": {"yes": {"no": 10.0}, "no": {"yes": 2.0}}}
+    spec = model_spec(retraining={"policies": PERFORMANCE, "minimum_labels": 0}, costs=costs)
+    before = cost_sum(layout_of(spec, profile_of(spec)), vector(layout_of(spec, profile_of(spec)), "cohort"))
+    assert before is not None
+    past = history(20, n=200, labelled=150, errors=60.0, costed=100, cost=300.0)
+    trigger = fires(PolicyState(), situation(spec, 20, {OVERALL: episode(10)}, past))
+    assert trigger.waiting is not None
+    assert trigger.waiting.cost_per_day == pytest.approx(200 * (3.0 - before[1] / before[0]))
 
 
 def test_slices_are_the_segments_that_rose_by_more_than_all_rows_did() -> None:

@@ -95,3 +95,23 @@ def test_an_output_of_another_task_is_a_problem(task: str) -> None:
         # a class alone suits both kinds of classification
         fits = kind == task or (kind, task) == ("multiclass", "binary")
         assert (task_problem(prediction(output), model_spec(task)) is None) == fits
+
+
+def test_declared_scores_and_the_uncertainty_of_probabilities_are_kept() -> None:
+    spec = model_spec("multiclass", scores={"toxicity": None, "length": None})
+    shares = {"probabilities": {"low": 0.5, "high": 0.5}}
+    event = prediction(shares).model_copy(update={"scores": {"length": math.inf, "unknown": 1.0, "toxicity": -0.0}})
+    assert repr(row_of(event, spec).extras) == repr((0.0, math.inf, 1.0, 0.0))
+    assert row_of(prediction(shares), spec).extras == (None, None, 1.0, 0.0)
+    assert row_of(prediction({"label": "low"}), spec).extras == ()
+    assert row_of(prediction({"label": "yes"}), model_spec(scores={"toxicity": None})).extras == ()
+
+
+@pytest.mark.parametrize("extras", [(), (None, 0.5, None, None), (1.0, math.inf, 0.5, 0.25)])
+def test_they_are_packed_with_the_row(extras: tuple[float | None, ...]) -> None:
+    spec = model_spec("multiclass", scores={"toxicity": None, "length": None})
+    row, shape = row_of(prediction({"label": "low"}), spec), RowShape(spec)
+    row.extras = extras
+    numbers = shape.numbers(row)
+    assert len(numbers) == shape.width == 1 + 4 + 2
+    assert shape.row(row.id, row.time, numbers, shape.values(row), shape.said(row), row.unexpected) == row

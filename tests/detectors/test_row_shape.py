@@ -53,7 +53,9 @@ def test_columns_are_the_rows_turned(task: str) -> None:
         row.latency_ms = None if n % 4 == 0 else 1.5
     columns = shape.columns_of(rows)
     assert len(columns) == 30
-    assert columns.numbers.shape == (30, shape.width) == (30, 4)
+    width = 6 if task == "multiclass" else 4
+    assert columns.numbers.shape == (30, shape.width) == (30, width)
+    assert columns.times.tolist() == [row.time for row in rows]
     for n, row in enumerate(rows):
         numbers = [row.features[0], row.features[2], None, row.latency_ms]
         expected = [math.nan if number is None else number for number in numbers]

@@ -44,7 +44,8 @@ def monitor(broker: str, unique: str, tmp_path: Path) -> Path:
     (tmp_path / "predictions.csv").write_text("\n".join(predictions) + "\n")
     (tmp_path / "outcomes.csv").write_text("\n".join(outcomes) + "\n")
     names = ("predictions", "feedback", "summaries", "progress", "snapshots", "alerts", "triggers", "label_requests")
-    topics = {name: f"{unique}-{name}" for name in (*names, "pane_reports", "dead_letters", "commands")}
+    names = (*names, "pane_reports", "schema_changes", "dead_letters", "commands")
+    topics = {name: f"{unique}-{name}" for name in names}
     path = tmp_path / "monitor.yaml"
     path.write_text(
         f"""

@@ -27,8 +27,12 @@ def detectors(written: Any, **changes: Any) -> list[AnyDetector]:
     return ModelSpec.model_validate({**MODEL, **changes, "detectors": written}).detectors
 
 
-def test_a_model_that_names_none_has_adwin() -> None:
-    assert ModelSpec.model_validate(MODEL).detectors == [AdwinSpec(type="adwin", delta=0.002)]
+def test_a_model_that_names_none_has_none() -> None:
+    assert ModelSpec.model_validate(MODEL).detectors == []
+
+
+def test_a_name_alone_has_the_defaults() -> None:
+    assert detectors(["adwin"]) == [AdwinSpec(type="adwin", delta=0.002)]
 
 
 @pytest.mark.parametrize("name", get_args(DetectorName))

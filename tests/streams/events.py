@@ -23,8 +23,8 @@ def _model(task: str, features: dict[str, str] = FEATURES, **more: Any) -> dict[
 
 MODELS = {
     "m": _model("binary", classes=["1", "0"]),
-    "open": _model("binary", {"x": "numeric"}, threshold=0.25),
-    "multi": _model("multiclass", ODD_FEATURES, classes=CLASSES),
+    "open": _model("binary", {"x": "numeric"}, threshold=0.25, scores={"toxicity": None}),
+    "multi": _model("multiclass", ODD_FEATURES, classes=CLASSES, scores={"b": {}, "toxicity": {"range": [0, 1]}}),
     "any class": _model("multiclass", {"c": "categorical"}),
     "r": _model("regression"),
     "t": _model("text", {"x": "numeric", "note": "text"}),
@@ -87,6 +87,7 @@ KEYS = [
         "output",
         "latency_ms",
         "tags",
+        "scores",
         "type",
         "specversion",
     ),
@@ -105,6 +106,7 @@ KEYS = [
         "é",
     ),
     *(
+        "toxicity",
         "trace_id",
         "user id",
         "",
@@ -175,6 +177,10 @@ def prediction(rng: random.Random, spec: MonitorSpec = SPEC) -> dict[str, Any]:
         "version": rng.choice(["1", "2", "v 3"]),
         "latency_ms": rng.choice([5, 1.5, None, 0, -0.0]),
         "tags": rng.choice([{}, {"a": "b"}, {"": "b"}, {"a\n": "b"}]) if rng.random() < 0.3 else {"k": "v"},
+        "scores": {
+            name: rng.choice([number(rng), 0, -0.0, 7, None])
+            for name in rng.sample(["toxicity", "b", "score nobody declared", "é"], rng.randrange(5))
+        },
         "trace_id": rng.choice(["abc", 7, None, {"a": [1, {"b": 2}]}, [[]]]),
         "user": "somebody",
     }

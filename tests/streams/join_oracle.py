@@ -14,8 +14,11 @@ from unittest.mock import patch
 import numpy as np
 
 from detectors import counting
+from detectors.id_hash import id_hashes
 from detectors.label_counting import count_cohort_labels, count_labels, label_columns
 from detectors.layouts import Layouts
+from detectors.odd_features import smallest
+from detectors.quality_sections import DUPLICATE, LATE, REFUSED
 from detectors.row import Label, Row, row_of
 from detectors.row_shape import RowShape, unpack_tail
 from detectors.rows import Rows
@@ -51,6 +54,7 @@ class Told:
     cohort: bool = True
     label: Label | None = None
     rating: Label | None = None
+    corrected: bool = False
 
 
 @dataclass
@@ -75,12 +79,18 @@ class JoinOracle:
     accepted: list[Told] = field(default_factory=list)
     joined: list[tuple[Told, Label, int]] = field(default_factory=list)
     """A row, what was new about it, and the offset of the feedback."""
+    rejected: list[tuple[PaneKey, int]] = field(default_factory=list)
+    """Predictions that are no rows: where they count, and as what."""
+    odd: list[tuple[PaneKey, int, tuple[tuple[str, str], ...]]] = field(default_factory=list)
+    """Accepted predictions with features that are not as declared."""
 
-    def take(self, role: Role, event: Prediction | Feedback | Watermark | None, offset: int) -> None:
+    def take(self, role: Role, event: Prediction | Feedback | Watermark, offset: int, fits: bool = True) -> None:
         self.counts[role]["read"] += 1
         self.counts[role]["waiting"] += 1
-        if event is None:
+        if not fits:
             self.settle(role, "dead_lettered")
+            if isinstance(event, Prediction):
+                self.reject(event, REFUSED)
             return
         time = to_micros(event.timestamp)
         lateness = self.spec.models[event.model].lateness if isinstance(event, Prediction) else (
@@ -90,6 +100,8 @@ class JoinOracle:
             self.settle(role, "control")
         elif role in self.times and time < self.times[role] - lateness:
             self.settle(role, "late")
+            if isinstance(event, Prediction):
+                self.reject(event, LATE)
             return
         self.times[role] = max(time, self.times.get(role, time))
         if isinstance(event, Prediction):
@@ -115,12 +127,34 @@ class JoinOracle:
         known = self.rows[event.prediction_id, False]
         if self.twin(known, told) is not None:
             self.settle("predictions", "duplicate")
+            self.reject(event, DUPLICATE)
             return
         self.settle("predictions", "summarised")
+        self.look_at(event)
         known.append(told)
         self.accepted.append(told)
         for said in self.said[event.prediction_id]:
             self.offer(said, told)
+
+    def reject(self, event: Prediction, kind: int) -> None:
+        """Count it where its time lies, or where the watermark stands if that is later."""
+        model, time = self.spec.models[event.model], to_micros(event.timestamp)
+        if "predictions" in self.times:
+            time = max(time, self.times["predictions"] - model.lateness)
+        self.rejected.append((PaneKey(event.model, event.version, "traffic", pane_start(time, model)), kind))
+
+    def look_at(self, event: Prediction) -> None:
+        model = self.spec.models[event.model]
+        types = {str: "text", bool: "boolean", int: "numeric", float: "numeric"}
+        odd = {
+            (name, types.get(type(value), "null"))
+            for name, value in event.features.items()
+            if name not in model.features or (model.features[name].type == "numeric" and isinstance(value, str | bool))
+        }
+        if odd:
+            start = pane_start(to_micros(event.timestamp), model)
+            hash_ = int(id_hashes([event.prediction_id])[0, 0])
+            self.odd.append((PaneKey(event.model, event.version, "traffic", start), hash_, tuple(sorted(odd))))
 
     def feedback(self, event: Feedback, offset: int) -> None:
         text, number = event.label, event.value
@@ -171,14 +205,25 @@ class JoinOracle:
         answered = self.spec.models[told.model].task == "text" and (told.label or told.rating) is not None
         says = self.says(said, told) and not answered
         conflict = False
-        if says and told.label is None:
+        correction, by_user = said.event.correction is not None, said.event.source == "user"
+        corrector = correction or said.event.source == "annotator"
+        first = told.label
+        if says and first is None:
             told.label, new.label, new.value = label, label.label, label.value
-        elif says and told.label is not None:
+            new.corrects, new.by_user = correction, correction or by_user
+        elif self.says(said, told) and corrector and not told.corrected:
+            ways = ((label.label, label.value), (label.label, None), (None, label.value))
+            same = first is not None and (first.label, first.value) in ways
+            if not same:
+                new.label, new.value = label.label, label.value
+                new.corrects, new.by_user, new.later = True, correction, True
+        told.corrected |= new.corrects
+        if says and first is not None:
             conflict = (told.label.label, told.label.value) != (label.label, label.value)
         if label.rating is not None and told.rating is None and not answered:
             told.rating, new.rating = label, label.rating
-        used = new.label is not None or new.value is not None or new.rating is not None
-        if used:
+        used = told.label is label or told.rating is label
+        if used or new.later:
             self.joined.append((told, new, said.offset))
         if not said.settled:
             said.settled = True
@@ -224,10 +269,19 @@ def panes(oracle: JoinOracle, layouts: Layouts) -> dict[PaneKey, PaneSummary]:
             parts[key][1].append((told, label, offset))
         known = pane_start(max(told.row.time, label.time), spec)
         parts[key._replace(family="label", start=known)][1].append((told, label, offset))
-    return {key: counted(layouts, key, rows, labels) for key, (rows, labels) in parts.items()}
+    for key, _ in oracle.rejected:
+        parts[key]  # one that is not even begun by a row
+    found = {key: counted(layouts, key, rows, labels) for key, (rows, labels) in parts.items()}
+    for key, kind in oracle.rejected:
+        layouts.of(key.model, key.version).families["traffic"].view(found[key].counts, "rejected")[kind] += 1
+    for key, hash_, odd in oracle.odd:
+        found[key].odd = smallest([*found[key].odd, (hash_, odd)])
+    return found
 
 
 def loss_of(row: Row, label: Label, spec: ModelSpec) -> float | None:
+    if label.later:
+        return None
     if spec.task in ("binary", "multiclass"):
         if label.label is None or row.label is None:
             return None
@@ -259,7 +313,8 @@ def counted(layouts: Layouts, key: PaneKey, rows: list[Told], labels: list[tuple
         count_labels(layout, summary.counts, label_columns(layout, pairs))
         sampled = [SampledRow(max(row.time, label.time), row, label, loss) for row, label, loss in lost]
     else:
-        counting.count_cohort(layout, summary.counts, counting.segment_cells(layout, columns))
+        cells, said = counting.segment_cells(layout, columns), counting.said_codes(layout, columns.said)
+        counting.count_cohort(layout, summary.counts, cells, said)
         count_cohort_labels(layout, summary.counts, label_columns(layout, pairs))
         sampled = [SampledRow(told.row.time, told.row) for told in rows]
         sampled += [SampledRow(row.time, row, label, loss) for row, label, loss in lost]  # replace those without

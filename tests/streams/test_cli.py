@@ -24,6 +24,7 @@ COMMANDS = [
     ["send"],
     ["watch"],
     ["trigger"],
+    ["explain"],
     ["reference"],
     ["init"],
     ["topics"],
@@ -99,6 +100,9 @@ def test_version():
         (["watch", "none.yaml"], "none.yaml"),
         (["trigger", "none.yaml", "m", "--reason", "r"], "none.yaml"),
         (["reference", "none.yaml"], "none.yaml"),
+        (["explain", "none.yaml", "m"], "none.yaml"),
+        (["explain", "none.yaml"], "MODEL"),
+        (["explain", "none.yaml", "m", "--method", "guess"], "top-bottom"),
         (["init", "none.csv"], "none.csv"),
         (["topics", "create", "none.yaml"], "none.yaml"),
         (["topics", "check", "none.yaml"], "none.yaml"),
@@ -126,6 +130,10 @@ def test_a_mistake_is_one_message_and_exit_code_2(arguments: list[str], says: st
         (["trigger", "loam", "--reason", "r"], "did you mean 'loan'"),
         (["trigger", "loan", "--reason", "x" * 3_000], "--reason"),
         (["trigger", "loan", "--reason", "r"], "no broker answers at 127.0.0.1:1"),
+        (["explain", "loam"], "did you mean 'loan'"),
+        (["explain", "loan", "--predict", "scoring:predict"], "--method permutation"),
+        (["explain", "loan", "--method", "permutation", "--predict", "scoring"], "module:function"),
+        (["explain", "loan"], "none.csv"),
         (["watch"], "no broker answers at 127.0.0.1:1"),
         (["send"], "none.csv"),
         (["send", "--watermark", "yesterday"], "2026-01-31T12:00:00Z"),
@@ -246,6 +254,16 @@ def test_watch_fits_on_a_narrow_terminal(capsys, monkeypatch):
     for part in (EXAMPLES["alert"]["summary"], EXAMPLES["alert"]["action"], EXAMPLES["retraining_trigger"]["reason"]):
         assert part in text
     assert "Train on 2026-02-10 00:00 to 2026-02-12 00:00, 1200 labelled rows" in text
+
+
+def test_watch_names_what_moved_along(capsys, monkeypatch):
+    from schemas.examples import EXAMPLES
+
+    monkeypatch.setenv("COLUMNS", "200")
+    along = [{"what": f"share of x{number}"} for number in range(6)]
+    _Screen()("alert", {**EXAMPLES["alert"], "along": along}, b"")
+    text = capsys.readouterr().out
+    assert "With it: share of x0, share of x1, share of x2, share of x3 and 2 more" in text
 
 
 def test_watch_shows_no_fractions_of_seconds_and_no_control_characters(capsys, monkeypatch):

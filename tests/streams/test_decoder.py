@@ -239,6 +239,9 @@ def test_ordinary_predictions_need_no_judge(models: list[str]) -> None:
         {"latency_ms": -0.0},
         {"version": "another"},
         {"tags": {"region": "eu"}},
+        {"scores": {}},
+        {"scores": {"toxicity": 1, "another": -0.0}},
+        {"scores": {"toxicity": None}},
         {"output": {"score": 0.25}},
         {"output": {"label": True, "score": None}},
         {"output": {"label": 1.0}},
@@ -248,7 +251,7 @@ def test_ordinary_predictions_need_no_judge(models: list[str]) -> None:
     ],
 )
 def test_what_is_less_common_needs_no_judge_either(changes: dict[str, Any]) -> None:
-    spec = spec_of({"max_event_bytes": 3_000}, m={**events.MODELS["m"], "classes": None})
+    spec = spec_of({"max_event_bytes": 3_000}, m={**events.MODELS["m"], "classes": None, "scores": {"toxicity": {}}})
     decoder = decoder_of(spec)
     records = records_of([event(0), event(1, **changes), event(2)])
     assert {one[0] for one in verdicts(decoder, "predictions", records)} == {"row"}

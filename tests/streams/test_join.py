@@ -13,15 +13,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from detectors.layout import FIXED
 from detectors.layouts import Layouts
+from detectors.row import Label
 from detectors.summary import PaneSummary
 from schemas.event_time import SECOND, Micros
+from schemas.reading import Family
 from schemas.spec import MonitorSpec
 from schemas.watermark import Watermark
 from streams.accounting import BINS, DETAILS, adds_up
 from streams.decode import Refusal, decode
 from streams.fit import Fit
 from streams.join import MOST_FEEDBACK
+from streams.label_log import said_how
 from streams.messages import SummaryMessage, summary_of
 from streams.partition import SourcePartition
 from streams.pending_log import Accepted, Outcome
@@ -80,6 +84,14 @@ def count(told: Told, family: str, section: str, model: str = "m", version: str 
         if one.family == family and one.model == model and version in (None, one.version):
             layout = LAYOUTS.of(one.model, one.version).families[one.family]
             total += int(layout.view(summary_of(one).counts, section).sum())
+    return total
+
+
+def cells(told: Told, family: Family, section: str, model: str = "m") -> list[int]:
+    """Return a section summed over all panes."""
+    layout = LAYOUTS.of(model, "1").families[family]
+    found = [summary_of(one).counts for one in finals(told) if (one.family, one.model) == (family, model)]
+    total: list[int] = sum(layout.view(counts, section) for counts in found).tolist()
     return total
 
 
@@ -196,6 +208,68 @@ def test_a_label_with_a_number_is_another_label_than_the_same_without(tmp_path: 
 def test_another_label_from_somebody_who_may_correct_is_a_correction(tmp_path: Path, change: dict[str, Any]) -> None:
     labels = [feedback("a", T0 + HOUR, label="1"), feedback("a", T0 + 2 * HOUR, **change)]
     assert bins(joined(tmp_path, [prediction("a", T0)], labels)) == {"summarised": 1, "duplicate": 1, "corrected": 1}
+
+
+CORRECTIONS: list[tuple[list[dict[str, Any]], list[int], list[int]]] = [
+    # feedback on a prediction of 1; corrections of all that says a label; agreeing of all that users say
+    ([{"label": "1"}, {"correction": "0"}], [1, 2], [0, 1]),
+    ([{"label": "0"}, {"correction": "1"}], [1, 2], [1, 1]),
+    ([{"label": "1"}, {"correction": "1"}], [0, 1], [0, 0]),
+    ([{"label": "1"}, {"correction": "0"}, {"correction": "0"}], [1, 2], [0, 1]),
+    ([{"correction": "0"}, {"correction": "1"}], [1, 1], [0, 1]),
+    ([{"label": "1"}, {"label": "0", "source": "annotator"}, {"correction": "0"}], [1, 2], [0, 0]),
+    ([{"label": "0", "source": "annotator"}], [0, 1], [0, 0]),
+    ([{"label": "1"}, {"label": "0", "source": "user"}], [0, 1], [0, 0]),
+    ([{"label": "0", "source": "user"}, {"label": "1", "source": "annotator"}], [1, 2], [0, 1]),
+    ([{"rating": 0.0}, {"correction": "0", "rating": 1.0}], [1, 1], [0, 1]),
+    ([{"label": "1", "rating": 1.0}, {"correction": "0"}], [1, 2], [0, 1]),
+]
+
+
+@pytest.mark.parametrize("feedback_first", [False, True], ids=["prediction first", "feedback first"])
+@pytest.mark.parametrize(("said", "corrections", "accepted"), CORRECTIONS)
+def test_the_first_correction_is_told_once_and_changes_no_loss(
+    tmp_path: Path, said: list[dict[str, Any]], corrections: list[int], accepted: list[int], feedback_first: bool
+) -> None:
+    events = [prediction("a", T0, output={"label": "1"})]
+    labels = [feedback("a", T0 + HOUR + number * MINUTE, **one) for number, one in enumerate(said)]
+    told = joined(tmp_path, events, labels, feedback_first)
+    first = next(one.get("correction", one.get("label")) for one in said if {"label", "correction"} & one.keys())
+    assert count(told, "label", "losses") == count(told, "cohort", "losses") == 1
+    assert count(told, "label", "loss_sums") == count(told, "cohort", "loss_sums") == (first != "1") * FIXED
+    assert cells(told, "label", "corrections") == corrections
+    assert cells(told, "label", "accepted")[2:] == accepted
+    assert cells(told, "label", "outcomes") == [int(first != "1"), int(first == "1"), 0]
+
+
+def test_a_correction_of_a_number_is_told_as_one(tmp_path: Path) -> None:
+    labels = [feedback("a", T0 + HOUR, value=12.0), feedback("a", T0 + 2 * HOUR, correction="12.0")]
+    labels.append(feedback("a", T0 + 2 * HOUR, correction="10"))
+    told = joined(tmp_path, [prediction("a", T0, "r", output={"value": 10.0})], labels)
+    assert (cells(told, "label", "corrections", "r"), cells(told, "label", "accepted", "r")) == ([1, 2], [0, 0, 1, 1])
+    assert count(told, "label", "losses", "r") == 1
+
+
+def test_a_correction_that_comes_after_a_label_is_told_once_across_a_crash_and_a_restart(tmp_path: Path) -> None:
+    labels = [feedback("a", T0 + HOUR, label="1"), feedback("a", T0 + HOUR, correction="0")]
+    labels += [feedback("a", T0 + HOUR, correction="0", rating=0.5), watermark(END)]
+    predictions = [prediction("a", T0, output={"label": "1"}), watermark(END)]
+    logs: Logs = {"predictions": log_of(predictions), "feedback": log_of(labels)}
+    expected = run(SPEC, LAYOUTS, logs, tmp_path / "at once")
+    assert cells(expected, "label", "corrections") == [1, 2]
+    for number, roles in enumerate([ROLES, ROLES[::-1]]):
+        path, told = tmp_path / str(number), Told()
+        for role in roles:
+            for _ in logs[role]:  # what is read and not written is read again
+                for written in (False, True):
+                    source = open_source(SPEC, LAYOUTS, path)
+                    read_on(source, logs, role, 1)
+                    if written:
+                        told.take(source.checkpoint())
+                        source.sent()
+                    told.counts = source.counts()
+                    source.close()
+        assert (told.finals(), told.counts) == (expected.finals(), expected.counts)
 
 
 def test_a_rating_and_a_label_of_one_prediction_are_both_taken(tmp_path: Path) -> None:
@@ -513,7 +587,7 @@ MONITORS = {
     "m": (ONE, LAYOUTS),
 }
 OUTPUTS: dict[str, list[dict[str, Any]]] = {
-    "m": [{"label": "1", "score": 0.9}, {"label": "0"}, {"score": 0.25}],
+    "m": [{"label": "1", "score": 0.9}, {"label": "0"}, {"score": 0.25}, {"label": "no class"}],
     "r": [{"value": 9.0}, {"value": 12.5}],
     "t": [{"text": ""}, {"text": "an answer " * 300}],
     "w": [{"label": "1"}, {"label": "no", "score": 0.5}],
@@ -608,7 +682,8 @@ class Compared:
             self.accepted += zip(rows, outcome.offsets.tolist(), strict=True)
         else:
             told = (outcome.times, outcome.labels, outcome.values, outcome.ratings, outcome.offsets)
-            self.joined += zip(rows, *(map(unmissing, column) for column in told), strict=True)
+            how = map(said_how, outcome.kinds.tolist())
+            self.joined += zip(rows, *(map(unmissing, column) for column in told), how, strict=True)
 
     def read(self, role: Role, records: Sequence[Record]) -> None:
         self.source.process(role, records)
@@ -616,7 +691,7 @@ class Compared:
             event = decode(role, record, self.spec)
             assert not isinstance(event, Refusal), event
             fits = isinstance(event, Watermark) or self.fit.problem(event) is None
-            self.oracle.take(role, event if fits else None, record.offset)
+            self.oracle.take(role, event, record.offset, fits)
 
     def checkpoint(self) -> None:
         self.sent.take(self.source.checkpoint())
@@ -639,7 +714,7 @@ class Compared:
         accepted = [((one.model, one.version, one.row), one.offset) for one in self.oracle.accepted]
         assert sorted(self.accepted, key=repr) == sorted(accepted, key=repr)
         joined = [
-            ((told.model, told.version, told.row), new.time, new.label, new.value, new.rating, offset)
+            ((told.model, told.version, told.row), new.time, new.label, new.value, new.rating, offset, how_said(new))
             for told, new, offset in self.oracle.joined
         ]
         assert sorted(self.joined, key=repr) == sorted(joined, key=repr)
@@ -657,6 +732,10 @@ class Compared:
             assert_same_summary(found[key], summary)
 
 
+def how_said(label: Label) -> tuple[bool, bool, bool]:
+    return label.corrects, label.by_user, label.later
+
+
 def unmissing(value: Any) -> Any:
     value = getattr(value, "tolist", lambda: value)()
     return None if value != value else value
@@ -666,6 +745,7 @@ def assert_same_summary(found: PaneSummary, expected: PaneSummary) -> None:
     assert found.counts.tolist() == expected.counts.tolist(), found.key
     assert found.offsets == expected.offsets, found.key
     assert found.fingerprint == expected.fingerprint
+    assert found.odd == expected.odd, found.key
     (rows, hashes), (others, theirs) = found.sample.packed(), expected.sample.packed()
     assert (rows, hashes.tolist()) == (others, theirs.tolist()), found.key
 

@@ -10,7 +10,7 @@ from detectors.row import Label
 from streams.column_log import Numbers
 from streams.groups import Groups
 from streams.label_log import LabelLog, Labels
-from streams.row_log import LABELLED, NOT_JUDGED, RATED, RowLog
+from streams.row_log import CORRECTED, LABELLED, NOT_JUDGED, RATED, USER, RowLog
 from streams.store import Store
 
 from .join_oracle import as_rows, tiny
@@ -52,16 +52,20 @@ class Log:
     def append(self, rng: random.Random, rows: list[int]) -> Numbers:
         entries: list[Entry] = []
         for row in rows:
-            kind = rng.choice([LABELLED, RATED, LABELLED | RATED]) & ~self.kinds.get(row, 0)
+            kind = rng.choice([LABELLED, RATED, LABELLED | RATED, CORRECTED]) & ~self.kinds.get(row, 0)
             if not kind:
                 continue
+            kind |= rng.choice([0, CORRECTED, USER, CORRECTED | USER]) if kind & LABELLED else 0
             self.kinds[row] = self.kinds.get(row, 0) | kind
-            labelled = kind & LABELLED
+            labelled, says = kind & LABELLED, kind & (LABELLED | CORRECTED)
             label = Label(
                 T0 + rng.randrange(HOUR),
-                rng.choice(["1", "ü", ""]) if labelled else None,
-                rng.choice([1.5, 0.0, None]) if labelled else None,
+                rng.choice(["1", "ü", ""]) if says else None,
+                rng.choice([1.5, 0.0, None]) if says else None,
                 rng.random() if kind & RATED else None,
+                bool(kind & CORRECTED),
+                bool(kind & USER),
+                kind & (LABELLED | CORRECTED) == CORRECTED,
             )
             loss = rng.random() if labelled else float("nan")
             entries.append((row, label, loss, kind, rng.randrange(-(2**63), 2**63) if labelled else 0))
@@ -112,7 +116,7 @@ class Log:
             assert (loss == loss) == bool(kind & LABELLED)
         rows = np.arange(first, self.rows_end)
         assert self.rows.of("judged", rows).tolist() == list(judged.values())
-        assert (self.rows.of("flags", rows) & (LABELLED | RATED)).tolist() == list(flags.values())
+        assert self.rows.of("flags", rows).tolist() == list(flags.values())
         labelled = (self.rows.of("flags", rows) & LABELLED) != 0
         assert self.rows.of("truth", rows[labelled]).tolist() == [truths[row] for row in rows[labelled].tolist()]
 

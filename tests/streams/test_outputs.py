@@ -12,6 +12,7 @@ KINDS = {
     "retraining_trigger": "triggers",
     "label_request": "label_requests",
     "pane_report": "pane_reports",
+    "schema_change": "schema_changes",
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from detectors.layout import FIXED
 from schemas.profile import ReferenceProfile
 from schemas.spec import MonitorSpec
 from streams.errors import UserError
@@ -43,7 +44,12 @@ def rows(count: int = 600) -> list[Row]:
 
 
 def profiles(
-    path: Path, table: list[Row], tell: Callable[[str], None] = lambda _: None, /, **changes: Any
+    path: Path,
+    table: list[Row],
+    tell: Callable[[str], None] = lambda _: None,
+    /,
+    columns: dict[str, str] = COLUMNS,
+    **changes: Any,
 ) -> dict[tuple[str, str | None], ReferenceProfile]:
     with (path / "reference.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(table[0]))
@@ -53,7 +59,7 @@ def profiles(
         {
             "models": {"m": {**MODEL, **changes}},
             "files": {
-                "reference": {"path": "reference.csv", "columns": COLUMNS},
+                "reference": {"path": "reference.csv", "columns": columns},
                 "predictions": [],
                 "feedback": [],
             },
@@ -90,6 +96,19 @@ def test_a_row_without_an_outcome_counts_and_is_not_labelled(tmp_path: Path) -> 
         row["true"] = ""
     profile = profiles(tmp_path, table)["m", None]
     assert (profile.rows, profile.labelled) == (600, 500)
+
+
+def test_a_correction_goes_before_the_outcome_and_tells_how_often_there_is_one(tmp_path: Path) -> None:
+    """Of 600 rows 60 have outcomes that the prediction was not; every fourth row is corrected to what was predicted."""
+    table = rows()
+    for number, row in enumerate(table):
+        row["instead"] = row["said"] if number % 4 == 0 else ""
+    (profile,) = profiles(tmp_path, table, columns={**COLUMNS, "correction": "instead"}).values()
+    label = profile.counts["label"]
+    assert (label["corrections"], label["accepted"]) == ([150, 600], [0, 0, 150, 150])
+    wrong = sum(row["said"] != row["true"] and row["instead"] == "" for row in table)
+    assert profile.counts["cohort"]["loss_sums"] == [wrong * FIXED]
+    assert 0 < wrong < 60
 
 
 def test_a_few_broken_rows_are_left_out_and_more_are_an_error_with_the_first_of_them(tmp_path: Path) -> None:

@@ -45,10 +45,10 @@ COMMON = {
 }
 MODELS: dict[str, dict[str, Any]] = {
     "yes": {"task": "binary", "positive_label": "1", "classes": ["0", "1"], "threshold": 0.4, **COMMON},
-    "many": {"task": "multiclass", "classes": ["A", "B", "true"], **COMMON},
+    "many": {"task": "multiclass", "classes": ["A", "B", "true"], **COMMON, "scores": {"s2": None, "s1": None}},
     "open": {"task": "multiclass", **COMMON, "features": {"n": "numeric"}},
     "number": {"task": "regression", **COMMON, "features": {"c": "categorical", "m": "numeric"}},
-    "words": {"task": "text", **COMMON, "features": {"t": "text"}},
+    "words": {"task": "text", **COMMON, "features": {"t": "text"}, "scores": {"s1": {"range": [0, 1]}}},
 }
 
 Kind = tuple[Any, list[Any]]
@@ -172,6 +172,7 @@ SOURCES: list[Kind] = [
 PREDICTION_COLUMNS: dict[str, list[Kind]] = {
     "id": IDS, "time": TIMES, "label": LABELS, "score": SHARES, "value": NUMBERS, "text": TEXTS, "model": NAMES,
     "version": VERSIONS, "latency_ms": NUMBERS, "pa": SHARES, "pb": SHARES,
+    "first": NUMBERS, "second": NUMBERS,
     "n": NUMBERS, "m": NUMBERS, "c": TEXTS, "b": BOOLEANS, "t": TEXTS, "d": TEXTS,
 }  # fmt: skip
 FEEDBACK_COLUMNS: dict[str, list[Kind]] = {
@@ -251,6 +252,8 @@ def worlds(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, tuple[dict[str, A
                 fields = draw(st.sets(st.sampled_from(["label", "score", "value", "text", "version", "latency_ms"])))
                 if draw(st.booleans()):
                     columns["probabilities"] = {"B": "pb", "A": "pa"}  # type: ignore[assignment]
+                if draw(st.booleans()):
+                    columns["scores"] = {"s1": "first", "s3": "second"}  # type: ignore[assignment]
             else:
                 fields = draw(st.sets(st.sampled_from(["label", "value", "rating", "correction"]), min_size=1))
                 fields |= draw(st.sets(st.sampled_from(["source", "version"])))

@@ -7,12 +7,14 @@ from typing import Any
 
 from rich.console import Console
 
-from schemas.pane_report import PaneReport
+from schemas.alert import Along, ChangeSlice, Reason
+from schemas.pane_report import Joined, PaneReport
 from schemas.spec import MonitorSpec
 from streams.report import write_report
 from streams.terminal_report import print_report
 
 from .report_fixture import (
+    START,
     a_bad_month,
     accounting,
     alert,
@@ -229,3 +231,70 @@ def test_a_drift_is_told_as_the_share_that_moved_and_not_as_psi(tmp_path: Path) 
     assert "<p>Share of income &gt; 103.5</p>" in page
     assert "Share of income &gt; 103.5: 25 % → 43.4 % over 200 rows" in page
     assert "drift (PSI) of income" not in page
+
+
+def moved_along(signal: str, **fields: Any) -> Along:
+    given: dict[str, Any] = {"severity": "notice", "tier": "drift", "detector": "cdf_bets", "since": START, **fields}
+    return Along(signal=signal, what=f"share of {signal}", value=0.4, reference=0.2, n=50, **given)
+
+
+def test_a_change_says_what_moved_with_it_where_it_sits_and_which_reasons_are_others(tmp_path: Path) -> None:
+    where = ChangeSlice(
+        conditions=["region = north"],
+        rows=50,
+        of=200,
+        share=0.8,
+        loss=0.3,
+        before=0.1,
+        description="region = north: 80 %",
+    )
+    reason = Reason(
+        feature="income", reference=0.6, value=-0.2, low=-0.3, high=-0.1, n=800, description="income: -0.20"
+    )
+    first = alert(id="1", severity="notice", along=[moved_along("feature_drift", feature="income")])
+    second = alert(id="2", slice=where, reasons=[reason], along=[moved_along("error_rate", detector="adwin")])
+    joined = Joined(episode="episode", signal="missing", feature="income", detector="e_detector")
+    out = write(tmp_path, panes=[judged(0, 0.05), pane(1, [reading()], joined=[joined])], alerts=[first, second])
+    text = said(out)
+    assert text.count("With it:") == 1
+    assert "With it: drift (PSI) of income, missing of income." in text  # and not the same loss by another detector
+    assert "Where: region = north: 80 %." in text
+    assert "What sets high scores apart from low ones has changed: income: -0.20." in text
+    write_report(out, spec())
+    page = (out / "report.html").read_text()
+    assert "With it: drift (PSI) of income, missing of income." in page
+    assert "Where: region = north: 80 %." in page
+
+
+def test_a_slice_that_the_sentence_names_is_not_said_twice(tmp_path: Path) -> None:
+    where = ChangeSlice(conditions=["a"], rows=5, of=9, share=0.8, loss=0.3, before=0.1, description="a: 80 % of it")
+    out = write(tmp_path, panes=[judged(0, 0.05)], alerts=[alert(slice=where, summary="It rose, where a: 80 % of it.")])
+    assert said(out).count("80 % of it") == 1
+
+
+def test_of_several_alerts_of_a_change_the_alarm_of_most_worth_is_told(tmp_path: Path) -> None:
+    alerts = [
+        alert(id="1", severity="notice", summary="A notice."),
+        alert(id="2", tier="performance", summary="The performance."),
+        alert(id="3", tier="quality", signal="missing", summary="The pipeline."),
+        alert(id="4", severity="recovered", summary="It is back.", evidence=None),
+    ]
+    text = said(write(tmp_path, panes=[judged(0, 0.05)], alerts=alerts))
+    assert "The performance." in text
+    assert "The pipeline." not in text
+
+
+def test_evidence_that_shares_an_alert_is_told_as_its_own_share(tmp_path: Path) -> None:
+    summary = "Share of income > 103.5 rose from 25.00 % to 43.40 % over 900 rows since 2026-01-20T00:00:00Z."
+    drift: dict[str, Any] = {"tier": "drift", "signal": "feature_drift", "value": 0.434, "reference": 0.25}
+    along = moved_along("feature_drift", feature="region")
+    notice = alert(id="n", severity="notice", feature="income", summary=summary, along=[along], **drift)
+    features = ("income", "region", "age")
+    evidence = [trigger().evidence[0].model_copy(update={**drift, "alert": "n", "feature": each}) for each in features]
+    raised = trigger(policy="drift", tier="drift", signal="feature_drift", evidence=evidence)
+    out = write(tmp_path, panes=[judged(0, 0.05)], alerts=[notice], triggers=[raised])
+    write_report(out, spec())
+    page = (out / "report.html").read_text()
+    assert "Share of income &gt; 103.5: 25 % → 43.4 %" in page
+    assert "Share of feature_drift: 25 % → 43.4 %" in page
+    assert "drift of age (a share of rows): 25 % → 43.4 %" in page

@@ -15,8 +15,8 @@ from bench.detection.protocol import (
 )
 from bench.detection.streams import Counts, normal_histograms
 from bench.detection.watched import GATED, ErrorReference, WatchedFeature, alarms
+from detectors.distances import population_stability_index
 from detectors.reference import vector
-from detectors.signals.drift import population_stability_index
 
 BUDGET_WINDOWS = 90
 PSI = 0.1  # the usual rule of thumb

@@ -2,7 +2,7 @@
 
 import pytest
 
-from detectors.signals.challenger import RECENT, ChallengerLoss
+from detectors.signals.challenger import COMPARED, RECENT, ChallengerLoss
 
 from ..builders import DAY, START, days, layout_of, model_spec, pane_of, panes_of, profile_of, read
 
@@ -56,3 +56,32 @@ def test_no_labels_are_unknown() -> None:
     found = list(ChallengerLoss(layout).read(pane_of(layout, "label", rows, START + DAY)))
     assert {f.reading.status for f in found} == {"unknown"}
     assert all(f.reading.reason for f in found)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_the_disagreement_is_that_of_the_predictions_before_the_pane(task: str) -> None:
+    spec = model_spec(task)
+    layout = layout_of(spec, profile_of(spec))
+    signal = ChallengerLoss(layout)
+    first, second = (pane for pane in panes_of(layout, days(spec, 2)) if pane.key.family == "label")
+    (before,) = [f.reading for f in signal.read(first) if f.reading.signal == "challenger_disagreement"]
+    assert (before.value, before.reason) == (None, "the challenger has learnt nothing yet")
+    said = [(row.row, signal.challenger.predict(row.row.features)) for row in second.sample]
+    differences = [
+        min(1.0, abs(row.value - other) / layout.loss_scale) if task == "regression" else float(row.label != other)
+        for row, other in said
+    ]
+    (after,) = [f.reading for f in signal.read(second) if f.reading.signal == "challenger_disagreement"]
+    assert (after.tier, after.n, after.status, after.sampled) == ("proxies", 50, "ok", False)
+    assert after.value == pytest.approx(sum(differences) / 50)
+
+
+def test_the_two_are_compared_on_some_rows_of_a_large_pane() -> None:
+    spec = model_spec()
+    layout = layout_of(spec, profile_of(spec))
+    signal = ChallengerLoss(layout)
+    rows = days(spec, 1, rows=2 * COMPARED + 1)
+    read(signal, [pane_of(layout, "label", rows)])
+    (found,) = [f.reading for f in read(signal, [pane_of(layout, "label", rows)]) if "disagree" in f.reading.signal]
+    assert COMPARED / 2 < found.n <= COMPARED
+    assert found.sampled

@@ -1,19 +1,21 @@
 """Bets on the distribution function: clean data stays quiet however much of it there is, a shift is found soon."""
 
+import math
 import random
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from detectors.build_profile import build_profile
+from detectors.distances import population_stability_index
 from detectors.e_detector import CERTAIN
 from detectors.indicators import of_feature
 from detectors.layout import UNSEEN_BUCKETS, Layout
 from detectors.reference import vector
 from detectors.row import Row
-from detectors.signals.drift import Drift, drifts, population_stability_index
+from detectors.signals.drift import Drift, drifts
 from detectors.signals.signal import Finding
+from detectors.simultaneous import upper_bounds_of_ordered
 from schemas.profile import ReferenceProfile
 from schemas.spec import ModelSpec
 
@@ -74,9 +76,8 @@ def test_all_bounds_of_the_reference_hold_at_once() -> None:
     totals, n = of_feature(layout, reference, "income")
     assert signal._bet is not None
     phi = signal._bet.detector.dispersion
-    k, m = totals / phi, n / phi
-    expected = stats.beta.ppf(1 - 0.05 / len(totals), k + 1, m - k)
     assert len(totals) == 2 * 19 + 1
+    expected = upper_bounds_of_ordered(totals, n, phi)
     assert signal._bet.detector.baselines == pytest.approx(np.minimum(expected + 0.02, CERTAIN))
 
 
@@ -163,11 +164,16 @@ def test_the_predictions_are_watched_too(task: str) -> None:
 
 
 def test_notices_share_a_budget_of_their_own() -> None:
-    spec = model_spec(notices="1 per 30d")
+    spec = model_spec(notices="1 per 30d", notice_weights={"features": 0.27, "predictions": 0.1})
     signals = drifts(layout_of(spec, profile_of(spec)))
     assert [signal._feature for signal in signals] == ["income", "region", "owner", None]
-    assert sum(signal._weight for signal in signals) == pytest.approx(1)
+    assert [signal._weight for signal in signals] == pytest.approx([0.09, 0.09, 0.09, 0.1])
     assert all(s._bet is not None and s._bet.detector.budget == 30 * DAY for s in signals)
+
+
+def test_what_no_notice_is_staked_on_is_not_watched() -> None:
+    spec = model_spec(notice_weights={"features": 0.0})
+    assert [signal._feature for signal in drifts(layout_of(spec, profile_of(spec)))] == [None]
 
 
 @pytest.mark.parametrize(
@@ -192,6 +198,16 @@ def test_a_pane_counted_by_another_profile_is_unknown() -> None:
     (finding,) = Drift(layout, "income", 1.0).read(pane_of(layout, "traffic", days(SPEC, 1), mismatched=1))
     assert finding.reading.status == "unknown"
     assert "1 source partitions" in (finding.reading.reason or "")
+
+
+def test_other_distances_stand_beside_psi() -> None:
+    layout, rng = layout_of(SPEC, normal_profile(20_000, 0)), np.random.default_rng(0)
+    (finding,) = Drift(layout, "income", 1.0).read(histogram_pane(layout, rng.normal(0.5, 1, 20_000), 0))
+    effects = finding.reading.effects
+    assert effects is not None
+    assert effects["ks"] == pytest.approx(math.erf(0.25 / math.sqrt(2)), abs=0.02)
+    assert effects["wasserstein"] == pytest.approx(0.5 / (2 * 1.645) * 0.87, abs=0.02)  # a part of it lies in the tails
+    assert effects["jensen_shannon"] == pytest.approx(0.21, abs=0.02)
 
 
 def test_psi_is_nothing_for_the_same_shares_and_grows_with_the_shift() -> None:

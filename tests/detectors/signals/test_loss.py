@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from detectors.e_detector import alternatives
+from detectors.e_detector import AIM, alternatives, stakes
 from detectors.layout import FIXED
-from detectors.signals.loss import Loss, losses
+from detectors.signals.loss import Loss, label_losses, losses
 from detectors.signals.signal import Finding
 
 from ..builders import (
@@ -71,7 +71,7 @@ def test_the_evidence_is_that_of_the_losses_one_by_one_or_a_little_less(task: st
     x = np.array([min(row.loss / layout.loss_scale, 1.0) for row in pane.sample])
     m, phi = signal._bet.detector.baselines[0], signal._bet.detector.dispersion[0]
     logs = np.log1p(alternatives(np.array([m]))[0][:, None] * (x - m)).sum(axis=1)
-    exact = float(np.exp(logs / phi).mean() / 90)
+    exact = float(np.exp(logs / phi) @ stakes(np.array([m]), AIM)[0] / 90)
     (finding,) = signal.read(pane)
     if task in ("binary", "multiclass"):
         assert finding.reading.evidence == pytest.approx(exact, rel=1e-6)
@@ -201,3 +201,50 @@ def test_false_alarms_of_the_whole_path_stay_within_the_budget() -> None:
             for f in signal.read(cohort_of_errors(layout, d, 40, int(errors[d])))
         )
     assert alarms / 12 < panes / 30 / 4  # the bound and the tempering leave room
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_rise_is_noticed_as_labels_become_known(task: str) -> None:
+    spec = model_spec(task, notices="1 per 30d")
+    layout = layout_of(spec, profile_of(spec))
+    (early,) = label_losses(layout)
+    assert early.families == {"label"}
+    assert early.stakes == (("notice", spec.notice_weights.performance),)
+    panes = panes_of(layout, days(spec, 40, seed=1) + days(spec, 12, first=40, error=0.4))
+    findings = read(early, panes)
+    assert {finding.reading.status for finding in findings[:38]} <= {"ok", "unknown"}
+    first = next(finding for finding in findings if finding.firing)
+    assert first.firing is not None
+    assert first.firing.severity == "notice"
+    assert first.reading.signal == NAMES[task]
+    assert first.reading.detector == "e_detector"
+    assert first.firing.baseline == pytest.approx(read(losses(layout)[0], panes)[0].reading.baseline)
+
+
+def test_false_notices_stay_within_their_share() -> None:
+    spec = model_spec(notices="1 per 30d")
+    layout, rng, fired = layout_of(spec, profile_of(spec, rows=200)), np.random.default_rng(9), []
+    for _ in range(8):
+        (early,) = label_losses(layout)
+        assert early._bet is not None
+        rate = float(early._bet.detector.baselines[0])
+        panes = [
+            blank_pane(layout, "label", day, n=200, labelled=200, losses=200, loss_sums=int(errors) * FIXED)
+            for day, errors in enumerate(rng.binomial(200, rate, 600))
+        ]
+        fired.append(sum(finding.firing is not None for finding in read(early, panes)))
+    promised = spec.notice_weights.performance * 600 / 30
+    assert sum(fired) > 0
+    assert np.mean(fired) <= promised + 3 * max(float(np.std(fired)), 0.3) / len(fired) ** 0.5
+
+
+def test_a_pane_in_which_no_label_became_known_is_unknown() -> None:
+    spec = model_spec()
+    layout = layout_of(spec, profile_of(spec))
+    (finding,) = label_losses(layout)[0].read(blank_pane(layout, "label", 0))
+    assert (finding.reading.status, finding.reading.reason) == ("unknown", "no labels became known")
+
+
+def test_a_weight_of_0_gives_no_notice() -> None:
+    spec = model_spec(notice_weights={"performance": 0.0})
+    assert label_losses(layout_of(spec, profile_of(spec))) == []

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from detectors.signals.quality import qualities
+from detectors.signals.quality import Quality, qualities
 from detectors.signals.signal import Finding
 
 from ..builders import DAY, START, LabelledRow, days, layout_of, model_spec, pane_of, profile_of
@@ -119,3 +119,64 @@ def test_what_the_reference_never_had_sound_is_unknown() -> None:
     (finding,) = qualities(layout)[0].read(pane_of(layout, "traffic", broken(spec, 0, 0, None, 1.0)))
     assert finding.reading.status == "unknown"
     assert "near 1" in (finding.reading.reason or "")
+
+
+RULES = [
+    {"name": "no debt", "dimension": "validity", "rule": "income >= 50"},
+    {"name": "southern owners", "dimension": "consistency", "rule": "region != 'south' or owner", "at_least": 0.5},
+]
+
+
+def test_a_broken_expectation_alarms_under_its_own_name() -> None:
+    spec = model_spec(expectations=RULES, minimum_effect={"quality": 0.01})
+    findings = watch(spec, 0, 20.0, share=0.1)
+    assert ("expectation:no debt", None) in fired(findings)
+    assert ("expectation:southern owners", None) not in fired(findings)
+    firing = next(f.firing for f in findings if f.firing and f.reading.signal == "expectation:no debt")
+    assert (firing.severity, firing.reference) == ("alarm", 0.0)
+    assert "no debt (income >= 50)" in firing.what
+
+
+def test_as_many_rows_may_break_a_rule_as_the_monitor_file_says() -> None:
+    rule = {"name": "few", "dimension": "validity", "rule": "income >= 50"}
+    for at_least, expected in ((0.8, set()), (0.95, {("expectation:few", None)})):
+        spec = model_spec(
+            features={"income": {"type": "numeric", "range": [0, 1e9]}}, expectations=[{**rule, "at_least": at_least}]
+        )
+        assert fired(watch(spec, 0, 20.0, share=0.15, count=60)) == expected
+
+
+def test_a_rule_that_the_reference_has_not_counted_is_unknown_and_says_what_to_do() -> None:
+    spec = model_spec(expectations=RULES)
+    layout = layout_of(spec, profile_of(model_spec()))
+    pane = pane_of(layout, "traffic", broken(spec, 0, 0, 20.0, 1.0))
+    expected = [s for s in qualities(layout) if not isinstance(s, Quality)]
+    for signal in expected:
+        (finding,) = signal.read(pane)
+        assert (finding.reading.status, finding.firing) == ("unknown", None)
+        assert "build it again" in (finding.reading.reason or "")
+    (value,) = (f.reading.value for f in expected[0].read(pane))
+    assert value == 1.0
+
+
+def test_expectations_share_the_weight() -> None:
+    spec = model_spec(expectations=RULES)
+    signals = qualities(layout_of(spec, profile_of(spec)))
+    assert len({signal._weight for signal in signals}) == 1
+    assert sum(signal._weight for signal in signals) == pytest.approx(spec.weights.quality)
+
+
+@pytest.mark.parametrize(
+    ("value", "cause"), [(None, "which no row has any more"), ("12", "which has changed its type")]
+)
+def test_an_alarm_of_all_rows_says_what_has_happened(value: Any, cause: str) -> None:
+    firing = next(f.firing for f in watch(model_spec(), 0, value, share=1.0, count=3) if f.firing)
+    assert cause in firing.what
+
+
+def test_a_rule_that_all_rows_may_break_is_unknown() -> None:
+    spec = model_spec(expectations=[{**RULES[0], "at_least": 0.0}])
+    layout = layout_of(spec, profile_of(spec))
+    (signal,) = [signal for signal in qualities(layout) if not isinstance(signal, Quality)]
+    (finding,) = signal.read(pane_of(layout, "traffic", broken(spec, 0, 0, 20.0, 1.0)))
+    assert (finding.reading.status, finding.reading.value) == ("unknown", 1.0)

@@ -1,0 +1,281 @@
+"""Incidents: one change is one alert, however many signals see it. They never touch evidence or episodes' own state.
+
+The first firing that is told opens an incident; later ones whose estimated start lies near the incident's join it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, get_args
+
+from detectors.episodes import Change, EpisodeKey
+from detectors.pane import ClosedPane
+from detectors.signals.signal import Firing
+from detectors.state import register
+from schemas.contract import deterministic_id
+from schemas.event_time import Micros
+from schemas.reading import Tier
+
+MOST = 100  # open incidents of a version; the oldest makes room, and its end is not told
+UNSURE = 4  # a start without an interval may be off by a quarter of the time that it took to find the change
+
+ESTIMATED = "estimated_"
+"""What the names of estimates of performance begin with."""
+
+_WORTH: dict[Tier, int] = {tier: worth for worth, tier in enumerate(get_args(Tier))}
+_HANDS: dict[Tier, str] = {"quality": "pipeline", "system": "serving"}
+"""Who has to act on an alarm of a tier; of all others it is the model's own people."""
+
+
+@register
+@dataclass
+class Member:
+    """A signal that moved with an incident, as it was when it joined."""
+
+    severity: Literal["alarm", "notice"]
+    tier: Tier
+    what: str
+    value: float
+    reference: float | None
+    n: int
+    since: Micros
+    evidence: float | None
+    over: bool = False
+
+
+@register
+@dataclass
+class Back:
+    """What the leading signal read when its own episode ended."""
+
+    value: float | None
+    effect: float | None
+    n: int
+    evidence: float | None
+    time: Micros
+
+
+@register
+@dataclass
+class Incident:
+    """A change that is going on, with all signals that see it."""
+
+    id: str
+    """That of the episode which opened it; the `episode` of all its alerts."""
+    severity: Literal["alarm", "notice"]
+    lead: EpisodeKey
+    """The signal of most worth that was told."""
+    since: Micros
+    low: Micros
+    high: Micros
+    """Where its start lies, as the lead has it, a pane to either side."""
+    value: float
+    reference: float | None
+    baseline: float | None
+    alert: str
+    """Id of the newest alert."""
+    members: dict[EpisodeKey, Member] = field(default_factory=dict)
+    called: list[str] = field(default_factory=list)
+    """Whose alarms have been told."""
+    back: Back | None = None
+    acknowledged: bool = False
+
+    @property
+    def tier(self) -> Tier:
+        """Tier of the lead."""
+        return self.members[self.lead].tier
+
+    def others(self, key: EpisodeKey) -> list[tuple[EpisodeKey, Member]]:
+        """Return all members but one, those of most worth first."""
+        rest = [(each, member) for each, member in self.members.items() if each != key]
+        return sorted(rest, key=lambda item: _worth(item[1].severity, item[1].tier, item[1].evidence, item[0]))
+
+
+class Told(NamedTuple):
+    """Something that people have to be told of an incident."""
+
+    incident: Incident
+    change: Change | None
+    """The firing to tell; None: it is over."""
+
+
+class Joined(NamedTuple):
+    """A firing that belongs to an incident and is not told."""
+
+    incident: Incident
+    change: Change
+
+
+class Span(NamedTuple):
+    """Where the start of a change lies, both ends included."""
+
+    low: Micros
+    high: Micros
+
+
+def take(incidents: list[Incident], changes: Iterable[Change], pane: ClosedPane) -> tuple[list[Told], list[Joined]]:
+    """Sort the changes of one pane into incidents, in place; return what is to be told, and what joined silently.
+
+    `changes` are firings that are not snoozed and were not told, and ends of episodes that were told. A notice that
+    joins is never told. An alarm that joins is told if the incident had none, if it is of a tier of more worth than
+    the incident's lead, or if others have to act on it than were called so far: a broken pipeline is told though the
+    performance of the model is an open alarm. That is seven alerts of one change at most, and mostly one. A firing
+    that begins clearly before or after the incident is another change, with an incident of its own.
+    """
+    told: list[Told] = []
+    joined: list[Joined] = []
+    fired = [change for change in changes if change.firing is not None]
+    announced: set[str] = set()
+    for change in sorted(fired, key=_worth_of):
+        firing = change.firing
+        assert firing is not None
+        span = span_of(firing, pane)
+        incident = _home(incidents, change, firing.since, span)
+        if incident is None:
+            incident = _opened(change, firing, span, pane)
+            incidents.append(incident)
+            told.append(Told(incident, change))
+            announced.add(incident.id)
+        else:
+            tells = incident.id not in announced and _calls(incident, change)
+            incident.members[change.key] = _member(change, firing)
+            if tells:
+                _escalate(incident, change, firing, span, pane)
+                told.append(Told(incident, change))
+                announced.add(incident.id)
+            elif incident.id not in announced:
+                joined.append(Joined(incident, change))
+        change.episode.alert = incident.alert
+        if incident.id in announced and change.episode.severity == "alarm":
+            hand = _hand(change.episode.tier)
+            incident.called += [] if hand in incident.called else [hand]
+    for change in changes:
+        if change.firing is None and (over := _end(incidents, change, pane)) is not None:
+            told.append(Told(over, None))
+    del incidents[:-MOST]
+    return told, joined
+
+
+def span_of(firing: Firing, pane: ClosedPane) -> Span:
+    """Return where the start of a change lies: its interval, or where there is none, a part of the time it took.
+
+    How long a change takes to be found and how well its start is known go by the same divergence, so the one is a
+    measure of the other. Label panes go by when labels became known: what they see began up to the maturity before.
+    """
+    slack = max(0, pane.end - firing.since) // UNSURE
+    low = firing.since - slack if firing.since_low is None else firing.since_low
+    high = firing.since + slack if firing.since_high is None else firing.since_high
+    if pane.key.family == "label":
+        low -= pane.layout.spec.maturity
+    return Span(min(low, firing.since), max(high, firing.since))
+
+
+def acknowledge(incidents: Iterable[Incident], episode: str) -> list[EpisodeKey]:
+    """Mark the incident that `episode` names; return the signals whose episodes are in it."""
+    for incident in incidents:
+        if incident.id == episode:
+            incident.acknowledged = True
+            return [key for key, member in incident.members.items() if not member.over]
+    return []
+
+
+def _home(incidents: list[Incident], change: Change, since: Micros, span: Span) -> Incident | None:
+    """Return the incident that a firing belongs to: the one that its episode is in, else the nearest.
+
+    An estimate of performance learns of a change from its labels, so its notice begins late by any measure: it belongs
+    to the newest alarm of what it estimates.
+    """
+    for incident in incidents:
+        member = incident.members.get(change.key)
+        if member is not None and not member.over:
+            return incident
+    if change.episode.severity == "notice" and change.key[0].startswith(ESTIMATED):
+        open_ = [each for each in incidents if each.severity == "alarm" and each.tier in ("outcomes", "performance")]
+        if open_:
+            return max(open_, key=lambda each: (each.since, each.id))
+    near = [each for each in incidents if span.low <= each.high and each.low <= span.high]
+    return min(near, key=lambda each: (abs(each.since - since), each.id), default=None)
+
+
+def _opened(change: Change, firing: Firing, span: Span, pane: ClosedPane) -> Incident:
+    severity, width = change.episode.severity, pane.layout.spec.pane
+    return Incident(
+        id=change.episode.id,
+        severity=severity,
+        lead=change.key,
+        since=firing.since,
+        low=span.low - width,
+        high=span.high + width,
+        value=firing.value,
+        reference=firing.reference,
+        baseline=firing.baseline,
+        alert=_alert_id(change.episode.id, severity, change.key, pane),
+        members={change.key: _member(change, firing)},
+    )
+
+
+def _escalate(incident: Incident, change: Change, firing: Firing, span: Span, pane: ClosedPane) -> None:
+    """Note that an alarm is told; of more worth than the lead, it takes the lead."""
+    incident.alert = _alert_id(incident.id, "alarm", change.key, pane)
+    if incident.severity == "alarm" and _WORTH[change.episode.tier] >= _WORTH[incident.tier]:
+        return
+    width = pane.layout.spec.pane
+    incident.severity, incident.lead, incident.back = "alarm", change.key, None
+    incident.since, incident.low, incident.high = firing.since, span.low - width, span.high + width
+    incident.value, incident.reference, incident.baseline = firing.value, firing.reference, firing.baseline
+
+
+def _calls(incident: Incident, change: Change) -> bool:
+    """Whether a firing that joins is to be told."""
+    tier = change.episode.tier
+    return change.episode.severity == "alarm" and (
+        incident.severity == "notice" or _WORTH[tier] < _WORTH[incident.tier] or _hand(tier) not in incident.called
+    )
+
+
+def _end(incidents: list[Incident], change: Change, pane: ClosedPane) -> Incident | None:
+    """Note that an episode is over; return the incident if it was the last one of it, which is then forgotten."""
+    for incident in incidents:
+        member = incident.members.get(change.key)
+        if member is None or member.over:
+            continue
+        member.over = True
+        reading = change.reading
+        if change.key == incident.lead:
+            incident.back = Back(reading.value, reading.effect, reading.n, reading.evidence, pane.due)
+        if all(each.over for each in incident.members.values()):
+            incidents.remove(incident)
+            incident.alert = _alert_id(incident.id, "recovered", incident.lead, pane)
+            return incident
+        return None
+    return None
+
+
+def _member(change: Change, firing: Firing) -> Member:
+    return Member(
+        severity=change.episode.severity,
+        tier=change.episode.tier,
+        what=firing.what,
+        value=firing.value,
+        reference=firing.reference,
+        n=firing.n,
+        since=firing.since,
+        evidence=change.reading.evidence,
+    )
+
+
+def _alert_id(incident: str, severity: str, key: EpisodeKey, pane: ClosedPane) -> str:
+    where = (pane.key.model, pane.key.version, pane.key.family, pane.start)
+    return deterministic_id("alert", severity, incident, *where, *key)
+
+
+def _hand(tier: Tier) -> str:
+    return _HANDS.get(tier, "model")
+
+
+def _worth_of(change: Change) -> tuple[bool, int, float, str]:
+    return _worth(change.episode.severity, change.episode.tier, change.reading.evidence, change.key)
+
+
+def _worth(severity: str, tier: Tier, evidence: float | None, key: EpisodeKey) -> tuple[bool, int, float, str]:
+    """Return what changes are sorted by, those of most worth first."""
+    return severity != "alarm", _WORTH[tier], -(evidence or 0.0), str(key)
