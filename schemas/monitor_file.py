@@ -107,10 +107,13 @@ def _type(node: Node) -> str:
     kind = node.get("type")
     if isinstance(kind, list):
         return "class"
+    if kind == "array" and "prefixItems" in node:
+        return "[" + ", ".join(_type(item) for item in node["prefixItems"]) + "]"
     if kind == "array":
         return f"list of {_plural(_type(node['items']))}"
     if kind == "object":
-        return f"mapping of names to {_plural(_type(next(iter(node['patternProperties'].values()))))}"
+        values = node.get("additionalProperties") or next(iter(node["patternProperties"].values()))
+        return f"mapping of names to {_plural(_type(values))}"
     if kind == "string":
         return "duration" if _DURATION in node.get("examples", []) else "text"
     return {"boolean": "`true` or `false`", "integer": "whole number", "number": "number"}[str(kind)] + _bounds(node)
@@ -118,7 +121,7 @@ def _type(node: Node) -> str:
 
 def _plural(kind: str) -> str:
     plurals = {"mapping": "mappings", "class": "classes", "text": "texts", "text or mapping": "texts or mappings"}
-    return plurals.get(kind, kind)
+    return plurals.get(kind, kind.replace("mapping of", "mappings of", 1))
 
 
 def _bounds(node: Node) -> str:
@@ -138,12 +141,16 @@ def _default(field: FieldInfo) -> str:
     if value is None:
         return "none"
     if isinstance(value, list):
-        value = [each.model_dump() if isinstance(each, BaseModel) else each for each in value]
-        inner = (f"{{{', '.join(f'{k}: {v}' for k, v in each.items())}}}" for each in value)
-        return f"`[{', '.join(inner)}]`"
+        return f"`[{', '.join(map(_listed, value))}]`"
     if isinstance(value, int) and not isinstance(value, bool) and _is_duration(field):
         return f"`{format_duration(value)}`"
     return f"`{value if isinstance(value, str) else json.dumps(value)}`"
+
+
+def _listed(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        return "{" + ", ".join(f"{name}: {inner}" for name, inner in value.model_dump().items()) + "}"
+    return json.dumps(value)
 
 
 def _is_duration(field: FieldInfo) -> bool:

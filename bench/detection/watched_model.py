@@ -46,8 +46,8 @@ class WatchedModel:
     alerts: list[Alert] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
     """Of all readings."""
-    judged: int = 0
-    """Readings that an e-detector has judged."""
+    judged: Counter[str] = field(default_factory=Counter)
+    """Readings that an e-detector has judged, by signal."""
 
     def __post_init__(self) -> None:
         self._layouts = Layouts({MODEL: self.spec}, {MODEL: {None: self.profile}})
@@ -71,10 +71,13 @@ class WatchedModel:
             for one in outputs:
                 if isinstance(one, PaneReport):
                     self.statuses.update(reading.status for reading in one.readings)
-                    self.judged += sum(reading.evidence is not None for reading in one.readings)
-            for signal in self._state.versions[pane.key.version].signals:
+                    self.judged.update(reading.signal for reading in one.readings if reading.evidence is not None)
+            for signal in self.signals(pane.key.version):
                 if id(signal) not in self._tapped:
                     self._tap(signal)  # after the first pane, in which nothing has evidence yet
+
+    def signals(self, version: str) -> list[Signal]:
+        return self._state.versions[version].signals
 
     def _tap(self, signal: Signal) -> None:
         """Note what a signal finds: alerts are fewer, since one change is one alert."""

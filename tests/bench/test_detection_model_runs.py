@@ -10,7 +10,7 @@ import pytest
 from bench.detection.lines import hard_cases, monitor
 from bench.detection.model_panes import closed_panes
 from bench.detection.model_runs import Run, by_signal, independent, model_runs, spread_of
-from bench.detection.population import Rows
+from bench.detection.population import Rows, model_spec
 from bench.detection.protocol import (
     DAY,
     IID,
@@ -24,7 +24,8 @@ from bench.detection.protocol import (
     generator,
 )
 from bench.detection.rates import bound_over_runs, poisson_bound
-from bench.detection.watched_model import Fired
+from bench.detection.watched_model import Fired, watched_model
+from detectors.budget import spent
 from detectors.signals.loss import Loss
 from schemas.reading import Reading
 
@@ -51,6 +52,23 @@ def test_a_gross_change_is_seen_and_counted_once_each_time_it_fires() -> None:
     first = min(one.time for one in found.fired if one.severity == "alarm")
     assert first > (MODEL_REFERENCE_DAYS + 45) * DAY
     assert "alarms of error_rate" in [row["what"] for row in by_signal([found])]
+
+
+def test_every_signal_that_has_a_stake_is_judged() -> None:
+    rng = generator("test, judged")
+    watched = watched_model(independent(rng, [MODEL_ROWS] * MODEL_REFERENCE_DAYS, 0), model_spec())
+    watched.watch(independent(rng, [MODEL_ROWS] * 40, MODEL_REFERENCE_DAYS))
+    staked = spent(watched.signals("1"))
+    assert staked["alarm"] > 0.9
+    assert staked["notice"] > 0.9
+    silent = [
+        type(signal).__name__
+        for signal in watched.signals("1")
+        if getattr(signal, "stakes", ()) and getattr(signal, "_problem", None)
+    ]
+    assert not silent
+    expected = {"error_rate", "rating", "calibration", "missing", "latency", "feature_drift", "joint_drift"}
+    assert expected <= set(watched.judged)
 
 
 def test_rates_are_those_of_all_quarters_and_bounds_are_above_them() -> None:

@@ -67,10 +67,8 @@ def short_reference(scale: Scale) -> dict[str, Any]:
     watched = watched_model(draw(rng, [MODEL_ROWS] * SHORT_REFERENCE), model_spec())
     watched.watch(draw(rng, [MODEL_ROWS] * QUARTER, first_day=SHORT_REFERENCE))
     rows = [{"status of readings": status, "count": count} for status, count in sorted(watched.statuses.items())]
-    return {
-        "judged": watched.judged,
-        "beside": [*rows, {"status of readings": "with evidence", "count": watched.judged}],
-    }
+    judged = watched.judged.total()
+    return {"judged": judged, "beside": [*rows, {"status of readings": "with evidence", "count": judged}]}
 
 
 def new_version(scale: Scale) -> dict[str, Any]:
