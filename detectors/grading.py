@@ -57,8 +57,12 @@ class Grading:
         return self._upper(np.array([abs(error) for error, _, _ in self._panes]))
 
     def margin(self) -> float | None:
-        """Return by how much estimates may be too high on average (95 %), at least 0; None before ten panes."""
-        upper = self._upper(np.array([error for error, _, _ in self._panes]))
+        """Return by how much the next estimate may be too high (95 %), at least 0; None before ten panes.
+
+        The prediction bound of Student's t, not that of the mean: all rows of a pane are estimated by the same model,
+        and so err together, however many they are.
+        """
+        upper = self._upper(np.array([error for error, _, _ in self._panes]), one_more=True)
         return None if upper is None else max(0.0, upper)
 
     def trusted(self, effect: float) -> bool:
@@ -76,7 +80,8 @@ class Grading:
         variance = sum(n * n * by_chance for _, by_chance, n in newest) / rows**2 + self._grounds
         return abs(error) > effect + CLEARLY * math.sqrt(variance)
 
-    def _upper(self, errors: intervals.Floats) -> float | None:
+    def _upper(self, errors: intervals.Floats, *, one_more: bool = False) -> float | None:
         if len(errors) < FEWEST:
             return None
-        return intervals.upper_of_mean(errors, float(stdtrit(len(errors) - 1, CONFIDENCE)))
+        quantile = float(stdtrit(len(errors) - 1, CONFIDENCE))
+        return intervals.upper_of_mean(errors, quantile * (math.sqrt(len(errors) + 1) if one_more else 1.0))

@@ -21,6 +21,9 @@ UNSURE = 4  # a start without an interval may be off by a quarter of the time th
 ESTIMATED = "estimated_"
 """What the names of estimates of performance begin with."""
 
+LEARNT = frozenset({"joint_drift"})
+"""Signals that learn what a change looks like before they can bet on it: theirs begins late, by up to what it took."""
+
 _WORTH: dict[Tier, int] = {tier: worth for worth, tier in enumerate(get_args(Tier))}
 _HANDS: dict[Tier, str] = {"quality": "pipeline", "system": "serving"}
 """Who has to act on an alarm of a tier; of all others it is the model's own people."""
@@ -128,7 +131,7 @@ def take(incidents: list[Incident], changes: Iterable[Change], pane: ClosedPane)
     for change in sorted(fired, key=_worth_of):
         firing = change.firing
         assert firing is not None
-        span = span_of(firing, pane)
+        span = span_of(firing, pane, learnt=change.key[0] in LEARNT)
         incident = _home(incidents, change, firing.since, span)
         if incident is None:
             incident = _opened(change, firing, span, pane)
@@ -155,14 +158,16 @@ def take(incidents: list[Incident], changes: Iterable[Change], pane: ClosedPane)
     return told, joined
 
 
-def span_of(firing: Firing, pane: ClosedPane) -> Span:
+def span_of(firing: Firing, pane: ClosedPane, *, learnt: bool = False) -> Span:
     """Return where the start of a change lies: its interval, or where there is none, a part of the time it took.
 
     How long a change takes to be found and how well its start is known go by the same divergence, so the one is a
     measure of the other. Label panes go by when labels became known: what they see began up to the maturity before.
+    What was `learnt` first may have begun as long before its estimated start as it was found after it.
     """
-    slack = max(0, pane.end - firing.since) // UNSURE
-    low = firing.since - slack if firing.since_low is None else firing.since_low
+    took = max(0, pane.end - firing.since)
+    slack = took // UNSURE
+    low = firing.since - (took if learnt else slack) if firing.since_low is None else firing.since_low
     high = firing.since + slack if firing.since_high is None else firing.since_high
     if pane.key.family == "label":
         low -= pane.layout.spec.maturity

@@ -55,6 +55,8 @@ class Layout:
     spec: ModelSpec
     profile: ReferenceProfile | None
     families: dict[Family, FamilyLayout] = field(init=False, repr=False)
+    reference_counts: dict[Family, Counts] = field(init=False, repr=False)
+    """Filled by `detectors.reference.vector`, once for all versions of a profile."""
     fingerprint: str = field(init=False)
     edges: dict[str, npt.NDArray[np.float64]] = field(init=False, repr=False)
     """Upper bounds of the bins of each numeric feature, then of each attached score."""
@@ -73,6 +75,7 @@ class Layout:
         for name in map(attached, self.spec.scores):
             edges[name] = np.asarray(known.numeric_edges.get(name, []) if known else [], dtype=np.float64)
         set_ = object.__setattr__  # the dataclass is frozen for everybody else
+        set_(self, "reference_counts", {})
         set_(self, "edges", edges)
         set_(self, "codes", codes)
         set_(self, "class_codes", {name: code for code, name in enumerate(self.classes)})

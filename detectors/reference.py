@@ -37,13 +37,18 @@ def _checks(spec: TextSpec) -> str:
 
 
 def vector(layout: Layout, family: Family) -> Counts:
-    """Return the reference's counts as a vector of the layout; zeros where there is no profile."""
+    """Return the reference's counts as a vector of the layout, read-only; zeros where there is no profile."""
+    known = layout.reference_counts.get(family)
+    if known is not None:
+        return known
     counts = np.zeros(layout.families[family].size, dtype=np.int64)
     if layout.profile is not None:
         for name, values in layout.profile.counts.get(family, {}).items():
             section = layout.families[family].sections.get(name)
             if section is not None and section.stop - section.start == len(values):
                 counts[section] = values
+    counts.flags.writeable = False
+    layout.reference_counts[family] = counts
     return counts
 
 

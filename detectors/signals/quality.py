@@ -12,7 +12,7 @@ from detectors.bet import Bet
 from detectors.bounds import upper_bound
 from detectors.budget import Stake
 from detectors.expectations import Allowed, of_expectation
-from detectors.layout import INVALID, MISSING, QUALITY, Layout
+from detectors.layout import INVALID, MISSING, OUT_OF_RANGE, QUALITY, Layout
 from detectors.pane import ClosedPane
 from detectors.reference import vector
 from detectors.signals.judged import judged
@@ -56,7 +56,7 @@ class Quality:
         if reference.n:
             self._reference = float(reference.totals[0] / reference.n)
         if self._problem is None:
-            phi = grounds.dispersion(indicators.quality_name(feature, kind))
+            phi = _dispersion(layout, grounds, feature, kind)
             bound = 0.0 if declared_never else float(upper_bound(reference.totals, reference.n, dispersion=phi)[0])
             effect = layout.spec.minimum_effect.quality
             self._bet = Bet(np.array([bound + effect]), weight, layout.spec.false_alarms.length, np.array([phi]))
@@ -159,6 +159,21 @@ class Expected:
         what = f"share of rows that break {self._name} ({self._rule})"
         effect = pane.layout.spec.minimum_effect.quality
         yield judged(reading, verdict, what, minimum_effect=effect, weight=self._weight)
+
+
+def _dispersion(layout: Layout, grounds: Grounds, feature: str, kind: int) -> float:
+    """Return φ of a kind of defect.
+
+    No row of the reference is out of a range that is the reference's own, so there they cannot show how they come in
+    panes; the outermost bins can.
+    """
+    phi = grounds.dispersion(indicators.quality_name(feature, kind))
+    edges = len(layout.edges.get(feature, ()))
+    spec = layout.spec.features[feature]
+    if kind != OUT_OF_RANGE or edges == 0 or spec.minimum is not None or spec.maximum is not None:
+        return phi
+    lowest, highest = f"feature:{feature}:0", f"feature:{feature}:{2 * edges - 1}"  # `indicators.of_feature`
+    return max(phi, grounds.dispersion(lowest), grounds.dispersion(highest))
 
 
 def qualities(layout: Layout) -> list[Quality | Expected]:

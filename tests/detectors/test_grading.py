@@ -29,7 +29,8 @@ def test_the_bound_is_students() -> None:
     assert found.mean_absolute_error == pytest.approx(sizes.mean())
     expected = sizes.mean() + t.ppf(0.95, 19) * sizes.std(ddof=1) / np.sqrt(20)
     assert found.upper_bound() == pytest.approx(expected)
-    assert found.margin() == pytest.approx(max(0, errors.mean() + t.ppf(0.95, 19) * errors.std(ddof=1) / np.sqrt(20)))
+    of_one = errors.mean() + t.ppf(0.95, 19) * errors.std(ddof=1) * np.sqrt(1 + 1 / 20)
+    assert found.margin() == pytest.approx(of_one)
 
 
 def test_with_no_minimum_effect_an_estimate_is_never_trusted() -> None:

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from detectors.build_profile import build_profile
+from detectors.layout import OUT_OF_RANGE
 from detectors.signals.quality import Quality, qualities
 from detectors.signals.signal import Finding
 
-from ..builders import DAY, START, LabelledRow, days, layout_of, model_spec, pane_of, profile_of
+from ..builders import DAY, START, LabelledRow, days, layout_of, model_spec, pane_of, panes_of, profile_of, read
 
 
 def broken(spec: Any, day: int, feature: int, value: Any, share: float) -> list[LabelledRow]:
@@ -180,3 +182,21 @@ def test_a_rule_that_all_rows_may_break_is_unknown() -> None:
     (signal,) = [signal for signal in qualities(layout) if not isinstance(signal, Quality)]
     (finding,) = signal.read(pane_of(layout, "traffic", broken(spec, 0, 0, 20.0, 1.0)))
     assert (finding.reading.status, finding.reading.value) == ("unknown", 1.0)
+
+
+def test_a_range_that_the_reference_gave_is_judged_with_the_dispersion_of_its_outermost_bins() -> None:
+    """No row of the reference is outside, so that rows outside cannot show how they come together."""
+    rng = random.Random(5)
+    spec = model_spec(features={"income": "numeric"})
+
+    def wandering(count: int, first: int) -> list[LabelledRow]:
+        rows = days(spec, count, 50, first=first)
+        level = [rng.gauss(0, 1) for _ in range(count)]
+        for number, (row, _) in enumerate(rows):
+            row.features[0] = 3 * level[number // 50] + rng.gauss(0, 1)
+        return rows
+
+    layout = layout_of(spec, build_profile("m", None, spec, wandering(60, -1_000)))
+    signal = next(one for one in qualities(layout) if one._kind == OUT_OF_RANGE)
+    fired = [finding for finding in read(signal, panes_of(layout, wandering(90, 0))) if finding.firing is not None]
+    assert not fired
