@@ -21,7 +21,6 @@ import numpy.typing as npt
 
 from detectors.layouts import Layouts
 from detectors.rows import Rows
-from detectors.summary import PaneKey
 from schemas.spec import MonitorSpec
 from streams.accounting import Accounting
 from streams.decoded import Decoded
@@ -29,11 +28,12 @@ from streams.decoder import Decoder
 from streams.feedback_columns import FeedbackColumns
 from streams.groups import Groups
 from streams.join import Join
-from streams.lost_events import Evicted, LostEvents, evicted_events
-from streams.messages import IncompleteMessage, WatermarkMessage, incomplete_message, summary_message, watermark_message
+from streams.lost_events import LostEvents, evicted_events
+from streams.newest_times import NEVER, newest_times
 from streams.odd_features import OddFeatures
 from streams.open_panes import OpenPanes
 from streams.outbox import Outbox
+from streams.pane_closing import PaneClosing, Source
 from streams.partition_state import PartitionState, load_state, save_state
 from streams.progress import Mark, Progress, needed, worth_a_mark
 from streams.rebuild import Rebuild
@@ -43,9 +43,6 @@ from streams.rejections import Rejections
 from streams.state_fingerprint import state_fingerprints
 from streams.store import Changes, Store
 
-NEVER = -(2**62)
-"""Before all event times, and far enough from the least integer to subtract from."""
-
 
 class SourcePartition:
     """Level 1 of one source partition. Synchronous; belongs to one thread."""
@@ -54,7 +51,6 @@ class SourcePartition:
         self, partition: int, partitions: int, spec: MonitorSpec, layouts: Layouts, store: Store, progress: bytes | None
     ) -> None:
         self.partition = partition
-        self._partitions = partitions
         self._spec = spec
         self._store = store
         self._fingerprints = state_fingerprints(spec, layouts)
@@ -65,7 +61,6 @@ class SourcePartition:
         self._clock = state.clock
         self._accounting = Accounting(state.counts)
         self._marks = state.marks
-        self._boundaries = state.boundaries
         self._incomplete = state.incomplete
         self._lost = LostEvents(spec, self._incomplete, state.lost)
         self._refusals = Refusals(spec, partition, state.bad)
@@ -80,8 +75,15 @@ class SourcePartition:
             self.groups.restore(key.model, key.version)  # versions with open panes count, whether they have rows or not
         self._free_groups()
         self._outbox = Outbox(store)
-        # Models whose panes end at the same moments are looked at once.
-        self._paces = list({(m.lateness, m.pane, m.maturity): m for m in spec.models.values()}.values())
+        self._closing = PaneClosing(
+            spec,
+            Source(partition, partitions),
+            self._clock,
+            self._panes,
+            self._incomplete,
+            self._outbox,
+            state.boundaries,
+        )
         self._changed = False
         self._sealed: Changes = {}
 
@@ -140,9 +142,11 @@ class SourcePartition:
         self._accounting.settle(role, "control", len(decoded.watermarks))
         self._accounting.settle(role, "evicted", len(decoded.evicted))
         evicted = evicted_events(role, decoded.evicted, records, self._spec)
-        newest = self._newest(role, decoded, evicted, len(records))
+        newest = newest_times(decoded, evicted, len(records), self._clock.times.get(role))
+        if newest[-1] != NEVER:
+            self._clock.advance(role, int(newest[-1]))
         events, before = decoded.events, newest[decoded.positions]
-        on_time = self._on_time(events, before)
+        on_time = events.times >= before - self._lateness(events)
         if not on_time.all():
             self._accounting.settle(role, "late", int((~on_time).sum()))
             if isinstance(events, Rows):
@@ -167,7 +171,7 @@ class SourcePartition:
         self.position[role] = int(records.offsets[-1]) + 1
         self._close_panes()
         if slept:  # level 2 waits for this partition again
-            self._tell_watermark()
+            self._closing.tell_watermark(self._through())
         if self._rebuild.rests(role, len(records)):
             self._rest()
 
@@ -188,10 +192,7 @@ class SourcePartition:
             self._lost.unheard(max(self._clock.times.values()))
         self._close_panes()
         if self._clock.asleep:
-            self._panes.count()
-            for summary in self._panes.summaries(self._panes.keys):
-                self._outbox.put(summary_message(summary, self.partition, self._through()))
-            self._tell_watermark()
+            self._closing.lend(self._through())
 
     def checkpoint(self) -> list[Outgoing]:
         """Write one transaction and return the whole outbox, in order; the progress record is its last entry."""
@@ -205,7 +206,7 @@ class SourcePartition:
             self._panes.count()
             self._join.sweep()
             if self._clock.asleep and self._incomplete.untold:  # level 2 goes on without this partition
-                self._tell_watermark()
+                self._closing.tell_watermark(self._through())
             self._free_groups()
             rebuild_from, self._marks = needed(self._marks, self._clock, self._spec)
             counts = self._accounting.counts
@@ -220,7 +221,7 @@ class SourcePartition:
                 self._clock,
                 counts,
                 self._marks,
-                self._boundaries,
+                self._closing.boundaries,
                 self._incomplete,
                 self._refusals.windows(),
                 self._lost.unknown(),
@@ -259,7 +260,7 @@ class SourcePartition:
         self.position = dict(target.position)
         self._incomplete.tell_again()
         if self._incomplete.untold:
-            self._tell_watermark()
+            self._closing.tell_watermark(self._through())
         self._rebuild = Rebuild()
         self.rebuild = self._rebuild.ranges
         self._changed = True
@@ -286,67 +287,15 @@ class SourcePartition:
         self._join.save()
         self._store.write(self._store.seal())
 
-    def _newest(self, role: Role, decoded: Decoded, evicted: Sequence[Evicted], count: int) -> npt.NDArray[np.int64]:
-        """Return the largest event time before each record of a chunk and after the last; advance the clock."""
-        times = np.full(count + 1, NEVER, dtype=np.int64)
-        times[0] = self._clock.times.get(role, NEVER)
-        times[decoded.positions + 1] = decoded.events.times
-        for position, time in decoded.watermarks:
-            times[position + 1] = time
-        for one in evicted:
-            times[one.position + 1] = one.time
-        newest = np.maximum.accumulate(times)
-        if newest[-1] != NEVER:
-            self._clock.advance(role, int(newest[-1]))
-        return newest
-
-    def _on_time(self, events: Rows | FeedbackColumns, before: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Return which events are not below the watermark as it was before each of them."""
-        lateness: npt.NDArray[np.int64] | int = self._spec.feedback_lateness
+    def _lateness(self, events: Rows | FeedbackColumns) -> npt.NDArray[np.int64] | int:
         if isinstance(events, Rows):
-            lateness = self.groups.lateness[self.groups.model(events.groups)]
-        on_time: npt.NDArray[np.bool_] = events.times >= before - lateness
-        return on_time
+            return self.groups.lateness[self.groups.model(events.groups)]
+        return self._spec.feedback_lateness
 
     def _through(self) -> dict[Role, int]:
         return {role: end - 1 for role, end in self.position.items() if end is not None}
 
     def _close_panes(self) -> None:
-        """Hand over the panes that no event can go into any more, and tell level 2 how far event time has come."""
-        boundaries: list[int] = []
-        for model in self._paces:
-            predictions = self._clock.watermark("predictions", model.lateness)
-            both = self._clock.complete(model, self._spec)
-            for mark in (predictions, both, None if both is None else both - model.maturity):
-                boundaries.append(-1 if mark is None else mark // model.pane)
-        if boundaries == self._boundaries:
-            return
-        self._boundaries = boundaries
-        self._panes.count()
-        for summary in self._panes.finish([key for key in self._panes.keys if self._is_over(key)]):
-            self._outbox.put(summary_message(summary, self.partition, self._through()))
-        self._tell_watermark()
-        self._incomplete.finish(self._clock.times, self._spec)
-        if worth_a_mark(self._marks, self._clock, self._spec):
+        """Hand over the panes that no event can go into any more; where that is due, mark where a rebuild may begin."""
+        if self._closing.close(self._through()) and worth_a_mark(self._marks, self._clock, self._spec):
             self._marks.append(Mark(dict(self.position), dict(self._clock.times)))
-
-    def _is_over(self, key: PaneKey) -> bool:
-        model = self._spec.models[key.model]
-        if key.family == "traffic":
-            mark = self._clock.watermark("predictions", model.lateness)
-        else:
-            mark = self._clock.complete(model, self._spec)
-        return mark is not None and mark >= key.due(model)
-
-    def _tell_watermark(self) -> None:
-        """Tell level 2 how far event time has come; before that, what is missing up to there."""
-        for name, families in self._incomplete.news(self._spec):
-            self._outbox.put(incomplete_message(IncompleteMessage(self.partition, name, families)))
-        message = WatermarkMessage(
-            partition=self.partition,
-            partitions=self._partitions,
-            times=dict(self._clock.times),
-            idle=self._clock.asleep,
-            through=self._through(),
-        )
-        self._outbox.put(watermark_message(message))

@@ -1,10 +1,10 @@
 """Which charts a model version gets, and in what order: signals known by name first, all others by their tier.
 
-A signal that nobody entered here is drawn like any other; nothing has to change for it to be seen.
+What fired is drawn large, all else small and side by side: a page over many signals stays one that people read. A
+signal that nobody entered here is drawn like any other; nothing has to change for it to be seen.
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from markupsafe import Markup
@@ -12,7 +12,7 @@ from markupsafe import Markup
 from detectors.units import unit_of
 from schemas.alert import Alert
 from schemas.event_time import to_micros
-from schemas.reading import Tier
+from schemas.reading import Family, Tier
 from schemas.spec import Task
 from streams.report_axes import TimeAxis
 from streams.report_charts import SMALL, Chart, Line, Mark, evidence_chart, line_chart, moving_mean, strip
@@ -23,6 +23,7 @@ from streams.report_unknown import judged_losses
 
 MULTIPLES = 24  # small charts side by side; more are in the table and in panes.jsonl
 ROWS = 40  # of the quality strip
+FEW = 2  # charts of a section that are drawn large though nothing fired
 OTHERS = 5  # segments that did not fire, drawn beside those that did
 
 TIERS: dict[Tier, str] = {
@@ -33,7 +34,7 @@ TIERS: dict[Tier, str] = {
     "quality": "Data quality",
     "system": "System",
 }
-_FAMILIES = {
+_FAMILIES: dict[Family, str] = {
     "traffic": "by prediction time",
     "label": "by the time labels became known",
     "cohort": "by prediction time, once labels have matured",
@@ -44,6 +45,7 @@ _TOGETHER = {
     "champion_loss": ("Champion and challenger", 0, "champion"),
     "challenger_loss": ("Champion and challenger", 1, "challenger, learning along"),
 }
+_NUMBERS = "quality_"  # what the names of the numbers of data quality begin with
 _QUANTILE = re.compile(r"^(.+)_p(\d{1,3})$")
 
 
@@ -57,6 +59,15 @@ class Row:
     alarmed: bool
 
 
+@dataclass(frozen=True)
+class Group:
+    """Small charts side by side."""
+
+    title: str
+    charts: list[Chart]
+    note: str = ""
+
+
 @dataclass
 class Section:
     """Charts under one heading."""
@@ -65,13 +76,20 @@ class Section:
     title: str
     intro: str = ""
     charts: list[Chart] = field(default_factory=list)
-    multiples_title: str = ""
-    multiples: list[Chart] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     note: str = ""
+    aside: bool = False
+    """Nobody has to look at it unless something in it fired."""
 
     def __bool__(self) -> bool:
-        return bool(self.charts or self.multiples or self.rows or self.note)
+        return bool(self.charts or self.groups or self.rows or self.note)
+
+    @property
+    def folded(self) -> bool:
+        """Whether it is shown closed."""
+        charts = [*self.charts, *(chart for group in self.groups for chart in group.charts)]
+        return self.aside and not any(chart.fired for chart in charts)
 
 
 class Panels:
@@ -83,41 +101,38 @@ class Panels:
 
     def sections(self) -> list[Section]:
         """Return all sections that have something in them, the most telling first."""
-        main = self._main()
-        labels = self._labels()
-        quality = self._quality()
+        main, labels, quality = self._main(), self._labels(), self._quality()
         rest = [self._rest("outcomes", TIERS["outcomes"]), self._rest("proxies", TIERS["proxies"])]
         drift = self._rest("drift", TIERS["drift"])
         drift.intro = (
-            "Distance of each distribution to the reference (PSI), on one scale; a dot where a detector fired."
+            "How far distributions lie from the reference's and from those of the recent past; a dot where a detector "
+            "fired."
         )
-        more = self._rest("performance", "More on performance")
-        system = self._rest("system", TIERS["system"])
-        others = self._rest("quality", "More on data quality")
-        return [section for section in (*main, *rest, more, drift, quality, others, labels, system) if section]
+        more = self._rest("performance", "More on performance", aside=True)
+        system = self._rest("system", TIERS["system"], aside=True)
+        others = self._rest("quality", "More on data quality", aside=True)
+        return [section for section in (main, *rest, drift, quality, others, more, labels, system) if section]
 
     @property
     def main(self) -> list[Series]:
         """The judged losses over all rows: what alarms and triggers rest on."""
         return judged_losses(self._version)
 
-    def _main(self) -> list[Section]:
+    def _main(self) -> Section:
         section = Section("performance", TIERS["performance"])
         for series in self.main:
             self._left.pop(series.key, None)
             parts = [self._left.pop(key) for key in list(self._left) if key.part and key[:3] == series.key[:3]]
             section.charts += self._judged(series, parts)
             if parts:
-                section.multiples_title = _capital(f"{title_of(series.key.signal)} by segment, on one scale")
-                section.multiples += self._multiples(parts)
-                section.note = self._too_many(parts)
+                section.groups.append(self._alike(f"{title_of(series.key.signal)} by segment, on one scale", parts))
         for heading in ("Estimated and realised accuracy", "Champion and challenger"):
             members = [key for key in self._left if not key.part and _TOGETHER.get(key.signal, ("",))[0] == heading]
             found = [self._left.pop(key) for key in members]
             lines = [Line(s, _TOGETHER[s.key.signal][2], _TOGETHER[s.key.signal][1]) for s in found]
             if lines:
                 section.charts.append(self._chart(heading, lines, detail="means"))
-        return [section]
+        return section
 
     def _judged(self, series: Series, parts: list[Series]) -> list[Chart]:
         """Return the timeline of a judged loss and its evidence, with that of the segments."""
@@ -147,17 +162,18 @@ class Panels:
         return [chart, evidence_chart(title, judged, self._axis)]
 
     def _labels(self) -> Section:
-        section = Section("labels", "Labels", "How many come, and how late. Without labels performance is unknown.")
+        intro = "How many come, and how late. Without labels performance is unknown."
+        section = Section("labels", "Labels", intro, aside=True)
         return self._generic(section, [key for key in self._left if key.signal.startswith("label_")])
 
-    def _rest(self, tier: Tier, title: str) -> Section:
+    def _rest(self, tier: Tier, title: str, *, aside: bool = False) -> Section:
         keys = [key for key in self._left if key.tier == tier]
-        return self._generic(Section(f"{tier}-{len(title)}", title), keys)
+        return self._generic(Section(f"{tier}-{len(title)}", title, aside=aside), keys)
 
     def _generic(self, section: Section, keys: list[Key]) -> Section:
-        """Draw series over all rows one by one, quantiles of one signal together, and features or segments small."""
+        """Draw what fired large, quantiles of a signal together, all else small: by family, and parts by signal."""
         together: dict[tuple[str, ...], list[Series]] = {}
-        parts: dict[tuple[str, ...], list[Series]] = {}
+        parts: dict[tuple[str, Family, str], list[Series]] = {}
         for key in keys:
             series = self._left.pop(key)
             stem = _QUANTILE.match(key.signal)
@@ -166,18 +182,25 @@ class Panels:
             else:
                 name = stem[1] if stem else key.signal
                 together.setdefault((name, key.family, key.detector, "quantile" if stem else ""), []).append(series)
-        for (name, family, _, quantile), group in together.items():
+        small: dict[Family, list[Chart]] = {}
+        for (name, _, _, quantile), group in together.items():
+            family = group[0].key.family
+            title = f"{title_of(name)}, quantiles" if quantile else title_of(name)
+            if not quantile and not group[0].alarms and len(together) > FEW:
+                small.setdefault(family, []).append(self._small(group[0], _capital(title)))
+                continue
             labels = [f"{s.key.signal.rsplit('_p', 1)[1]} %" if quantile else title_of(name) for s in group]
             lines = [Line(each, label, min(i, 3)) for i, (each, label) in enumerate(zip(group, labels, strict=True))]
-            title = f"{clean(name).replace('_', ' ')}, quantiles" if quantile else title_of(name)
             section.charts.append(self._chart(f"{title}, {_FAMILIES[family]}", lines))
-        notes = []
         for (signal, family, _), group in parts.items():
-            section.multiples += self._multiples(group, prefix="" if len(parts) == 1 else f"{title_of(signal)}: ")
-            section.multiples_title = section.multiples_title or f"{title_of(signal)}, {_FAMILIES[family]}"
-            notes.append(self._too_many(group))
-        section.multiples_title = _capital(section.multiples_title)
-        section.note = " ".join(note for note in notes if note)
+            if len(group) > 1:
+                section.groups.append(self._alike(f"{title_of(signal)}, {_FAMILIES[family]}", group))
+            else:
+                title = _capital(f"{title_of(signal)}: {clean(group[0].key.part)}")
+                small.setdefault(family, []).append(self._small(group[0], title))
+        section.groups[:0] = [
+            Group(_capital(_FAMILIES[family]), small[family]) for family in _FAMILIES if family in small
+        ]
         return section
 
     def _quality(self) -> Section:
@@ -186,8 +209,11 @@ class Panels:
             TIERS["quality"],
             "Share of bad values of each feature above its reference; grey where it is unknown.",
         )
+        numbers = [self._left.pop(key) for key in list(self._left) if key.signal.startswith(_NUMBERS) and not key.part]
+        if numbers:
+            shown = [self._small(each, _capital(title_of(each.key.signal))) for each in numbers]
+            section.groups.append(Group("In numbers, each the share of checks that were passed", shown))
         keys = [k for k in self._left if k.tier == "quality" and unit_of(k.signal, self._task) == "share"]
-        keys = [k for k in keys if not k.signal.startswith("label_")]
         found = [self._left.pop(key) for key in keys]
         speaking = [s for s in found if s.alarms or s.unknown or (s.high or 0) - (s.reference or 0) >= 0.001]
         speaking.sort(key=lambda s: (not s.alarms, -((s.high or 0) - (s.reference or 0)), s.key))
@@ -219,29 +245,28 @@ class Panels:
             note=f"mean of {2 * _reach(panes) + 1} panes" if detail == "means" and _reach(panes) else "",
         )
 
-    def _multiples(self, group: Iterable[Series], prefix: str = "") -> list[Chart]:
+    def _small(self, series: Series, title: str, top: float | None = None) -> Chart:
+        """Return a small chart; those with the same `top` have one scale."""
+        return line_chart(
+            title,
+            [Line(series, title_of(series.key.signal))],
+            self._axis,
+            unit_of(series.key.signal, self._task),
+            size="small",
+            detail="means",
+            reach=_small_reach(series),
+            marks=self._marks_of(series.key),
+            top=top,
+            least=top or 0.0,
+        )
+
+    def _alike(self, title: str, group: list[Series]) -> Group:
+        """Return the features or segments of one signal, on one scale: those that fired, then the largest."""
         shown = sorted(group, key=lambda s: (not s.alarms, -(s.mean or 0.0), s.key))[:MULTIPLES]
         means = [value for s in shown for value in moving_mean(s.in_order(SMALL), _small_reach(s)).values()]
-        top = max(means, default=0.0)
-        return [
-            line_chart(
-                prefix + clean(series.key.part),
-                [Line(series, title_of(series.key.signal))],
-                self._axis,
-                unit_of(series.key.signal, self._task),
-                size="small",
-                detail="means",
-                reach=_small_reach(series),
-                marks=self._marks_of(series.key),
-                top=top,
-                least=top,
-            )
-            for series in shown
-        ]
-
-    def _too_many(self, group: list[Series]) -> str:
-        more = len(group) - MULTIPLES
-        return f"{more:,} more in panes.jsonl; shown are those that fired, then the largest." if more > 0 else ""
+        top, more = max(means, default=0.0), len(group) - MULTIPLES
+        note = f"{more:,} more in panes.jsonl; shown are those that fired, then the largest." if more > 0 else ""
+        return Group(_capital(title), [self._small(series, clean(series.key.part), top) for series in shown], note)
 
     def _marks_of(self, key: Key, *, everywhere: bool = False) -> list[Mark]:
         """Return where the alerts of a series began and were told; `everywhere` takes those of its segments as well."""

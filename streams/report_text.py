@@ -20,15 +20,50 @@ INVALID: dict[FeatureType, str] = {
 """What is said of values that are not of their feature's type."""
 
 _TITLES = {
-    "feature_drift": "drift (PSI)",
-    "prediction_drift": "drift of the prediction (PSI)",
-    "label_coverage": "label coverage",
-    "top_bottom": "high scores against low ones (Cliff's delta)",
-    "latency": "slow predictions",
-    "champion_loss": "champion",
-    "challenger_loss": "challenger",
     "absolute_error": "mean absolute error",
+    "brier_score": "Brier score",
+    "challenger_disagreement": "disagreement with the challenger",
+    "challenger_loss": "challenger",
+    "champion_loss": "champion",
+    "cost": "mean cost of a row",
+    "demographic_parity": "largest difference in positive predictions",
+    "empty_outputs": "empty outputs",
+    "entropy": "entropy of the scores",
+    "equal_opportunity": "largest difference in recall",
+    "error_parity": "largest difference in error rate",
+    "estimate_error": "estimate less what came true",
+    "estimate_grade": "mean error of the estimate",
+    "expectation": "rule broken",
+    "f1": "F1",
+    "feature_drift": "drift (PSI)",
+    "joint_drift": "joint drift of all features",
+    "label_delay": "label delay",
+    "label_drift": "drift of the labels (PSI)",
+    "label_timeliness": "labels in time for their cohort",
+    "latency": "slow predictions",
+    "log_loss": "log loss",
+    "loss_estimate_error": "estimate less what came true",
+    "loss_estimate_grade": "mean error of the estimate",
+    "loss_parity": "largest difference in loss",
+    "macro_f1": "macro F1",
+    "margin": "margin to the next class",
+    "matthews_correlation": "Matthews correlation",
+    "mean_error": "mean error (bias)",
+    "prediction_drift": "drift of the prediction (PSI)",
+    "predictive_parity": "largest difference in precision",
+    "r_squared": "R²",
+    "recent_feature_drift": "drift against the recent past (PSI)",
+    "recent_prediction_drift": "drift of the prediction against the recent past (PSI)",
+    "reference_age": "age of the reference",
+    "rejected": "predictions refused, late or duplicate",
+    "repeated_outputs": "share of the most frequent output",
+    "repetition": "repetition within a text",
+    "roc_auc": "ROC AUC",
+    "silence_at_end": "silence at the end of a pane",
+    "throughput": "predictions a second",
+    "top_bottom": "high scores against low ones (Cliff's delta)",
     "unexpected_features": "rows with undeclared features",
+    "version_skew": "skew against the version before",
     "volume": "predictions in a pane",
 }
 
@@ -58,7 +93,13 @@ def _said(timestamp: str) -> str:
 
 def title_of(signal: str) -> str:
     """Return the name of a signal in words; a signal that nobody entered here is called what it is called."""
-    return _TITLES.get(signal) or clean(signal).replace("_", " ")
+    name, _, rest = signal.partition(":")
+    if name.startswith("estimated_"):
+        return f"estimated {title_of(signal.removeprefix('estimated_'))}"
+    if name.startswith("quality_"):
+        return f"{clean(name.removeprefix('quality_'))} of the data"
+    title = _TITLES.get(name) or clean(name).replace("_", " ")
+    return f"{title}: {clean(rest)}" if rest else title
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -243,9 +243,7 @@ def test_the_notice_of_an_estimate_belongs_to_the_alarm_of_what_it_estimates_how
 
 
 @pytest.mark.parametrize(("signal", "told"), [("joint_drift", []), ("other_drift", ["notice other_drift"])])
-def test_what_is_learnt_first_may_have_begun_as_long_before_as_it_was_found_after(
-    signal: str, told: list[str]
-) -> None:
+def test_what_is_learnt_first_may_have_begun_as_long_before_as_it_was_found_after(signal: str, told: list[str]) -> None:
     said = Said()
     said.close(21, fires("feature_drift", low=19, high=21, severity="notice", tier="drift"), family="traffic")
     late = fires(signal, since=24, severity="notice", tier="drift")
