@@ -74,6 +74,8 @@ class Incident:
     value: float
     reference: float | None
     baseline: float | None
+    told: Micros
+    """End of the pane in which it was opened, or last told as of more worth."""
     alert: str
     """Id of the newest alert."""
     members: dict[EpisodeKey, Member] = field(default_factory=dict)
@@ -187,7 +189,9 @@ def _home(incidents: list[Incident], change: Change, since: Micros, span: Span) 
     """Return the incident that a firing belongs to: the one that its episode is in, else the nearest.
 
     An estimate of performance learns of a change from its labels, so its notice begins late by any measure: it belongs
-    to the newest alarm of what it estimates.
+    to the newest alarm of what it estimates. What moved as a whole moves its segments, each found later and from fewer
+    rows, so that its start is known badly: a segment belongs to the incident that the whole is in, unless it began
+    after that had been told.
     """
     for incident in incidents:
         member = incident.members.get(change.key)
@@ -197,6 +201,12 @@ def _home(incidents: list[Incident], change: Change, since: Micros, span: Span) 
         open_ = [each for each in incidents if each.severity == "alarm" and each.tier in ("outcomes", "performance")]
         if open_:
             return max(open_, key=lambda each: (each.since, each.id))
+    signal, feature, segment, detector, family = change.key
+    if segment is not None:
+        for incident in incidents:
+            whole = incident.members.get((signal, feature, None, detector, family))
+            if whole is not None and not whole.over and span.low <= incident.told:
+                return incident
     near = [each for each in incidents if span.low <= each.high and each.low <= span.high]
     return min(near, key=lambda each: (abs(each.since - since), each.id), default=None)
 
@@ -213,6 +223,7 @@ def _opened(change: Change, firing: Firing, span: Span, pane: ClosedPane) -> Inc
         value=firing.value,
         reference=firing.reference,
         baseline=firing.baseline,
+        told=pane.end,
         alert=_alert_id(change.episode.id, severity, change.key, pane),
         members={change.key: _member(change, firing)},
     )
@@ -224,7 +235,7 @@ def _escalate(incident: Incident, change: Change, firing: Firing, span: Span, pa
     if incident.severity == "alarm" and _WORTH[change.episode.tier] >= _WORTH[incident.tier]:
         return
     width = pane.layout.spec.pane
-    incident.severity, incident.lead, incident.back = "alarm", change.key, None
+    incident.severity, incident.lead, incident.back, incident.told = "alarm", change.key, None, pane.end
     incident.since, incident.low, incident.high = firing.since, span.low - width, span.high + width
     incident.value, incident.reference, incident.baseline = firing.value, firing.reference, firing.baseline
 

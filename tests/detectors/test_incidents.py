@@ -256,3 +256,16 @@ def test_two_families_may_judge_the_same_loss() -> None:
     said.close(22, fires("error_rate"))
     assert said.close(30, ends("error_rate"), family="label") == []
     assert said.close(31, ends("error_rate")) == ["recovered error_rate"]
+
+
+@pytest.mark.parametrize(("begins", "told"), [(26, []), (30, ["alarm error_rate"])], ids=["badly known", "later"])
+def test_a_segment_moves_with_the_whole_unless_it_began_after_that_was_told(begins: float, told: list[str]) -> None:
+    said = Said()
+    said.close(27, fires("error_rate", since=20, low=19, high=21))
+    assert said.close(40, fires("error_rate", segment="region=north", low=begins, since=begins + 1)) == told
+
+
+def test_a_segment_of_another_signal_is_told_by_itself() -> None:
+    said = Said()
+    said.close(27, fires("error_rate", since=20, low=19, high=21))
+    assert said.close(40, fires("cost", segment="region=north", low=26, since=27)) == ["alarm cost"]
