@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import estimates, indicators
+from detectors.binned_values import BinnedValues
 from detectors.bounds import MINIMUM_PANES, dispersion_of
-from detectors.costs import COST, Costed, costed
+from detectors.costs import COST, costed
 from detectors.counting import (
     count_cohort,
     count_traffic,
@@ -263,7 +264,7 @@ def _dispersion(layout: Layout, panes: dict[Family, dict[Micros, Counts]]) -> tu
     return found, few
 
 
-def _judge_means(name: str, panes: Sequence[Costed | estimates.ExpectedLoss], judge: Judge) -> bool:
+def _judge_means(name: str, panes: Sequence[BinnedValues], judge: Judge) -> bool:
     """Judge the mean of real values in [0, 1]; return whether there are any."""
     n, total = sum(pane.n for pane in panes), sum(pane.total for pane in panes)
     if n:
@@ -273,7 +274,9 @@ def _judge_means(name: str, panes: Sequence[Costed | estimates.ExpectedLoss], ju
 
 
 def _truth_range(rows: LabelledRows) -> tuple[float, float] | None:
+    """Return the range of the true numbers; of the predicted ones, where none came true."""
     truths = [label.value for _, label in rows if label is not None and label.value is not None]
+    truths = truths or [row.value for row, _ in rows if row.value is not None]
     return (min(truths), max(truths)) if truths else None
 
 

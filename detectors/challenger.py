@@ -11,8 +11,9 @@ from typing import NamedTuple
 from detectors.feature_encoder import FeatureEncoder
 from detectors.running_scale import LARGEST_ERROR, RunningScale
 from detectors.state_classes import register
+from schemas.feature_spec import FeatureType
 from schemas.prediction import FeatureValue
-from schemas.spec import FeatureType, Task
+from schemas.spec import Task
 
 FADING = 0.995  # an expert's loss of 200 rows ago counts a third
 CLASSES = 64  # classes that are told apart; all others are one

@@ -1,35 +1,14 @@
 """Costs of predictions by the declared matrix, from the confusion counts of a cohort. Pure."""
 
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 
+from detectors.binned_values import BinnedValues, binned
 from detectors.layout import Counts, Layout
 
 Floats = npt.NDArray[np.float64]
 
 COST = "cost"
-BINS = 20  # of the cost over the largest one; chords of that few bins cost an e-value little
-
-
-class Costed(NamedTuple):
-    """Rows by bin of their cost, scaled by the largest one."""
-
-    counts: Floats
-    sums: Floats
-    squares: float
-    """Sum of the squares, exactly."""
-
-    @property
-    def n(self) -> int:
-        """Rows whose predicted and true class the matrix may name."""
-        return int(self.counts.sum())
-
-    @property
-    def total(self) -> float:
-        """Sum of the scaled costs."""
-        return float(self.sums.sum())
 
 
 def largest_cost(layout: Layout) -> float | None:
@@ -40,8 +19,8 @@ def largest_cost(layout: Layout) -> float | None:
     return max(cost for row in matrix.values() for cost in row.values())
 
 
-def costed(layout: Layout, counts: Counts) -> Costed | None:
-    """Return the costs in the vector of a cohort pane; None where there is no matrix.
+def costed(layout: Layout, counts: Counts) -> BinnedValues | None:
+    """Return the costs over the largest one in the vector of a cohort pane; None where there is no matrix.
 
     Rows with a class that is not declared are left out: nobody said what they cost.
     """
@@ -50,15 +29,7 @@ def costed(layout: Layout, counts: Counts) -> Costed | None:
         return None
     size = len(layout.classes)
     rows = layout.families["cohort"].view(counts, "confusion").reshape(size + 1, size + 1)[:-1, :-1]
-    scaled = _matrix(layout) / largest
-    bins = np.minimum((scaled * BINS).astype(np.int64), BINS - 1).ravel()
-    weights = rows.ravel().astype(np.float64)
-    flat = scaled.ravel()
-    return Costed(
-        np.bincount(bins, weights=weights, minlength=BINS).astype(np.float64),
-        np.bincount(bins, weights=weights * flat, minlength=BINS).astype(np.float64),
-        float(weights @ (flat * flat)),
-    )
+    return binned((_matrix(layout) / largest).ravel(), rows.ravel().astype(np.float64))
 
 
 def cost_sum(layout: Layout, counts: Counts) -> tuple[int, float] | None:

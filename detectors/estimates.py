@@ -8,37 +8,16 @@ cross-validation says that it helps; here it is always done, since scores that a
 but for the steps of the isotonic regression.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 
+from detectors.binned_values import BinnedValues, binned
 from detectors.layout import Counts, Layout
 from detectors.score_curves import estimated_roc_auc
 
 Floats = npt.NDArray[np.float64]
 
-BINS = 20  # of the expected loss of a row, by which evidence is gathered
 NAME = "estimate"
-
-
-class ExpectedLoss(NamedTuple):
-    """Rows by bin of the loss to expect of them."""
-
-    counts: Floats
-    sums: Floats
-    squares: float
-    """Sum of the squares, exactly."""
-
-    @property
-    def n(self) -> int:
-        """Rows with a score."""
-        return int(self.counts.sum())
-
-    @property
-    def total(self) -> float:
-        """Errors to expect."""
-        return float(self.sums.sum())
 
 
 def calibration_of(layout: Layout) -> Floats | None:
@@ -47,19 +26,13 @@ def calibration_of(layout: Layout) -> Floats | None:
     return found if len(found) == len(layout.score_edges) + 1 else None
 
 
-def expected_loss(layout: Layout, counts: Counts) -> ExpectedLoss:
+def expected_loss(layout: Layout, counts: Counts) -> BinnedValues:
     """Return the loss to expect of the scored rows in the vector of a traffic pane of a calibrated classifier."""
     p = calibration_of(layout)
     if p is None:
-        return ExpectedLoss(np.zeros(BINS), np.zeros(BINS), 0.0)
+        return binned(np.zeros(0), np.zeros(0))
     rows = layout.families["traffic"].view(counts, "scores").astype(np.float64)
-    loss = np.concatenate([p, 1 - p]) if layout.spec.task == "binary" else 1 - p
-    bins = np.minimum((loss * BINS).astype(np.int64), BINS - 1)
-    return ExpectedLoss(
-        np.bincount(bins, weights=rows, minlength=BINS).astype(np.float64),
-        np.bincount(bins, weights=rows * loss, minlength=BINS).astype(np.float64),
-        float(rows @ (loss * loss)),
-    )
+    return binned(np.concatenate([p, 1 - p]) if layout.spec.task == "binary" else 1 - p, rows)
 
 
 def estimated_metrics(layout: Layout, counts: Counts) -> dict[str, float | None]:

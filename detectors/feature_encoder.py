@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from detectors.running_scale import MEMORY, RunningScale
 from detectors.state_classes import register
 from schemas.contract import normalise_label
+from schemas.feature_spec import FeatureType
 from schemas.prediction import FeatureValue
-from schemas.spec import FeatureType
 
 CATEGORIES = 64  # values of a categorical feature with a column of their own
 BUCKETS = 8  # columns that all other values share, by hash

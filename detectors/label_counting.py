@@ -15,7 +15,7 @@ from detectors.counting import Codes, Floats, Micros, said_codes, segment_cells
 from detectors.counting_plan import plan_of
 from detectors.layout import DELAY_BUCKETS, FIXED, Counts, Layout
 from detectors.losses import losses_of
-from detectors.metric_counting import count_errors, count_scores
+from detectors.metric_counting import count_errors, count_scores, fixed_point, scaled_truths
 from detectors.numeric_bins import histogram
 from detectors.row import Label, Row
 from detectors.row_shape import OUTPUT, RowShape
@@ -172,11 +172,10 @@ def _count_outcomes(layout: Layout, counts: Counts, labels: LabelColumns, known:
     if layout.classes:
         outcomes = view(counts, "outcomes")
         outcomes += np.bincount(labels.truth[known], minlength=len(outcomes))
-    elif layout.outcome_range is not None:
-        (low, high), values = layout.outcome_range, labels.values[known]
+    elif layout.truth_scale is not None and len(layout.value_edges):
+        values = labels.values[known]
         view(counts, "outcomes")[:] += histogram(values, plan_of(layout).value_edges)
-        scaled = np.clip((values - low) / (high - low), 0, 1)
-        view(counts, "outcome_sum")[0] += np.rint(scaled * FIXED).astype(np.int64).sum()
+        view(counts, "outcome_sum")[0] += fixed_point(scaled_truths(values, *layout.truth_scale)).sum()
 
 
 def _fixed_losses(layout: Layout, losses: Floats) -> tuple[Counts, Counts] | None:

@@ -15,10 +15,11 @@ import numpy.typing as npt
 from detectors.proxy_sections import proxy_sections
 from detectors.quality_sections import quality_sections
 from schemas.contract import normalise_label
+from schemas.feature_spec import FeatureSpec
 from schemas.profile import ReferenceProfile
 from schemas.proxy_spec import attached
 from schemas.reading import Family
-from schemas.spec import FeatureSpec, ModelSpec
+from schemas.spec import ModelSpec
 
 Counts = npt.NDArray[np.int64]
 
@@ -125,13 +126,16 @@ class Layout:
         return np.asarray(self.profile.value_edges if self.profile else [], dtype=np.float64)
 
     @property
-    def outcome_range(self) -> tuple[float, float] | None:
-        """Between which numbers true ones are summed (regression): thrice the range of the bins of predicted ones."""
-        edges = self.value_edges
-        if self.spec.task != "regression" or not len(edges):
+    def truth_scale(self) -> tuple[float, float] | None:
+        """What is taken from a true number, and what the rest is divided by to be clipped to [-1, 1] (regression).
+
+        The middle of the reference's range, and four times its half width, so that sums see a shift.
+        """
+        bounds = self.profile.truth_range if self.profile else None
+        if self.spec.task != "regression" or bounds is None:
             return None
-        span = float(edges[-1] - edges[0]) or 1.0
-        return float(edges[0]) - span, float(edges[-1]) + span
+        low, high = bounds
+        return low / 2 + high / 2, min(4 * ((high / 2 - low / 2) or 0.5), 1e308)
 
     def range_of(self, feature: str) -> tuple[float, float]:
         """Return the range of a numeric feature or an attached score: the declared one, else the reference's."""
@@ -204,7 +208,7 @@ class Layout:
         sections |= {"complaints": 1, "accepted": 4, "corrections": 2, "timely": 1}
         if self.classes:
             sections["outcomes"] = len(self.classes) + 1
-        elif self.outcome_range is not None:
+        elif self.truth_scale is not None and len(self.value_edges):
             sections |= {"outcomes": len(self.value_edges) + 1, "outcome_sum": 1}
         return sections
 

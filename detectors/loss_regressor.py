@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from detectors.challenger import Challenger, LabelledRow
 from detectors.state import register
+from schemas.feature_spec import FeatureType
 from schemas.prediction import FeatureValue
-from schemas.spec import FeatureType
 
 PREDICTION = "\x1f"  # the predicted number as one more feature; no declared one is called that
 MEMORY = 2_000  # rows over which the mean residual is taken back

@@ -47,7 +47,7 @@ def count_scores(layout: Layout, counts: Counts, scores: Floats, hits: Bools) ->
 
 def count_errors(layout: Layout, counts: Counts, predicted: Floats, truth: Floats) -> None:
     """Add labelled rows of a regression (shapes (rows,), without NaN) to the vector of a cohort pane."""
-    scale, truths = layout.loss_scale, truth_scale(layout)
+    scale, truths = layout.loss_scale, layout.truth_scale
     if scale is None:
         return
     moments = layout.families["cohort"].view(counts, "moments")
@@ -56,23 +56,16 @@ def count_errors(layout: Layout, counts: Counts, predicted: Floats, truth: Float
     moments[ERROR] += fixed_point(errors).sum()
     moments[SQUARED_ERROR] += fixed_point(errors * errors).sum()
     if truths is not None:
-        middle, reach = truths
-        with np.errstate(over="ignore"):
-            values = np.clip((truth - middle) / reach, -1.0, 1.0)
+        values = scaled_truths(truth, *truths)
         moments[TRUTH] += fixed_point(values).sum()
         moments[SQUARED_TRUTH] += fixed_point(values * values).sum()
 
 
-def truth_scale(layout: Layout) -> tuple[float, float] | None:
-    """Return what is taken from a true number, and what the rest is divided by to be clipped to [-1, 1].
-
-    The middle of the reference's range, and four times its half width, so that sums see a shift.
-    """
-    bounds = layout.profile.truth_range if layout.profile else None
-    if bounds is None:
-        return None
-    low, high = bounds
-    return low / 2 + high / 2, 4 * max(high / 2 - low / 2, 1e-300)
+def scaled_truths(truth: Floats, middle: float, reach: float) -> Floats:
+    """Return true numbers in [-1, 1], by the `truth_scale` of a layout; what is beyond is clipped."""
+    with np.errstate(over="ignore"):
+        scaled: Floats = np.clip((truth - middle) / reach, -1.0, 1.0)
+    return scaled
 
 
 def fixed_point(values: Floats) -> Counts:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from detectors import intervals
 from detectors.indicators import loss_histogram
 from detectors.layout import FIXED, Counts, Layout
-from detectors.metric_counting import ERROR, LARGEST_LOG_LOSS, SQUARED_ERROR, SQUARED_TRUTH, TRUTH, truth_scale
+from detectors.metric_counting import ERROR, LARGEST_LOG_LOSS, SQUARED_ERROR, SQUARED_TRUTH, TRUTH
 from detectors.score_curves import average_precision, roc_auc
 
 Floats = npt.NDArray[np.float64]
@@ -136,7 +136,7 @@ def _multiclass(layout: Layout, counts: Counts) -> list[Metric]:
 
 
 def _regression(layout: Layout, counts: Counts) -> list[Metric]:
-    scale, truths = layout.loss_scale, truth_scale(layout)
+    scale, truths = layout.loss_scale, layout.truth_scale
     names = ("mean_absolute_error", "root_mean_squared_error", "mean_error", "median_absolute_error", "r_squared")
     losses, sums = loss_histogram(layout, counts, "cohort")
     n = int(losses.sum())

@@ -72,10 +72,10 @@ def describe_label(layout: Layout, bet: int) -> str:
 
 
 def mean_outcome(layout: Layout, counts: Counts) -> float | None:
-    """Return the mean of the true numbers (regression), each clipped to `outcome_range`; None where there is none."""
-    view, limits = layout.families["label"].view, layout.outcome_range
-    n = 0 if limits is None else int(view(counts, "outcomes").sum())
-    if limits is None or n == 0:
+    """Return the mean of the true numbers (regression), each clipped by `truth_scale`; None where there is none."""
+    view, scale = layout.families["label"].view, layout.truth_scale
+    n = 0 if scale is None else int(view(counts, "outcomes").sum())
+    if scale is None or n == 0:
         return None
-    low, high = limits
-    return low + (high - low) * float(view(counts, "outcome_sum")[0]) / FIXED / n
+    middle, reach = scale
+    return middle + reach * (float(view(counts, "outcome_sum")[0]) / FIXED / n)

@@ -66,7 +66,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "monitor_spec": _SPEC,
     "reference_profile": {
-        "format": 1,
+        "format": 2,
         "model": "car_loan",
         "version": "3",
         "start": "2025-10-01T00:00:00Z",

@@ -10,8 +10,10 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from schemas.budget_spec import Budget
 from schemas.event_time import format_duration
-from schemas.spec import Budget, FeatureSpec, ModelSpec, MonitorSpec
+from schemas.feature_spec import FeatureSpec
+from schemas.spec import ModelSpec, MonitorSpec
 
 Node = dict[str, Any]
 

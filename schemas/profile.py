@@ -26,7 +26,7 @@ class ReferenceProfile(Record):
     summarises the stream.
     """
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     model: Name
     version: Name | None = Field(None, description="None: made of several versions, or of rows that name none")
     start: Timestamp
@@ -47,7 +47,9 @@ class ReferenceProfile(Record):
     classes: list[str] = Field(default_factory=list, description="Classes of the prediction and the outcome")
     score_edges: list[float] = Field(default_factory=list, description="Bins of score or confidence (quantiles)")
     value_edges: list[float] = Field(default_factory=list, description="Bins of the predicted number (regression)")
-    truth_range: tuple[float, float] | None = Field(None, description="Smallest and largest true number (regression)")
+    truth_range: tuple[float, float] | None = Field(
+        None, description="Smallest and largest true number; predicted one, where none came true (regression)"
+    )
     loss_max: float | None = Field(None, gt=0, description="Absolute errors are clipped here before they are summed")
     slow_ms: float | None = Field(None, description="95 % quantile of the latency")
     longest_text: float | None = Field(None, description="99.9 % quantile of the length of the texts, in characters")

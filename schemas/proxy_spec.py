@@ -1,11 +1,12 @@
 """What of a model's outputs is looked at beside what the task asks: generated texts, and scores that come with them."""
 
 import re
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PositiveInt, StringConstraints, field_validator
 
-from schemas.contract import Finite, Record
+from schemas.contract import MOST_NAME, Finite, Record
 
 REFUSALS = (
     *("i'm sorry, but i can", "i am sorry, but i can", "i'm sorry, i can", "i'm sorry, but as an ai"),
@@ -74,3 +75,16 @@ ScoreSpec = Annotated[AttachedScore, BeforeValidator(_nothing)]
 def attached(score: str) -> str:
     """Return the name under which an attached score is counted, as a numeric feature would be."""
     return f"score:{score}"
+
+
+def proxies_problem(text: TextSpec | None, scores: Collection[str], task: str, features: Collection[str]) -> str | None:
+    """Return what is wrong with the checks of texts and the attached scores of a model, or None."""
+    if text is not None and task != "text":
+        return f"text is for models that generate text; this task is {task}"
+    for name in scores:
+        if len(attached(name)) > MOST_NAME:
+            most = MOST_NAME - len(attached(""))
+            return f"scores: the name {name!r} is too long; {most} characters fit"
+        if attached(name) in features:
+            return f"scores: {name!r} would be counted as the feature {attached(name)!r} is; rename one"
+    return None

@@ -1,170 +1,23 @@
 """`MonitorSpec`: the monitor file, one YAML. `streams.files.load_spec` reads it and words its errors."""
 
-import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, PositiveInt, ValidationInfo, field_validator, model_validator
 
-from schemas.contract import MOST_NAME, Label, Name, Probability, Record
+from schemas.budget_spec import Budget, MinimumEffect, NoticeWeights, Weights, effects_problem
+from schemas.contract import Label, Name, Probability, Record
 from schemas.cost_spec import Costs, matrix_problem
 from schemas.detector_spec import DetectorSpec, detectors_problem
-from schemas.event_time import SECOND, Duration, Micros, format_duration, parse_duration
+from schemas.event_time import SECOND, Duration, Micros, parse_duration
 from schemas.expectation import Expectation, expectations_problem
+from schemas.feature_spec import FeatureSpec
 from schemas.kafka_spec import KafkaSpec
-from schemas.proxy_spec import ScoreSpec, TextSpec, attached
+from schemas.proxy_spec import ScoreSpec, TextSpec, proxies_problem
 from schemas.retraining_spec import RetrainingSpec
 from schemas.table_spec import FilesSpec, PredictionTable, ReferenceTable
 
 Task = Literal["binary", "multiclass", "regression", "text"]
-FeatureType = Literal["numeric", "categorical", "boolean", "text", "datetime"]
-
-
-class FeatureSpec(Record):
-    """What a feature may hold. Written as a type alone, or as a mapping."""
-
-    type: FeatureType
-    allowed: list[Label] | None = Field(None, description="Values a categorical feature may have; others are unseen")
-    minimum: float | None = Field(None, description="Smallest value in range (numeric)")
-    maximum: float | None = Field(None, description="Largest value in range (numeric)")
-    nullable: bool = Field(True, description="Whether a missing value is a value; if not, it counts as a violation")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _shorthand(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return {"type": value}
-        if isinstance(value, dict) and "range" in value:
-            bounds = value["range"]
-            if not isinstance(bounds, list | tuple) or len(bounds) != 2:
-                raise ValueError("range has two numbers: [minimum, maximum]")
-            return {
-                **{k: v for k, v in value.items() if k != "range"},
-                "minimum": bounds[0],
-                "maximum": bounds[1],
-            }
-        return value
-
-    @model_validator(mode="after")
-    def _fits(self) -> "FeatureSpec":
-        if (self.minimum is not None or self.maximum is not None) and self.type != "numeric":
-            raise ValueError(f"range is for numeric features; this one is {self.type}")
-        if self.allowed is not None and self.type not in ("categorical", "boolean"):
-            raise ValueError(f"allowed is for categorical features; this one is {self.type}")
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
-        return self
-
-
-_BUDGET = re.compile(r"^\s*(\d+(?:\.\d+)?)\s+per\s+(.+)$")
-
-
-class Budget(Record):
-    """How many false alarms are put up with: `1 per 90d`."""
-
-    count: PositiveFloat
-    period: Duration
-
-    @model_validator(mode="before")
-    @classmethod
-    def _text(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            match = _BUDGET.match(value)
-            if match is None:
-                raise ValueError(f"{value!r} is not a budget such as 1 per 90d")
-            return {"count": float(match[1]), "period": match[2]}
-        return value
-
-    @property
-    def length(self) -> float:
-        """Event time in microseconds in which one false alarm is put up with."""
-        return self.period / self.count
-
-    def __str__(self) -> str:
-        return f"{self.count:g} per {format_duration(self.period)}"
-
-
-class MinimumEffect(Record):
-    """What is too small to care about; no alarm rests on less."""
-
-    error_rate: Probability = Field(0.0, description="Rise of the error rate (binary, multiclass)")
-    absolute_error: NonNegativeFloat = Field(
-        0.0, description="Rise of the mean absolute error (regression), in its unit"
-    )
-    rating: Probability = Field(0.0, description="Fall of the mean rating (text)")
-    calibration: Probability = Field(
-        0.05, description="Change of the probability of the positive class, or of being right, at like scores"
-    )
-    cost: NonNegativeFloat = Field(0.0, description="Rise of the mean cost, in the unit of costs.matrix")
-    outcomes: Probability = Field(
-        0.02, description="Rise of the rates of complaints, corrections and overrides; fall of that of acceptance"
-    )
-    drift: Probability = Field(
-        0.02, description="Largest distance between distribution functions that is still the same"
-    )
-    joint: Probability = Field(
-        0.05, description="Largest distance in total variation between all features jointly that is still the same"
-    )
-    quality: Probability = Field(
-        0.01, description="Rise of the share of missing, invalid, out-of-range or unseen values"
-    )
-    latency: Probability = Field(0.05, description="Rise of the share of predictions slower than the reference's 95 %")
-    proxies: Probability = Field(
-        0.02, description="Fall of the mean confidence; rise of the share of repeated, empty or refused outputs"
-    )
-    rejected: Probability = Field(0.01, description="Share of predictions that are refused, duplicates or late")
-
-
-def _check_sum(weights: Record) -> None:
-    total = sum(weights.model_dump().values())
-    if total > 1 + 1e-9:
-        raise ValueError(f"the weights sum to {total:.3f}, and the budget is only 1")
-
-
-class Weights(Record):
-    """Shares of the false-alarm budget. They sum to at most 1; what is not given to anybody is not spent."""
-
-    performance: Probability = Field(0.25, description="Loss over all rows")
-    segments: Probability = Field(0.15, description="Loss by segment, shared evenly")
-    outcomes: Probability = Field(
-        0.20, description="Ratings, complaints, acceptance, corrections and overrides, shared evenly"
-    )
-    quality: Probability = Field(0.20, description="Missing, invalid, out-of-range and unseen values, shared evenly")
-    calibration: Probability = Field(0.05, description="What scores promise against what comes true, shared evenly")
-    estimates: Probability = Field(0.05, description="Estimates, once they are graded below the minimum effect")
-    system: Probability = Field(0.10, description="Latency")
-
-    @model_validator(mode="after")
-    def _sum(self) -> "Weights":
-        _check_sum(self)
-        return self
-
-
-class NoticeWeights(Record):
-    """Shares of the budget of notices. They sum to at most 1; what is not given to anybody is not spent."""
-
-    performance: Probability = Field(0.20, description="Loss as labels become known")
-    estimates: Probability = Field(0.05, description="Estimated performance, before labels come")
-    proxies: Probability = Field(0.10, description="Confidence, repeated, empty and refused outputs, attached scores")
-    features: Probability = Field(0.30, description="Drift of each feature, shared evenly")
-    predictions: Probability = Field(0.10, description="Drift of the predictions")
-    labels: Probability = Field(0.05, description="Drift of the labels")
-    joint: Probability = Field(0.10, description="Drift of all features jointly")
-    recent: Probability = Field(0.10, description="Drift against the recent past, shared evenly")
-
-    @model_validator(mode="after")
-    def _sum(self) -> "NoticeWeights":
-        _check_sum(self)
-        return self
 
 
 class LabelRequestSpec(Record):
@@ -252,9 +105,7 @@ class ModelSpec(Record):
     @field_validator("detectors")
     @classmethod
     def _fitting(cls, detectors: list[DetectorSpec], info: ValidationInfo) -> list[DetectorSpec]:
-        problem = detectors_problem(detectors, info.data.get("task"))
-        if problem is not None:
-            raise ValueError(problem)
+        _refuse(detectors_problem(detectors, info.data.get("task")))
         return detectors
 
     @field_validator("expectations")
@@ -262,9 +113,7 @@ class ModelSpec(Record):
     def _sensible(cls, expectations: list[Expectation], info: ValidationInfo) -> list[Expectation]:
         features = info.data.get("features")
         types = None if features is None else {name: feature.type for name, feature in features.items()}
-        problem = expectations_problem(expectations, types, info.data.get("task"))
-        if problem is not None:
-            raise ValueError(problem)
+        _refuse(expectations_problem(expectations, types, info.data.get("task")))
         return expectations
 
     @field_validator("producer")
@@ -298,36 +147,21 @@ class ModelSpec(Record):
                 raise ValueError(f"segment {name!r} is not a feature; those are {', '.join(self.features)}")
             if self.features[name].type not in ("categorical", "boolean"):
                 raise ValueError(f"segment {name!r} is {self.features[name].type}; a segment is categorical or boolean")
-        self._effects_fit()
-        if self.costs.matrix is not None:
-            problem = matrix_problem(self.costs.matrix, self.task, self.classes, self.positive_label)
-            if problem is not None:
-                raise ValueError(problem)
-        elif self.minimum_effect.cost:
-            raise ValueError("minimum_effect.cost does nothing without costs.matrix")
-        self._proxies_fit()
+        matrix = self.costs.matrix
+        _refuse(effects_problem(self.minimum_effect, self.task, priced=matrix is not None))
+        if matrix is not None:
+            _refuse(matrix_problem(matrix, self.task, self.classes, self.positive_label))
+        _refuse(proxies_problem(self.text, self.scores, self.task, self.features))
         if self.maturity > self.label_horizon:
             raise ValueError("label_maturity is longer than label_horizon: labels after the horizon are not joined")
         if self.pane < SECOND:
             raise ValueError("a pane is at least 1s wide")
         return self
 
-    def _proxies_fit(self) -> None:
-        if self.text is not None and self.task != "text":
-            raise ValueError(f"text is for models that generate text; this task is {self.task}")
-        for name in self.scores:
-            if len(attached(name)) > MOST_NAME:
-                most = MOST_NAME - len(attached(""))
-                raise ValueError(f"scores: the name {name!r} is too long; {most} characters fit")
-            if attached(name) in self.features:
-                raise ValueError(f"scores: {name!r} would be counted as the feature {attached(name)!r} is; rename one")
 
-    def _effects_fit(self) -> None:
-        own = {"regression": "absolute_error", "text": "rating"}.get(self.task, "error_rate")
-        for name in ("error_rate", "absolute_error"):
-            if name != own and getattr(self.minimum_effect, name):
-                allowed = ", ".join(dict.fromkeys((own, "rating", "drift", "joint", "quality", "latency")))
-                raise ValueError(f"minimum_effect.{name} does nothing for a {self.task} model; give one of {allowed}")
+def _refuse(problem: str | None) -> None:
+    if problem is not None:
+        raise ValueError(problem)
 
 
 _OUTPUTS: dict[Task, tuple[str, ...]] = {

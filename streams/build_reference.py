@@ -7,8 +7,9 @@ from detectors.bounds import MINIMUM_PANES
 from detectors.build_profile import CATEGORIES
 from detectors.layout import INVALID, MISSING, OUT_OF_RANGE, UNSEEN_BUCKETS
 from schemas.event_time import format_duration, rfc3339, to_micros
+from schemas.feature_spec import FeatureType
 from schemas.profile import ReferenceProfile
-from schemas.spec import FeatureType, MonitorSpec
+from schemas.spec import MonitorSpec
 from streams import cells, report_text
 from streams.errors import UserError
 from streams.files import resolve, save_profile

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.feature_spec import FeatureType
 from schemas.prediction import FeatureValue
-from schemas.spec import FeatureType
 from streams import cells
 from streams.arrow_arrays import (
     Floats,

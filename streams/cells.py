@@ -16,7 +16,7 @@ import msgspec
 
 from schemas.contract import normalise_label
 from schemas.event_time import SECOND, Micros, rfc3339, to_micros
-from schemas.spec import FeatureType
+from schemas.feature_spec import FeatureType
 
 Cell = Any
 """A value that JSON can hold, or `msgspec.Raw` for the three tokens."""

@@ -69,6 +69,12 @@ CHECKPOINT_SECONDS = Histogram(
 RECORDS_SENT = _counter("records_sent", "Records that all replicas have acknowledged, by topic.", "topic")
 ALERTS = _counter("alerts", "Alerts published; a replay after a crash counts again.", "model", "severity", "signal")
 TRIGGERS = _counter("triggers", "Retraining triggers published.", "model", "policy")
+SCHEMA_CHANGES = _counter(
+    "schema_changes",
+    "Features that appeared, vanished or were retyped, and those as declared again (over).",
+    "model",
+    "kind",
+)
 LABEL_REQUESTS = _counter("label_requests", "Labels asked for.", "model")
 READINGS = _counter("readings", "Readings of closed panes by their status.", "model", "signal", "status")
 READINGS_UNKNOWN = _counter("readings_unknown", "Readings whose verdict is unknown: the monitor cannot tell.", "model")

@@ -19,6 +19,12 @@ class _Trigger(msgspec.Struct):
     policy: str
 
 
+class _SchemaChange(msgspec.Struct):
+    model: str
+    kind: str
+    over: bool = False
+
+
 class _LabelRequest(msgspec.Struct):
     model: str
 
@@ -40,12 +46,13 @@ class _PaneReport(msgspec.Struct):
 
 _ALERT = msgspec.json.Decoder(_Alert)
 _TRIGGER = msgspec.json.Decoder(_Trigger)
+_SCHEMA_CHANGE = msgspec.json.Decoder(_SchemaChange)
 _LABEL_REQUEST = msgspec.json.Decoder(_LabelRequest)
 _PANE_REPORT = msgspec.json.Decoder(_PaneReport)
 
 
 def count_outputs(outputs: Iterable[Outgoing]) -> None:
-    """Count alerts, triggers, label requests and the readings of pane reports."""
+    """Count alerts, triggers, schema changes, label requests and the readings of pane reports."""
     for one in outputs:
         value = one.value or b"null"
         match one.destination:
@@ -55,6 +62,9 @@ def count_outputs(outputs: Iterable[Outgoing]) -> None:
             case "triggers":
                 trigger = _TRIGGER.decode(value)
                 metrics.TRIGGERS.labels(trigger.model, trigger.policy).inc()
+            case "schema_changes":
+                change = _SCHEMA_CHANGE.decode(value)
+                metrics.SCHEMA_CHANGES.labels(change.model, "over" if change.over else change.kind).inc()
             case "label_requests":
                 metrics.LABEL_REQUESTS.labels(_LABEL_REQUEST.decode(value).model).inc()
             case "pane_reports":

@@ -75,7 +75,7 @@ class PaneClosing:
         self._incomplete.finish(self._clock.times, self._spec)
         return True
 
-    def lend(self, through: Through) -> None:
+    def tell_provisional(self, through: Through) -> None:
         """Hand over what the open panes hold so far, since level 2 goes on without this partition."""
         self._panes.count()
         for summary in self._panes.summaries(self._panes.keys):

@@ -192,7 +192,7 @@ class SourcePartition:
             self._lost.unheard(max(self._clock.times.values()))
         self._close_panes()
         if self._clock.asleep:
-            self._closing.lend(self._through())
+            self._closing.tell_provisional(self._through())
 
     def checkpoint(self) -> list[Outgoing]:
         """Write one transaction and return the whole outbox, in order; the progress record is its last entry."""

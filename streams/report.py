@@ -19,6 +19,7 @@ from streams.report_view import view
 FILES = (
     "alerts.jsonl",
     "triggers.jsonl",
+    "schema_changes.jsonl",
     "panes.jsonl",
     "label_requests.jsonl",
     "dead_letters.jsonl",

@@ -240,9 +240,12 @@ def _offsets(trigger: RetrainingTrigger) -> list[str]:
     return lines if more <= 0 else [*lines[:4], f"and {more} more partitions; see provenance in triggers.jsonl"]
 
 
-def lag(episode: Episode) -> str:
-    """Return how long after its start the change was told."""
-    return length(max(episode.known - episode.since, 0))
+def raised(episode: Episode) -> str:
+    """Return when the change was told, how long after its start, and since when it is more than a notice."""
+    text = f"{moment(episode.known)}, {length(max(episode.known - episode.since, 0))} after its start"
+    alarm = next((alert for alert in episode.alerts if alert.severity == "alarm"), None)
+    graver = alarm is not None and alarm is not episode.first
+    return f"{text}, as a notice; an alarm since {moment(to_micros(alarm.time))}" if alarm and graver else text
 
 
 def held_back(versions: list[Version]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from detectors.incidents import ESTIMATED
 from detectors.units import Unit
 from schemas.event_time import Micros
 from streams.report_axes import FLOOR, Tick, TimeAxis, ValueAxis, evidence_axis, value_axis
@@ -106,7 +107,7 @@ def line_chart(
         parts.append(path("guess", buckets, axis, scale, lambda b: b.guess))
         parts.append(fired(buckets, axis, scale, mean))
         legend.append((style, _mean_label(reach, buckets) if detail == "panes" else line.label))
-    legend += [(f"level {name}", f"{name} {value_text(value, unit)}") for name, value in levels]
+    legend += dict.fromkeys((f"level {name}", f"{name} {value_text(value, unit)}") for name, value in levels)
     if any(bucket.unknown for _, buckets in drawn for bucket in buckets):
         legend.append(("unknown", "unknown"))
     return Chart(
@@ -190,15 +191,25 @@ def _shade(bucket: Bucket, reference: float | None) -> str:
 
 
 def _levels(series: Series) -> list[tuple[str, float]]:
+    if series.moving:
+        return []
     levels = [("reference", series.reference), ("baseline", series.baseline)]
     return [(name, value) for name, value in levels if value is not None]
 
 
 def _gravest(lines: Sequence[Line], marks: Sequence[Mark]) -> Literal["", "alarm", "notice"]:
-    if not any(line.series.alarms for line in lines):
-        return ""
-    kinds = {mark.kind for mark in marks}
-    return "notice" if "notice" in kinds and "alarm" not in kinds else "alarm"
+    """Return the gravest alert of what fired; of what joined another's without one, what it may raise by its kind."""
+    fired = [line.series for line in lines if line.series.alarms]
+    kinds = {mark.kind for mark in marks} & {"alarm", "notice"}
+    if not fired or "alarm" in kinds:
+        return "alarm" if fired else ""
+    return "notice" if kinds or all(_notices(series) for series in fired) else "alarm"
+
+
+def _notices(series: Series) -> bool:
+    key = series.key
+    early = key.tier == "performance" and (key.family == "label" or key.signal.startswith(ESTIMATED))
+    return early or key.tier in ("drift", "proxies")
 
 
 def _value(means: dict[Micros, float]) -> Callable[[Bucket], float | None]:

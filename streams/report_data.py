@@ -16,6 +16,7 @@ import msgspec
 from schemas.alert import Alert
 from schemas.event_time import Micros, to_micros
 from schemas.reading import Family, Status, Tier
+from schemas.schema_change import SchemaChange
 from schemas.spec import MonitorSpec
 from schemas.trigger import RetrainingTrigger
 from streams.report_series import Key, Point, Series
@@ -126,6 +127,7 @@ class Outputs:
     versions: dict[tuple[str, str], Version] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
     triggers: list[RetrainingTrigger] = field(default_factory=list)
+    schema_changes: list[SchemaChange] = field(default_factory=list)
     joined: dict[str, dict[Named, None]] = field(default_factory=dict)
     """By episode: the signals that joined it without an alert, in their order."""
     dead_letters: dict[tuple[str, str], DeadLetters] = field(default_factory=dict)
@@ -175,6 +177,7 @@ def read_outputs(out: Path, spec: MonitorSpec) -> Outputs:
     outputs = Outputs()
     outputs.alerts = [Alert.model_validate_json(line) for line in _lines(out / "alerts.jsonl")]
     outputs.triggers = [RetrainingTrigger.model_validate_json(line) for line in _lines(out / "triggers.jsonl")]
+    outputs.schema_changes = [SchemaChange.model_validate_json(line) for line in _lines(out / "schema_changes.jsonl")]
     _read_dead_letters(outputs, out / "dead_letters.jsonl")
     _read_label_requests(outputs, out / "label_requests.jsonl")
     if (out / "accounting.json").exists():

@@ -22,6 +22,7 @@ from streams.report_text import clean, number, plural, sentence, title_of
 from streams.report_unknown import judged_losses
 
 MULTIPLES = 24  # small charts side by side; more are in the table and in panes.jsonl
+NOTED = 0.001  # of values or checks: less is nothing to look at
 ROWS = 40  # of the quality strip
 FEW = 2  # charts of a section that are drawn large though nothing fired
 OTHERS = 5  # segments that did not fire, drawn beside those that did
@@ -204,24 +205,21 @@ class Panels:
         return section
 
     def _quality(self) -> Section:
-        section = Section(
-            "quality",
-            TIERS["quality"],
-            "Share of bad values of each feature above its reference; grey where it is unknown.",
-        )
+        section = Section("quality", TIERS["quality"])
         numbers = [self._left.pop(key) for key in list(self._left) if key.signal.startswith(_NUMBERS) and not key.part]
         if numbers:
-            shown = [self._small(each, _capital(title_of(each.key.signal))) for each in numbers]
-            section.groups.append(Group("In numbers, each the share of checks that were passed", shown))
+            section.groups.append(self._passed(numbers))
         keys = [k for k in self._left if k.tier == "quality" and unit_of(k.signal, self._task) == "share"]
         found = [self._left.pop(key) for key in keys]
-        speaking = [s for s in found if s.alarms or s.unknown or (s.high or 0) - (s.reference or 0) >= 0.001]
+        speaking = [s for s in found if s.alarms or s.unknown or (s.high or 0) - (s.reference or 0) >= NOTED]
         speaking.sort(key=lambda s: (not s.alarms, -((s.high or 0) - (s.reference or 0)), s.key))
         for series in speaking[:ROWS]:
             name = title_of(series.key.signal)
             label = f"{clean(series.key.part)}: {name}" if series.key.part else name
             worst = "never known" if series.high is None else f"{number(100 * series.high)} % at worst"
             section.rows.append(Row(label, strip(label, series, self._axis), worst, bool(series.alarms)))
+        if section.rows:
+            section.intro = "Share of bad values of each feature above its reference; grey where it is unknown."
         quiet = len(found) - len(speaking)
         if quiet:
             section.note = (
@@ -230,6 +228,14 @@ class Panels:
         if len(speaking) > ROWS:
             section.note += f" {plural(len(speaking) - ROWS, 'more row')} in panes.jsonl."
         return section
+
+    def _passed(self, numbers: list[Series]) -> Group:
+        """Return the numbers of data quality, those that were never seen below 99.9 % in words."""
+        well = [s for s in numbers if not s.unknown and s.low is not None and s.low >= 1 - NOTED]
+        charts = [self._small(s, _capital(title_of(s.key.signal))) for s in numbers if s not in well]
+        names = ", ".join(s.key.signal.removeprefix(_NUMBERS) for s in well)
+        note = f"Never below {100 * (1 - NOTED):g} %: {names}." if well else ""
+        return Group("In numbers, each the share of checks that were passed", charts, note)
 
     def _chart(self, title: str, lines: list[Line], detail: str = "extremes") -> Chart:
         panes = max(len(line.series.buckets) for line in lines)

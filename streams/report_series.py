@@ -108,6 +108,8 @@ class Series:
     """Some reading has evidence or an alarm."""
     reference: float | None = None
     baseline: float | None = None
+    moving: bool = False
+    """The baseline is another from pane to pane, so that its newest says nothing of the panes before."""
     latest: float | None = None
     buckets: dict[int, Bucket] = field(default_factory=dict)
     reasons: dict[str, Reason] = field(default_factory=dict)
@@ -132,6 +134,8 @@ class Series:
         if point.evidence is not None:
             bucket.evidence = point.evidence
         self.judged = self.judged or point.evidence is not None or point.status == "alarm"
+        if self.baseline is not None and point.baseline not in (None, self.baseline):
+            self.moving = True
         self.reference = self.reference if point.reference is None else point.reference
         self.baseline = self.baseline if point.baseline is None else point.baseline
         self._put(bucket)
@@ -166,6 +170,11 @@ class Series:
     def high(self) -> float | None:
         """Largest known value of a pane."""
         return max((b.high for b in self.buckets.values() if b.high is not None), default=None)
+
+    @property
+    def low(self) -> float | None:
+        """Smallest known value of a pane."""
+        return min((b.low for b in self.buckets.values() if b.low is not None), default=None)
 
     @property
     def evidence(self) -> float | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from detectors.units import Unit
 from schemas.event_time import SECOND, Micros, from_micros, to_micros
-from schemas.spec import FeatureType
+from schemas.feature_spec import FeatureType
 
 INVALID: dict[FeatureType, str] = {
     "numeric": "are not numeric",

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from detectors.units import unit_of
 from schemas.event_time import format_duration, to_micros
+from schemas.schema_change import SchemaChange
 from schemas.spec import ModelSpec, MonitorSpec
 from schemas.trigger import RetrainingTrigger
 from streams.accounting import BINS
@@ -18,9 +19,9 @@ from streams.report_cards import (
     episodes,
     explained,
     held_back,
-    lag,
     movement,
     no_pane,
+    raised,
     subject,
     trigger_facts,
 )
@@ -91,6 +92,8 @@ class ModelView:
     triggers: list[TriggerView] = field(default_factory=list)
     episodes: list[EpisodeView] = field(default_factory=list)
     more_episodes: int = 0
+    schema_changes: list[SchemaChange] = field(default_factory=list)
+    more_schema_changes: int = 0
     ticks: list[Tick] = field(default_factory=list)
     versions: list[VersionView] = field(default_factory=list)
     requests: list[LabelRequests] = field(default_factory=list)
@@ -158,6 +161,7 @@ def _model(place: int, name: str, outputs: Outputs, spec: ModelSpec | None) -> M
     state, verdict, detail = _verdict(name, outputs, spec, panels, changes, triggers, not_known)
     told = 1 if state == "unknown" else 0  # the verdict says the first
     said = outputs.shares
+    schema = [change for change in outputs.schema_changes if change.model == name]
     return ModelView(
         name=clean(name),
         anchor=f"model-{place}",
@@ -170,6 +174,8 @@ def _model(place: int, name: str, outputs: Outputs, spec: ModelSpec | None) -> M
         triggers=[TriggerView(t, _moved(t, spec, said), trigger_facts(t, spec, said)) for t in triggers],
         episodes=[_episode(change, axis, spec, outputs) for change in changes[:EPISODES]],
         more_episodes=max(len(changes) - EPISODES, 0),
+        schema_changes=schema[:EPISODES],
+        more_schema_changes=max(len(schema) - EPISODES, 0),
         ticks=axis.ticks(),
         versions=[
             _version(f"model-{place}-{i}", version, panel, spec)
@@ -238,7 +244,7 @@ def _episode(change: Episode, axis: TimeAxis, spec: ModelSpec | None, outputs: O
         episode=change,
         what=subject(told.signal, told.feature, told.segment),
         moved=movement(told, None if spec is None else spec.task),
-        when=f"since {moment(change.since)} · raised {moment(change.known)}, {lag(change)} later · {until}",
+        when=f"since {moment(change.since)} · raised {raised(change)} · {until}",
         sure=certainty(told.evidence, told.budget if told.severity == "alarm" else None),
         explained=explained(change, outputs.joined.get(told.episode, ())),
         left=axis.percent(change.since),

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from schemas.spec import FeatureSpec
+from schemas.feature_spec import FeatureSpec
 
 _WRONG_KIND = {
     "string_type": "text",

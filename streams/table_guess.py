@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from schemas.event_time import Micros
-from schemas.spec import FeatureType, Task
+from schemas.feature_spec import FeatureType
+from schemas.spec import Task
 from streams import cells
 from streams.errors import UserError
 from streams.spec_errors import did_you_mean, show

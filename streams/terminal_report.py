@@ -10,9 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from schemas.event_time import to_micros
 from schemas.spec import ModelSpec, MonitorSpec
-from streams.report_cards import Episode, certainty, episodes, explained, held_back, lag, no_pane, trigger_facts
+from streams.report_cards import Episode, certainty, episodes, explained, held_back, no_pane, raised, trigger_facts
 from streams.report_data import Outputs, Version, read_outputs
 from streams.report_text import INVALID, clean, moment, plural, sentence
 from streams.report_unknown import LINES, Unknown, others, performance
@@ -22,6 +21,7 @@ NOTED = 0.001  # of a feature's values: fewer are 0.0 %
 WIDTH = 100  # longer lines are hard to read, however wide the terminal is
 _WHOLE = "\N{NO-BREAK SPACE}%"  # a number and its sign stay on one line
 _STYLES = {"alarm": "bold red", "notice": "yellow", "recovered": "green", "retrain": "bold magenta", "unknown": "dim"}
+_STYLES |= {"schema": "cyan"}
 
 
 _BINS = {
@@ -145,6 +145,11 @@ def _model(page: _Page, name: str, outputs: Outputs, spec: MonitorSpec) -> None:
         _change(page, change, outputs, alone=len(versions) <= 1)
     if len(changes) > SHOWN:
         page.line(f"and {plural(len(changes) - SHOWN, 'more change')} in alerts.jsonl", indent=2)
+    schema = [change for change in outputs.schema_changes if change.model == name]
+    for each in schema[:SHOWN]:
+        page.line(sentence(each.summary), indent=2, label="schema   ", style=_STYLES["schema"])
+    if len(schema) > SHOWN:
+        page.line(f"and {len(schema) - SHOWN:,} more in schema_changes.jsonl", indent=2)
     for (owner, version, _), requests in outputs.label_requests.items():
         if owner == name:
             page.line(
@@ -185,7 +190,7 @@ def _change(page: _Page, change: Episode, outputs: Outputs, *, alone: bool) -> N
     page.line(sentence(told.summary) + version, indent=2, label=f"{change.severity:9}", style=_STYLES[change.severity])
     over = "" if change.recovered is None else f" Over since {moment(change.recovered)}."
     sure = certainty(told.evidence, None)
-    page.line(f"Raised {moment(to_micros(change.first.time))}, {lag(change)} after its start. {sure}{over}", indent=13)
+    page.line(f"Raised {raised(change)}. {sure}{over}", indent=13)
     for text in explained(change, outputs.joined.get(told.episode, ())):
         page.line(sentence(text), indent=13)
 
@@ -203,5 +208,6 @@ def _dead_letters(page: _Page, outputs: Outputs) -> None:
 
 def _files(outputs: Outputs) -> str:
     names = ["alerts.jsonl", "triggers.jsonl", "panes.jsonl", "accounting.json"]
+    names += ["schema_changes.jsonl"] if outputs.schema_changes else []
     names += ["label_requests.jsonl"] if outputs.label_requests else []
     return ", ".join(names + (["dead_letters.jsonl"] if outputs.dead_letters else []))

@@ -1,4 +1,4 @@
-"""`streamgauge watch`: shows alerts and triggers as they come, each once by its id."""
+"""`streamgauge watch`: shows alerts, triggers and schema changes as they come, each once by its id."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 from schemas.spec import MonitorSpec
 from streams.client import consumer, partitions, reaching
 from streams.errors import UserError
-from streams.report_text import clean
+from streams.report_text import clean, number
 
 SEEN = 100_000  # ids kept, oldest out first: what comes again after so many others is shown again
 POLL_MS = 500
@@ -21,10 +21,11 @@ NAMED = 4  # signals that moved along; of more it is said how many
 
 _FRACTION = re.compile(r"(T\d\d:\d\d:\d\d)\.\d+", re.ASCII)
 _STYLES = {"alarm": "bold red", "notice": "yellow", "recovered": "green", "trigger": "bold magenta"}
+_STYLES |= {"schema": "cyan"}
 
 
 def watch(spec: MonitorSpec, base: Path, *, as_json: bool = False, from_beginning: bool = False) -> None:
-    """Follow both topics until interrupted.
+    """Follow the topics of alerts, triggers and schema changes until interrupted.
 
     Parameters
     ----------
@@ -38,7 +39,8 @@ def watch(spec: MonitorSpec, base: Path, *, as_json: bool = False, from_beginnin
     UserError
         When a topic is missing or the broker cannot be reached.
     """
-    topics = {spec.kafka.topics.alerts: "alert", spec.kafka.topics.triggers: "trigger"}
+    names = spec.kafka.topics
+    topics = {names.alerts: "alert", names.triggers: "trigger", names.schema_changes: "schema"}
     show = _json_line if as_json else _Screen()
     with reaching(spec.kafka):
         counts = partitions(spec.kafka, base, list(topics))
@@ -106,14 +108,14 @@ class _Screen:
         from rich.padding import Padding
         from rich.text import Text
 
-        severity = "trigger" if kind == "trigger" else str(event.get("severity", "alert"))
+        severity = str(event.get("severity", "alert")) if kind == "alert" else kind
         head = Text.assemble(
             f"{_short(event.get('time'))}  ",
             (f"{'RETRAIN' if kind == 'trigger' else severity.upper():<9}", _STYLES.get(severity, "")),
             _said(f"  {event.get('model')} {event.get('version')}"),
         )
         self._console.print(head)
-        lines = _trigger_lines(event) if kind == "trigger" else _alert_lines(event)
+        lines = _LINES[kind](event)
         for line, style in zip(lines, ("", *("dim" for _ in lines[1:])), strict=True):
             if line:
                 self._console.print(Padding(Text(_said(line), style=style), (0, 0, 0, 2)))
@@ -128,14 +130,39 @@ def _alert_lines(event: dict[str, Any]) -> tuple[str, ...]:
     return str(event.get("summary") or ""), with_it, str(event.get("action") or "")
 
 
-def _trigger_lines(event: dict[str, Any]) -> tuple[str, str]:
+def _trigger_lines(event: dict[str, Any]) -> tuple[str, ...]:
+    """Return why, what waiting costs, and what to train on."""
     train_on = event.get("train_on") or {}
     window = train_on.get("window") or {}
     rows = train_on.get("labelled_rows")
-    return str(event.get("reason", "")), (
-        f"Train on {_short(window.get('start'))} to {_short(window.get('end'))}, {rows} labelled rows "
-        f"({event.get('how')}); id {event.get('id')}"
+    return (
+        str(event.get("reason", "")),
+        _waiting(event.get("waiting")),
+        (
+            f"Train on {_short(window.get('start'))} to {_short(window.get('end'))}, {rows} labelled rows "
+            f"({event.get('how')}); id {event.get('id')}"
+        ),
     )
+
+
+def _waiting(waiting: object) -> str:
+    """Return what a day of waiting costs; nothing where a trigger does not say."""
+    if not isinstance(waiting, dict):
+        return ""
+    cost, loss = waiting.get("cost_per_day"), waiting.get("excess_loss_per_day")
+    said = [f"{number(cost)} a day"] if isinstance(cost, int | float) else []
+    said += [f"{number(loss)} more loss a day than in the reference"] if isinstance(loss, int | float) else []
+    return f"Waiting costs {', '.join(said)}." if said else ""
+
+
+def _schema_lines(event: dict[str, Any]) -> tuple[str, ...]:
+    """Return what a schema change says, whom it breaks, and what to do."""
+    breaks = "; ".join(str(each) for each in event.get("breaks") or [])
+    fits = f"Compatibility: {event.get('compatibility')}" + (f" ({breaks})" if breaks else "") + "."
+    return str(event.get("summary") or ""), fits, str(event.get("action") or "")
+
+
+_LINES = {"alert": _alert_lines, "trigger": _trigger_lines, "schema": _schema_lines}
 
 
 def _said(text: object) -> str:

@@ -16,6 +16,7 @@ from detectors.layout import FIXED, Counts, Layout
 from detectors.pane import ClosedPane
 from detectors.reference import moments, vector
 from detectors.score_interval import Estimate, critical, difference, mean_interval, wilson
+from detectors.signals.labels import too_few_labels
 from detectors.signals.signal import Finding
 from detectors.state import register
 from schemas.reading import Family, Reading
@@ -118,9 +119,7 @@ class Bias:
     def _few_labels(self, layout: Layout) -> str | None:
         """Return that too few of the newest rows are labelled, or None: which ones are may differ by value."""
         n, labelled = (sum(cohort[place] for cohort in self._newest) for place in (0, 1))
-        if n and labelled >= layout.spec.label_coverage * n:
-            return None
-        return f"label coverage: {labelled} of {n} rows; label_coverage asks for {layout.spec.label_coverage:g}"
+        return too_few_labels(layout, labelled, n)
 
 
 def biases(layout: Layout) -> list[Bias]:

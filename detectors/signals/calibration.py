@@ -16,6 +16,7 @@ from detectors.pane import ClosedPane
 from detectors.reference import vector
 from detectors.reliability import Group, calibration_error, describe, groups_of, hits_of
 from detectors.signals.judged import judged
+from detectors.signals.labels import too_few_labels
 from detectors.signals.signal import HOPELESS, Finding, Grounds
 from detectors.state import register
 from schemas.reading import Family, Reading
@@ -125,12 +126,14 @@ class CalibrationError:
         """Return the error of the labelled rows with a score."""
         value, n = calibration_error(pane.layout, pane.counts)
         problem = pane.judging_problem or self._problem or (None if n else "no labelled row has a score")
+        known = problem is None
+        problem = problem or coverage_problem(pane)
         yield Finding(
             Reading(
                 signal="calibration_error",
                 tier="performance",
-                value=value if problem is None else None,
-                n=n if problem is None else 0,
+                value=value if known else None,
+                n=n if known else 0,
                 status="ok" if problem is None else "unknown",
                 reason=problem,
                 reference=self._reference,
@@ -148,7 +151,4 @@ def calibrations(layout: Layout, weight: float) -> list[Calibration]:
 
 def coverage_problem(pane: ClosedPane) -> str | None:
     """Return why a cohort has too few labels to be judged, or None."""
-    labelled, floor = int(pane.view("losses").sum()), pane.layout.spec.label_coverage
-    if labelled and labelled >= floor * pane.n:
-        return None
-    return f"label coverage: {labelled} of {pane.n} rows; label_coverage asks for {floor:g}"
+    return too_few_labels(pane.layout, int(pane.view("losses").sum()), pane.n)

@@ -5,13 +5,15 @@ from collections.abc import Iterable
 import numpy as np
 
 from detectors.bet import Bet
+from detectors.binned_values import BinnedValues
 from detectors.bounds import upper_bound, upper_bound_of_mean
 from detectors.budget import Stake
-from detectors.costs import COST, Costed, costed, largest_cost
+from detectors.costs import COST, costed, largest_cost
 from detectors.layout import Layout
 from detectors.pane import ClosedPane
 from detectors.reference import vector
 from detectors.signals.judged import judged
+from detectors.signals.labels import too_few_labels
 from detectors.signals.signal import HOPELESS, Finding, Grounds
 from detectors.state import register
 from schemas.reading import Family, Reading
@@ -60,9 +62,7 @@ class Cost:
             return
         n, rows = found.n, pane.n
         value = found.total * largest / n if n else None
-        problem = pane.judging_problem or self._problem
-        if problem is None and (n < layout.spec.label_coverage * rows or n == 0):
-            problem = f"label coverage: {n} of {rows} rows; label_coverage asks for {layout.spec.label_coverage:g}"
+        problem = pane.judging_problem or self._problem or too_few_labels(layout, n, rows)
         reading = Reading(
             signal=COST,
             tier="performance",
@@ -91,7 +91,7 @@ class Cost:
         )
 
 
-def _bound(reference: Costed, phi: float) -> float:
+def _bound(reference: BinnedValues, phi: float) -> float:
     """Return the upper bound of the mean scaled cost: sharp where all mistakes cost the same."""
     if np.isclose(reference.squares, reference.total):
         return float(upper_bound(reference.total, reference.n, dispersion=phi))

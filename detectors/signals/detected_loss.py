@@ -59,7 +59,10 @@ class DetectedLoss:
             segment = f"{self._segment}={[*layout.segment_values(self._segment), '(other)'][self._cell]}"
         name = NAMES[layout.spec.task]
         problem = pane.problem or (None if values else "no labels became known")
-        positions, firing, recovered = self._feed(pane, values, name, segment)
+        if pane.problem is None:
+            positions, firing, recovered = self._feed(pane, values, name, segment)
+        else:
+            positions, firing, recovered = [], None, False  # which of its rows are missing may depend on the losses
         reading = Reading(
             signal=name,
             tier="performance",
@@ -68,7 +71,7 @@ class DetectedLoss:
             value=sum(values) / len(values) if values else None,
             n=len(values),
             status="alarm" if positions else "ok" if problem is None else "unknown",
-            reason=None if positions else problem,
+            reason=problem,
             sampled=not pane.complete,
             positions=positions,
         )

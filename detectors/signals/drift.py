@@ -47,6 +47,8 @@ class Drift:
         self._problem = grounds.problem
         self._shares: npt.NDArray[np.float64] | None = None
         self._bet: Bet | None = None
+        if self._problem is None and weight == 0:
+            self._problem = "its weight is 0: nothing is staked on it"
         if self._problem is not None:
             return
         reference = indicators_of(layout, vector(layout, "traffic"), feature)

@@ -43,6 +43,8 @@ class EstimatedPerformance:
         self._waiting: dict[Micros, float] = {}
         """Estimated accuracy by start of the pane."""
         self._problem: str | None = None
+        self._unjudged: str | None = None
+        """Why the estimated accuracy cannot be judged, though it is known; or None."""
         self._reference: dict[str, float | None] = {}
         self._bets: EstimateBets | None = None
         self._phi = Grounds(layout).dispersion("loss")
@@ -64,10 +66,12 @@ class EstimatedPerformance:
             return 0.0
         self._reference["estimated_accuracy"] = 1 - loss.total / loss.n
         grounds = Grounds(layout)
-        if grounds.problem_of(NAME) is None:
+        self._unjudged = grounds.problem_of(NAME)
+        if self._unjudged is None:
             phi = grounds.dispersion(NAME)
             bound = upper_bound_of_mean(loss.total, loss.squares, loss.n, dispersion=phi)
             self._bets = EstimateBets(layout, bound + minimum_effect(layout), phi)
+            self._unjudged = self._bets.problem
         labelled, _ = loss_histogram(layout, vector(layout, "cohort"), "cohort")
         return self._variance(1 - loss.total / loss.n) / max(1.0, float(labelled.sum()))
 
@@ -92,8 +96,10 @@ class EstimatedPerformance:
                 del self._waiting[next(iter(self._waiting))]
             problem = self._blindness(effect)
         accuracy = None if loss is None or problem is not None else 1 - loss.total / loss.n
-        reading = self._reading("estimated_accuracy", accuracy, 0 if loss is None else loss.n, problem)
-        if loss is None or problem is not None or self._bets is None:
+        reading = self._reading(
+            "estimated_accuracy", accuracy, 0 if loss is None else loss.n, problem or self._unjudged
+        )
+        if loss is None or reading.reason is not None or self._bets is None:
             yield Finding(reading)
         else:
             trusted = self._grading.trusted(effect)

@@ -10,7 +10,7 @@ from detectors.layout import Layout
 from detectors.pane import ClosedPane
 from detectors.signals.judged import judged
 from detectors.signals.loss import minimum_effect
-from detectors.signals.signal import Finding
+from detectors.signals.signal import HOPELESS, Finding
 from detectors.state import register
 from schemas.reading import Reading
 
@@ -44,6 +44,13 @@ class EstimateBets:
     def stakes(self) -> tuple[Stake, ...]:
         """What it stakes of which budget."""
         return tuple(self._weights.items())
+
+    @property
+    def problem(self) -> str | None:
+        """Why neither can ever fire, or None."""
+        if self._notice.detector.staked or self._alarm.detector.staked:
+            return None
+        return HOPELESS if any(self._weights.values()) else "its weights are 0: nothing is staked on it"
 
     def judge(
         self,

@@ -40,7 +40,7 @@ OFF = "what came true differs from the newest estimates by more than chance: err
 class EstimatedLoss:
     """Mean absolute error to expect of the pane's predictions; later, how far that was from what came true.
 
-    It is judged once ten panes are graded, and lowered by the margin by which those say that one pane's may be too high:
+    It is judged once ten panes are graded, and lowered by the margin by which those say that one may be too high:
     the reference's mean error is known, but nobody knows what this regressor would have said of the reference.
     """
 

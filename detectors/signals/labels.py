@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from detectors.layout import Layout
 from detectors.pane import ClosedPane
 from detectors.signals.signal import Finding
 from detectors.sketch import quantile
@@ -37,12 +38,11 @@ class Coverage:
         n = pane.n
         labelled = int(pane.view("losses").sum())
         share = labelled / n if n else None
-        floor = pane.layout.spec.label_coverage
         reason = pane.problem
         if pane.layout.loss_scale is None:
             share, reason = None, f"losses are not counted: no reference profile for version {pane.layout.version}"
-        elif share is None or share < floor:
-            reason = reason or f"{labelled} of {n} rows are labelled; label_coverage asks for {floor:g}"
+        else:
+            reason = reason or too_few_labels(pane.layout, labelled, n)
         yield Finding(
             Reading(
                 signal="label_coverage",
@@ -51,6 +51,14 @@ class Coverage:
                 n=n,
                 status="ok" if reason is None else "unknown",
                 reason=reason,
-                baseline=floor,
+                baseline=pane.layout.spec.label_coverage,
             )
         )
+
+
+def too_few_labels(layout: Layout, labelled: float, rows: float) -> str | None:
+    """Return why so few of some rows are labelled that they may not speak for all, or None."""
+    floor = layout.spec.label_coverage
+    if labelled and labelled >= floor * rows:
+        return None
+    return f"label coverage: {labelled:.0f} of {rows:.0f} rows; label_coverage asks for {floor:g}"

@@ -19,6 +19,7 @@ from detectors.layout import Layout
 from detectors.pane import ClosedPane
 from detectors.reference import loss_name, moments, vector
 from detectors.signals.judged import judged
+from detectors.signals.labels import too_few_labels
 from detectors.signals.signal import HOPELESS, Finding, Grounds
 from detectors.state import register
 from schemas.reading import Family, Reading
@@ -113,8 +114,8 @@ class Loss:
         problem = pane.judging_problem or self._problem
         if problem is None and self._family == "label" and n == 0:
             problem = "no labels became known"
-        elif problem is None and self._family == "cohort" and (n < layout.spec.label_coverage * rows or n == 0):
-            problem = f"label coverage: {n} of {rows} rows; label_coverage asks for {layout.spec.label_coverage:g}"
+        elif problem is None and self._family == "cohort":
+            problem = too_few_labels(layout, n, rows)
         value = float(sums.sum()) / n * scale if n and scale is not None else None
         name = NAMES[layout.spec.task]
         segment = None if self._segment is None else f"{self._segment}={_cell_name(layout, self._segment, self._cell)}"

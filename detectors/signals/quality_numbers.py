@@ -73,14 +73,16 @@ class QualityNumbers:
     def read(self, pane: ClosedPane) -> Iterable[Finding]:
         """Return the six numbers; those of accuracy and consistency need rules, or producers, to be declared."""
         for dimension, checks in _checks(pane.layout, pane.counts).items():
-            value, failing = _passed(checks), [] if pane.judging_problem else self._failing(checks)
+            value, failing = _passed(checks), self._failing(checks)
+            judged = any(check.name in self._allowed for check in checks)
             n = max((check.n for check in checks), default=0.0)
             if dimension == "consistency" and (found := _producers(pane.layout, pane.counts)) is not None:
                 difference, words = found
                 value = 1 - difference if value is None else min(value, 1 - difference)
                 n = max(n, float(pane.n))
                 allowed = (self._difference or 0.0) + pane.layout.spec.minimum_effect.quality
-                if difference > allowed and not pane.judging_problem:
+                judged = True
+                if difference > allowed:
                     failing.append(words)
             if not checks and value is None and not (dimension == "consistency" and pane.layout.spec.producer):
                 continue  # nobody has said what it is
@@ -99,7 +101,7 @@ class QualityNumbers:
                     reason=reason,
                     reference=reference,
                     effect=None if value is None or reference is None else value - reference,
-                    failing=failing if reason is None else None,
+                    failing=failing if judged and pane.judging_problem is None and reason is None else None,
                 )
             )
 

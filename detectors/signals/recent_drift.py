@@ -60,7 +60,7 @@ class RecentDrift:
     def read(self, pane: ClosedPane) -> Iterable[Finding]:
         """Return PSI against the recent past, and whether the distribution has left it; then remember the pane."""
         current = indicators_of(pane.layout, pane.counts, self._feature)
-        problem = pane.problem or self._problem
+        problem = pane.judging_problem or self._problem  # φ is the reference's
         if problem is None and not current.n:
             problem = "the pane has no rows"
         known = len(self._panes)

@@ -87,7 +87,8 @@ class TopBottom:
                 continue
             low, high = _interval(Separation(now, error))
             turned = before * now < 0 and abs(before) > TWO_SIDED * error_before and abs(now) > TWO_SIDED * error
-            text = f"{name}: {before:+.2f} in the reference, {now:+.2f} now ({low:+.2f} to {high:+.2f})"
+            said = [f"{round(each, 2) + 0.0:+.2f}" for each in (before, now, low, high)]  # + 0.0: -0.00 is +0.00
+            text = f"{name}: {said[0]} in the reference, {said[1]} now ({said[2]} to {said[3]})"
             text += "; it has changed its sign" if turned else ""
             found.append(Reason(feature=name, reference=before, value=now, low=low, high=high, n=n, description=text))
         return sorted(found, key=lambda reason: (-abs(reason.value - reason.reference), reason.feature))

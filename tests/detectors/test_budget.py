@@ -9,7 +9,7 @@ from detectors.budget import SEVERITIES, OverspentError, Stake, Staking, even_sh
 from detectors.layout import Layout
 from detectors.moving_bets import MovingBets
 from detectors.signals.catalogue import signals_of
-from schemas.spec import NoticeWeights, Weights
+from schemas.budget_spec import NoticeWeights, Weights
 
 from .builders import TASKS, layout_of, model_spec, profile_of
 

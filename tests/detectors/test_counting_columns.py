@@ -225,12 +225,16 @@ def against_score(layout: Layout, row: Row, label: Label) -> Cells:
 
 
 def moments(layout: Layout, row: Row, label: Label) -> Cells:
+    error = max(-1.0, min(1.0, (row.value - label.value) / layout.loss_scale))
+    truth = truth_of(layout, label)
+    return Counter({("moments", i): round(x * FIXED) for i, x in enumerate((error, error**2, truth, truth**2))})
+
+
+def truth_of(layout: Layout, label: Label) -> float:
     assert layout.profile is not None
     assert layout.profile.truth_range is not None
     low, high = layout.profile.truth_range
-    error = max(-1.0, min(1.0, (row.value - label.value) / layout.loss_scale))
-    truth = max(-1.0, min(1.0, (label.value - (low + high) / 2) / (2 * (high - low))))
-    return Counter({("moments", i): round(x * FIXED) for i, x in enumerate((error, error**2, truth, truth**2))})
+    return max(-1.0, min(1.0, (label.value - (low + high) / 2) / (2 * (high - low))))
 
 
 def labels(layout: Layout, row: Row, label: Label | None) -> Cells:
@@ -256,12 +260,11 @@ def labels(layout: Layout, row: Row, label: Label | None) -> Cells:
         found["labelled", 0] += 1
         if layout.classes:
             found["outcomes", class_code(layout, label.label)] += 1
-        elif layout.outcome_range is not None:
+        elif layout.value_edges.size:
             assert label.value is not None
-            low, high = layout.outcome_range
-            share = max(0.0, min(1.0, (label.value - low) / (high - low)))
+            truth = truth_of(layout, label)
             edges = layout.value_edges.tolist()
-            found.update({("outcomes", bisect_left(edges, label.value)): 1, ("outcome_sum", 0): round(share * FIXED)})
+            found.update({("outcomes", bisect_left(edges, label.value)): 1, ("outcome_sum", 0): round(truth * FIXED)})
         if layout.loss_scale is not None:
             bin_, fixed = fixed_loss(layout, loss)
             found.update({("losses", bin_): 1, ("loss_sums", bin_): fixed})

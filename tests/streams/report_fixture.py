@@ -168,6 +168,7 @@ def write(
     triggers: Iterable[BaseModel] = (),
     dead_letters: Iterable[BaseModel] = (),
     label_requests: Iterable[BaseModel] = (),
+    schema_changes: Iterable[BaseModel] = (),
     counts: dict[str, Any] | None = None,
 ) -> Path:
     """Write the files of a run into `out`."""
@@ -177,6 +178,7 @@ def write(
         "triggers": triggers,
         "dead_letters": dead_letters,
         "label_requests": label_requests,
+        "schema_changes": schema_changes,
     }
     for name, records in named.items():
         (out / f"{name}.jsonl").write_text("".join(record.model_dump_json() + "\n" for record in records))

@@ -266,6 +266,31 @@ def test_watch_names_what_moved_along(capsys, monkeypatch):
     assert "With it: share of x0, share of x1, share of x2, share of x3 and 2 more" in text
 
 
+def test_watch_says_what_waiting_costs(capsys, monkeypatch):
+    from schemas.examples import EXAMPLES
+
+    monkeypatch.setenv("COLUMNS", "200")
+    trigger = EXAMPLES["retraining_trigger"]
+    waiting = {"excess_loss_per_day": 48.2, "cost_per_day": 5974.4, "predictions_per_day": 1150.0}
+    _Screen()("trigger", {**trigger, "waiting": waiting}, b"")
+    assert "Waiting costs 5,974 a day, 48.2 more loss a day than in the reference." in capsys.readouterr().out
+    _Screen()("trigger", {**trigger, "waiting": None}, b"")
+    assert "Waiting" not in capsys.readouterr().out
+
+
+def test_watch_shows_a_schema_change_with_whom_it_breaks(capsys, monkeypatch):
+    from schemas.examples import EXAMPLES
+
+    monkeypatch.setenv("COLUMNS", "400")
+    change = EXAMPLES["schema_change"]
+    _Screen()("schema", change, b"")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "2026-02-11 00:00  SCHEMA     car_loan 3"
+    assert lines[1].strip() == change["summary"]
+    assert lines[2].strip() == f"Compatibility: FORWARD ({change['breaks'][0]})."
+    assert lines[3].strip() == change["action"]
+
+
 def test_watch_shows_no_fractions_of_seconds_and_no_control_characters(capsys, monkeypatch):
     from schemas.examples import EXAMPLES
 

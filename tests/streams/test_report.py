@@ -9,15 +9,17 @@ from typing import get_type_hints
 import pytest
 
 from schemas.event_time import SECOND, to_micros
+from schemas.examples import EXAMPLES
 from schemas.pane_report import PaneReport
 from schemas.reading import Reading
+from schemas.schema_change import SchemaChange
 from streams import report_data
 from streams.errors import UserError
 from streams.report import write_report
 from streams.report_axes import TimeAxis, ValueAxis, evidence_axis, value_axis
 from streams.report_data import read_outputs
 from streams.report_series import LIMIT, Key, Point, Series
-from streams.report_text import clean, length, number, ratio_text, sentence, value_text
+from streams.report_text import clean, length, number, ratio_text, sentence, title_of, value_text
 
 from .report_fixture import (
     START,
@@ -88,7 +90,7 @@ def test_the_page_says_what_moved_since_when_how_sure_and_what_to_train_on(tmp_p
         "Predictions from 2026-01-20 to 2026-01-22: 1,234 labelled rows.",
         "must be in: region=north: 321 labelled rows (loss 5.00 % → 15.00 %)",
         "Train a new model on these rows.",
-        "raised 2026-01-29, 9 d later · lasting",
+        "raised 2026-01-29, 9 d after its start · lasting",
     ):
         assert said in text
 
@@ -320,6 +322,91 @@ def test_dead_letters_are_counted_by_reason_with_few_examples(tmp_path: Path) ->
     text = page_of(write(tmp_path, dead_letters=[*letters, dead_letter(50, reason="not_json", message="no")])).text
     assert "contract 50 row 0 row 1 row 2" in text
     assert "not_json 1 no" in text
+
+
+def test_what_fired_is_drawn_large_and_all_else_small(tmp_path: Path) -> None:
+    names = ("confidence", "entropy", "margin", "repeated_outputs")
+    panes = [
+        pane(
+            day,
+            [
+                reading(name, 0.5, tier="proxies", status="alarm" if (name, day) == ("confidence", 20) else "ok")
+                for name in names
+            ],
+            "traffic",
+        )
+        for day in range(30)
+    ]
+    page = page_of(write(tmp_path, panes=panes))
+    assert page.count("figure", "medium") == 1
+    assert page.count("figure", "small") == 3
+    assert "Confidence, by prediction time" in page.text
+    assert page.count("figure", "notice") == 1  # a proxy raises notices, and this one joined another's alert
+
+
+@pytest.mark.parametrize("fired", [False, True])
+def test_what_nobody_has_to_look_at_is_folded_unless_it_fired(tmp_path: Path, fired: bool) -> None:
+    names = ("volume", "throughput", "rejected")
+    last = {"rejected": "alarm" if fired else "ok"}
+    panes = [
+        pane(day, [reading(name, 0.5, tier="system", status=last.get(name, "ok")) for name in names], "traffic")
+        for day in range(30)
+    ]
+    page = page_of(write(tmp_path, panes=panes))
+    folded = [(tag, value) for tag, name, value in page.attributes if name == "class" and value == "section"]
+    assert [tag for tag, _ in folded].count("details") == (0 if fired else 1)
+    assert page.count("figure", "small") == (2 if fired else 3)
+
+
+def test_the_numbers_of_data_quality_are_drawn_where_they_fell_and_named_where_not(tmp_path: Path) -> None:
+    panes = [
+        pane(
+            day,
+            [
+                reading("quality_completeness", 1.0 if day < 25 else 0.8, tier="quality"),
+                reading("quality_integrity", 1.0, tier="quality"),
+            ],
+            "traffic",
+        )
+        for day in range(30)
+    ]
+    page = page_of(write(tmp_path, panes=panes))
+    assert page.count("figure", "small") == 1
+    assert "Completeness of the data" in page.text
+    assert "Never below 99.9 %: integrity." in page.text
+
+
+def test_a_baseline_that_moves_is_no_level(tmp_path: Path) -> None:
+    fields = {"tier": "drift", "detector": "classifier_bets", "reference": 0.2}
+    for changes, drawn in ((0.0, 1), (0.01, 0)):
+        panes = [
+            pane(day, [reading("joint_drift", 0.5, baseline=0.3 + changes * day, **fields)], "traffic")
+            for day in range(30)
+        ]
+        page = page_of(write(tmp_path, panes=panes))
+        assert page.count("path", "baseline") == page.count("path", "reference") == drawn
+
+
+def test_schema_changes_have_their_place(tmp_path: Path) -> None:
+    change = SchemaChange.model_validate({**EXAMPLES["schema_change"], "model": "credit"})
+    text = page_of(write(tmp_path, panes=[judged(0, 0.05)], schema_changes=[change])).text
+    assert "Schema changes of credit" in text
+    assert "debt_to_income_ratio" in text
+    assert "Compatibility: FORWARD." in text
+
+
+@pytest.mark.parametrize(
+    ("signal", "title"),
+    [
+        ("estimated_roc_auc", "estimated ROC AUC"),
+        ("quality_validity", "validity of the data"),
+        ("expectation:income_is_positive", "rule broken: income_is_positive"),
+        ("label_drift", "drift of the labels (PSI)"),
+        ("somebodys_signal", "somebodys signal"),
+    ],
+)
+def test_signals_have_names_in_words(signal: str, title: str) -> None:
+    assert title_of(signal) == title
 
 
 def test_a_page_over_very_many_panes_stays_small_and_keeps_the_peak(tmp_path: Path) -> None:

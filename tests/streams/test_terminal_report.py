@@ -8,7 +8,9 @@ from typing import Any
 from rich.console import Console
 
 from schemas.alert import Along, ChangeSlice, Reason
+from schemas.examples import EXAMPLES
 from schemas.pane_report import Joined, PaneReport
+from schemas.schema_change import SchemaChange
 from schemas.spec import MonitorSpec
 from streams.report import write_report
 from streams.terminal_report import print_report
@@ -77,6 +79,22 @@ def test_the_path_of_the_report_stays_on_one_line(tmp_path: Path) -> None:
     out = tmp_path / ("long " * 30)
     out.mkdir()
     assert f"Report: {out / 'report.html'}\n" in printed(a_bad_month(out))
+
+
+def test_a_notice_that_became_an_alarm_says_when(tmp_path: Path) -> None:
+    write(tmp_path, panes=[judged(0, 0.05)], alerts=[alert(20, id="n", severity="notice"), alert(22, id="a")])
+    text = said(tmp_path)
+    assert "after its start, as a notice; an alarm since 2026-01-31." in text
+
+
+def test_a_schema_change_is_a_line(tmp_path: Path) -> None:
+    change = SchemaChange.model_validate({**EXAMPLES["schema_change"], "model": "credit"})
+    write(tmp_path, panes=[judged(0, 0.05)], schema_changes=[change])
+    text = said(tmp_path)
+    assert (
+        "schema Feature debt_to_income_ratio of car_loan 3 has vanished, in 100.0 % of rows, since 2026-02-10." in text
+    )
+    assert "schema_changes.jsonl" in text
 
 
 def test_quiet_is_said_in_a_line(tmp_path: Path) -> None:

@@ -57,6 +57,11 @@ def test_a_shift_is_a_notice_and_none_is_none(layout: Layout) -> None:
     assert fired.firing.what.startswith("share of score:toxicity ")
 
 
+def test_a_weight_of_0_is_said_to_be_why_nothing_is_judged(layout: Layout) -> None:
+    (finding,) = ScoreDrift(layout, "toxicity", 0.0).read(pane(layout, 0))
+    assert (finding.reading.status, finding.reading.reason) == ("unknown", "its weight is 0: nothing is staked on it")
+
+
 def test_scores_that_stop_coming_are_drift_too(layout: Layout) -> None:
     signal = ScoreDrift(layout, "toxicity", 0.1)
     found = [finding for day in range(20) for finding in read(signal, [pane(layout, day, missing=0.5)])]

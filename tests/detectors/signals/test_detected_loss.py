@@ -1,6 +1,7 @@
 """A detector over label panes is River's over the sorted stream, index for index."""
 
 import random
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -241,3 +242,12 @@ def test_a_pane_without_losses_is_unknown() -> None:
     )
     assert short.reading.status == "unknown"
     assert "another reference profile" in (short.reading.reason or "")
+
+
+def test_panes_that_miss_events_are_not_fed() -> None:
+    layout = layout_of(model_spec(), None)
+    panes = [pane for pane in panes_of(layout, stream(0)) if pane.key.family == "label"]
+    signal = DetectedLoss(ADWIN_SPEC, None, 0)
+    for finding in read(signal, [replace(pane, incomplete=1) for pane in panes]):
+        assert (finding.reading.status, finding.reading.positions, finding.firing) == ("unknown", [], None)
+    assert any(finding.firing for finding in read(signal, panes))

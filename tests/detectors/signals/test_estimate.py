@@ -149,6 +149,19 @@ def test_what_cannot_be_estimated_is_unknown_with_the_reason(case: str, reason: 
         assert reason in (finding.reading.reason or "")
 
 
+@pytest.mark.parametrize(
+    ("weight", "panes", "reason"),
+    [(0.05, 10, "the reference has 10 panes"), (0.0, 40, "its weights are 0: nothing is staked on it")],
+)
+def test_an_estimate_that_nothing_judges_is_told_and_unknown(weight: float, panes: int, reason: str) -> None:
+    spec = model_spec(weights={"estimates": weight}, notice_weights={"estimates": weight})
+    layout = layout_of(spec, profile_of(spec, panes=panes))
+    found = read(EstimatedPerformance(layout), [pane_of(layout, "traffic", days(spec, 1))])[0].reading
+    assert found.status == "unknown"
+    assert reason in (found.reason or "")
+    assert found.value == pytest.approx(0.9, abs=0.1)
+
+
 def test_binary_metrics_are_what_nannyml_defines() -> None:
     layout, rows = loan_layout(), loans(1, 4_000, 0.5, seed=7)
     assert layout.profile is not None

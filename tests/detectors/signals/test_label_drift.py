@@ -4,7 +4,9 @@ import random
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from detectors.build_profile import build_profile
 from detectors.layout import Layout
 from detectors.pane import ClosedPane
 from detectors.row import Label, Row
@@ -99,12 +101,25 @@ def test_true_numbers_that_shift_are_a_notice_and_their_mean_is_told() -> None:
     assert mean.reference == pytest.approx(50, abs=0.5)
 
 
-def test_the_mean_clips_what_lies_far_from_all_predictions() -> None:
+def test_the_mean_clips_what_lies_far_from_all_that_came_true() -> None:
     layout = layout_of(REGRESSION, profile_of(REGRESSION))
-    assert layout.outcome_range is not None
+    assert layout.truth_scale is not None
     rows = [(Row(START, "a", [None] * 4, value=50.0), Label(START, value=1e300))]
     mean, _ = of(layout).read(pane_of(layout, "label", rows))
-    assert mean.reading.value == pytest.approx(layout.outcome_range[1])
+    assert mean.reading.value == pytest.approx(sum(layout.truth_scale))
+
+
+def test_a_reference_without_outcomes_still_lets_their_mean_be_told() -> None:
+    profile = build_profile("m", None, REGRESSION, [(row, None) for row, _ in days(REGRESSION, 40, 50, seed=3)])
+    rows = days(REGRESSION, 1, 100, seed=9)
+    mean, _ = of(layout_of(REGRESSION, profile)).read(pane_of(layout_of(REGRESSION, profile), "label", rows))
+    assert mean.reading.value == pytest.approx(np.mean([label.value for _, label in rows]), abs=1e-5)
+    assert mean.reading.reference is None
+
+
+def test_a_model_that_always_answers_the_same_has_no_drift_of_outcomes() -> None:
+    rows = [(replace(row, value=5.0), label) for row, label in days(REGRESSION, 40, 20)]
+    assert label_drift(layout_of(REGRESSION, build_profile("m", None, REGRESSION, rows)), 0.05) == []
 
 
 @pytest.mark.parametrize(

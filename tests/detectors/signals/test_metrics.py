@@ -52,6 +52,12 @@ def test_binary_metrics_by_hand() -> None:
     assert (found["recall"].value, found["recall"].n) == (6 / 9, 9)
 
 
+def test_what_few_labels_say_is_told_and_unknown() -> None:
+    found = readings("binary", [("yes", "yes")] * 6 + [("yes", "no")] * 2 + [("yes", None)] * 12)["accuracy"]
+    assert (found.value, found.status) == (6 / 8, "unknown")
+    assert found.reason == "label coverage: 8 of 20 rows; label_coverage asks for 0.5"
+
+
 def test_multiclass_accuracy_by_hand() -> None:
     pairs = [("low", "low")] * 5 + [("high", "middle")] * 3 + [("middle", "middle")] * 2
     assert readings("multiclass", pairs)["accuracy"].value == 0.7

@@ -133,6 +133,16 @@ def test_a_pane_that_is_not_whole_is_unknown() -> None:
         assert (reading.status, reading.failing) == ("unknown", None)
 
 
+@pytest.mark.parametrize("reference", ["none", "stale"])
+def test_without_a_reference_nobody_says_that_nothing_fails(reference: str) -> None:
+    spec = model_spec(reference_max_age="30d", expectations=RULES[:1])
+    layout = layout_of(spec, profile_of(spec) if reference == "stale" else None)
+    pane = pane_of(layout, "traffic", [(row, None) for row, _ in days(spec, 1)])
+    for reading in readings(spec, pane).values():
+        assert reading.value is not None
+        assert reading.failing is None
+
+
 @pytest.mark.parametrize("with_profile", [True, False])
 def test_an_empty_pane_raises_nothing(with_profile: bool) -> None:
     spec = model_spec(expectations=RULES, producer="region")

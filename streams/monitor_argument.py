@@ -1,0 +1,34 @@
+"""What most commands are given: a monitor file, and where Kafka is."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.errors import UserError
+
+if TYPE_CHECKING:
+    from schemas.spec import MonitorSpec
+
+Monitor = Annotated[Path, typer.Argument(metavar="MONITOR", help="The monitor file (YAML).", show_default=False)]
+Bootstrap = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT,...",
+        help="Where Kafka is, instead of kafka.bootstrap: one monitor file then serves a laptop and a container.",
+        envvar="STREAMGAUGE_BOOTSTRAP",
+        show_default=False,
+    ),
+]
+
+
+def load(monitor: Path, bootstrap: str | None = None) -> "MonitorSpec":
+    """Read the monitor file. Commands do so first, before their libraries are loaded: a mistake is answered at once."""
+    from streams.files import load_spec
+
+    spec = load_spec(monitor)
+    if bootstrap is None:
+        return spec
+    if not bootstrap.strip(", "):
+        raise UserError("--bootstrap: names no broker; give it host:port, or leave it out")
+    return spec.model_copy(update={"kafka": spec.kafka.model_copy(update={"bootstrap": bootstrap})})
