@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.change_interval import RecentPanes
-from detectors.e_detector import AIM, Aim, EDetector, Judgement, alternatives, growth_of_one_and_zero
+from detectors.e_detector import AIM, LARGEST, Aim, EDetector, Judgement, alternatives, growth_of_one_and_zero
 from detectors.state import register
 from schemas.event_time import Micros
 
@@ -32,7 +32,7 @@ class Recovery:
     def over(self, total: float, n: float) -> bool:
         """Take a pane of the bet's values; return whether the change is over."""
         growth = (n - total) * self._of_one + total * self._of_zero
-        self._wealth = np.maximum(self._wealth, 1) * np.exp(np.minimum(growth, 600.0))
+        self._wealth = np.maximum(self._wealth, 1) * np.exp(np.minimum(growth, LARGEST))
         return bool(self._wealth.mean() >= RECOVERED)
 
 

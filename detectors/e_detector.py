@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 GRID = 8  # alternatives that are bet on, from just above the baseline to near 1; twelve see nothing sooner
 CERTAIN = 0.995  # a mean above this cannot rise enough to be worth a bet
 _NEAREST = 0.04  # standard deviations to the nearest alternative: a rise of that takes some 15,000 rows to see
-_LARGEST = 600.0  # exp(700) is no float any more
+LARGEST = 600.0  # growth of a pane that counts: exp(700) is no float any more
 
 
 class Aim(NamedTuple):
@@ -188,8 +188,8 @@ class EDetector:
         cusum += growth
         np.less_equal(cusum, 0.0, out=restart)
         np.putmask(cusum, restart, 0.0)
-        if n * self._steepest > _LARGEST:
-            np.minimum(growth, _LARGEST, out=growth)
+        if n * self._steepest > LARGEST:
+            np.minimum(growth, LARGEST, out=growth)
         # wealth is below 1 wherever it has not fired, so that the product is a float
         wealth += (end - start) * self._credit
         wealth *= np.exp(growth, out=growth)

@@ -35,11 +35,6 @@ class Grading:
         self._panes.append((error, variance, n))
 
     @property
-    def panes(self) -> int:
-        """Graded panes that are kept."""
-        return len(self._panes)
-
-    @property
     def rows(self) -> int:
         """Labelled rows in them."""
         return sum(n for _, _, n in self._panes)

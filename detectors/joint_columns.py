@@ -104,7 +104,8 @@ class JointColumns:
         if pairs.shape[1] <= PAIRS:
             return pairs
         marginal = self._marginal(self.training)
-        moments = np.abs(marginal @ marginal.T)[pairs[0], pairs[1]]
+        # rounded: of features that say the same, which pair comes first must not hang on how sums are taken
+        moments = np.round(np.abs(marginal @ marginal.T)[pairs[0], pairs[1]], 6)
         return pairs[:, np.sort(np.argsort(-moments, kind="stable")[:PAIRS])]
 
 

@@ -7,13 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.bet import Recovery, Verdict
-from detectors.e_detector import AIM, CERTAIN, GRID, Judgement, alternatives, growth_of_counts, stakes
+from detectors.e_detector import AIM, CERTAIN, GRID, LARGEST, Judgement, alternatives, growth_of_counts, stakes
 from detectors.state import register
 from schemas.event_time import Micros
 
 Floats = npt.NDArray[np.float64]
-
-LARGEST = 600.0  # exp(700) is no float any more
 
 
 @register

@@ -44,10 +44,12 @@ class Weights(Record):
     outcomes: Probability = Field(
         0.20, description="Ratings, complaints, acceptance, corrections and overrides, shared evenly"
     )
-    quality: Probability = Field(0.20, description="Missing, invalid, out-of-range and unseen values, shared evenly")
+    quality: Probability = Field(
+        0.20, description="Missing, invalid, out-of-range and unseen values and expectations, shared evenly"
+    )
     calibration: Probability = Field(0.05, description="What scores promise against what comes true, shared evenly")
     estimates: Probability = Field(0.05, description="Estimates, once they are graded below the minimum effect")
-    system: Probability = Field(0.10, description="Latency")
+    system: Probability = Field(0.10, description="Latency, and what was rejected, shared evenly")
 
     @model_validator(mode="after")
     def _sum(self) -> "Weights":
@@ -109,7 +111,7 @@ def effects_problem(effect: MinimumEffect, task: str, *, priced: bool) -> str | 
     own = {"regression": "absolute_error", "text": "rating"}.get(task, "error_rate")
     for name in ("error_rate", "absolute_error"):
         if name != own and getattr(effect, name):
-            allowed = ", ".join(dict.fromkeys((own, "rating", "drift", "joint", "quality", "latency")))
+            allowed = ", ".join(dict.fromkeys((own, "rating", "drift", "joint", "outcomes", "quality", "latency")))
             return f"minimum_effect.{name} does nothing for a {task} model; give one of {allowed}"
     if effect.cost and not priced:
         return "minimum_effect.cost does nothing without costs.matrix"

@@ -118,7 +118,7 @@ class Bias:
 
     def _few_labels(self, layout: Layout) -> str | None:
         """Return that too few of the newest rows are labelled, or None: which ones are may differ by value."""
-        n, labelled = (sum(cohort[place] for cohort in self._newest) for place in (0, 1))
+        n, labelled = sum(cohort[0] for cohort in self._newest), sum(cohort[1] for cohort in self._newest)
         return too_few_labels(layout, labelled, n)
 
 

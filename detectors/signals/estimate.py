@@ -14,7 +14,6 @@ from detectors.indicators import loss_histogram
 from detectors.layout import Layout
 from detectors.pane import ClosedPane
 from detectors.reference import vector
-from detectors.score_curves import estimated_roc_auc
 from detectors.signals.calibration import Calibration, coverage_problem
 from detectors.signals.estimate_bets import EstimateBets
 from detectors.signals.grade import graded
@@ -23,8 +22,6 @@ from detectors.signals.signal import Finding, Grounds
 from detectors.state import register
 from schemas.event_time import Micros
 from schemas.reading import Family, Reading
-
-__all__ = ["EstimatedPerformance", "estimated_roc_auc"]
 
 WAITING = 1_000  # estimates that wait for their cohort
 UNSEEN = "CBPE cannot see a change of the concept"

@@ -52,6 +52,8 @@ class EstimatedLoss:
         self._grading = Grading()
         self._regressor: LossRegressor | None = None
         self._bets: EstimateBets | None = None
+        self._unjudged: str | None = None
+        """Why the estimate is told and not judged."""
         self._reference: float | None = None
         grounds, scale = Grounds(layout), layout.loss_scale
         self._phi = grounds.dispersion(loss_name(None, 0))
@@ -61,9 +63,11 @@ class EstimatedLoss:
         n, total, squares = moments(*loss_histogram(layout, vector(layout, "cohort"), "cohort"))
         if n:
             self._reference = total / n * scale
-        if n and grounds.problem_of(loss_name(None, 0)) is None:
+        self._unjudged = grounds.problem_of(loss_name(None, 0)) or (None if n else "the reference has no labelled rows")
+        if self._unjudged is None:
             bound = upper_bound_of_mean(total, squares, n, dispersion=self._phi)
             self._bets = EstimateBets(layout, (bound + minimum_effect(layout) / scale) * REACH, self._phi)
+            self._unjudged = self._bets.problem
 
     @property
     def stakes(self) -> tuple[Stake, ...]:
@@ -101,8 +105,8 @@ class EstimatedLoss:
             self._waiting[pane.start] = (float(losses.mean()), float(losses.var()) / len(losses))
             while len(self._waiting) > WAITING:
                 del self._waiting[next(iter(self._waiting))]
-            problem = OFF if self._grading.blind(effect) else None
-        value = float(losses.mean()) if problem is None else None
+            problem = (OFF if self._grading.blind(effect) else None) or pane.stale or self._unjudged
+        value = float(losses.mean()) if len(losses) and problem != OFF else None
         reading = Reading(
             signal="estimated_absolute_error",
             tier="performance",

@@ -58,9 +58,11 @@ class QualityNumbers:
                 share = _passed(checks)
                 if share is not None:
                     self._reference[dimension] = share
-                for check in checks:
-                    self._allow(layout, check)
+                if Grounds(layout).problem is None:
+                    for check in checks:
+                        self._allow(layout, check)
         for expectation in layout.spec.expectations:
+            self._allowed.pop(expectation.name, None)  # it has a φ of its own
             allowed = Allowed(layout, expectation)
             if allowed.problem is None or expectation.at_least is not None:
                 effect = layout.spec.minimum_effect.quality

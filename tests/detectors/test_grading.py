@@ -62,5 +62,5 @@ def test_blindness_passes_with_the_panes_that_showed_it() -> None:
 
 def test_only_the_newest_panes_are_kept() -> None:
     grading = graded([0.5] * 5 + [0.01] * KEPT)
-    assert (grading.panes, grading.rows) == (KEPT, 100 * KEPT)
+    assert grading.rows == 100 * KEPT
     assert grading.mean_absolute_error == pytest.approx(0.01)

@@ -133,10 +133,12 @@ def test_a_pane_that_is_not_whole_is_unknown() -> None:
         assert (reading.status, reading.failing) == ("unknown", None)
 
 
-@pytest.mark.parametrize("reference", ["none", "stale"])
-def test_without_a_reference_nobody_says_that_nothing_fails(reference: str) -> None:
-    spec = model_spec(reference_max_age="30d", expectations=RULES[:1])
-    layout = layout_of(spec, profile_of(spec) if reference == "stale" else None)
+@pytest.mark.parametrize("reference", ["none", "short", "stale"])
+def test_without_a_good_reference_nobody_says_that_nothing_fails(reference: str) -> None:
+    spec = model_spec(reference_max_age="30d" if reference == "stale" else None, expectations=RULES[:1])
+    layout = layout_of(
+        spec, None if reference == "none" else profile_of(spec, panes=10 if reference == "short" else 40)
+    )
     pane = pane_of(layout, "traffic", [(row, None) for row, _ in days(spec, 1)])
     for reading in readings(spec, pane).values():
         assert reading.value is not None
