@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, get_args
 
 from detectors.episodes import Change, EpisodeKey
 from detectors.pane import ClosedPane
+from detectors.signals.quality import EXPECTATION
 from detectors.signals.signal import Firing
 from detectors.state import register
 from schemas.contract import deterministic_id
@@ -23,6 +24,10 @@ ESTIMATED = "estimated_"
 
 LEARNT = frozenset({"joint_drift"})
 """Signals that learn what a change looks like before they can bet on it: theirs begins late, by up to what it took."""
+
+SURE = 1_000.0  # evidence beyond which a change is as sure as another
+
+Worth = tuple[bool, int, float, bool, str]
 
 _WORTH: dict[Tier, int] = {tier: worth for worth, tier in enumerate(get_args(Tier))}
 _HANDS: dict[Tier, str] = {"quality": "pipeline", "system": "serving"}
@@ -288,10 +293,14 @@ def _hand(tier: Tier) -> str:
     return _HANDS.get(tier, "model")
 
 
-def _worth_of(change: Change) -> tuple[bool, int, float, str]:
+def _worth_of(change: Change) -> Worth:
     return _worth(change.episode.severity, change.episode.tier, change.reading.evidence, change.key)
 
 
-def _worth(severity: str, tier: Tier, evidence: float | None, key: EpisodeKey) -> tuple[bool, int, float, str]:
-    """Return what changes are sorted by, those of most worth first."""
-    return severity != "alarm", _WORTH[tier], -(evidence or 0.0), str(key)
+def _worth(severity: str, tier: Tier, evidence: float | None, key: EpisodeKey) -> Worth:
+    """Return what changes are sorted by, those of most worth first.
+
+    A defect that an expectation and the feature's own check both see is told as the latter: it names the feature.
+    """
+    sure = min(evidence or 0.0, SURE)
+    return severity != "alarm", _WORTH[tier], -sure, key[0].startswith(EXPECTATION), str(key)

@@ -1,7 +1,8 @@
 """Drift against the recent past: has a feature, or the prediction, changed within the last few panes?
 
 The null is that each pane's distribution is within τ (`minimum_effect.drift`) of that of the panes a while before it. A
-change that has become usual is no change any more. Alone it is a notice.
+change that has become usual is no change any more. Alone it is a notice. It goes by rows that have a value: how many
+are missing is a matter of data quality, and an outage that is over must not make what came after it look changed.
 """
 
 from collections import deque
@@ -32,8 +33,8 @@ from schemas.reading import Family, Reading
 class RecentDrift:
     """Distribution of one feature, or of the prediction (feature None), against W panes that ended W panes ago.
 
-    Panes are those with rows and without a problem, W is `recent`. The gap lets a slow change show, and keeps the panes
-    of a change out of what it is compared with until it has lasted W panes.
+    Panes are those with values and without a problem, W is `recent`. The gap lets a slow change show, and keeps the
+    panes of a change out of what it is compared with until it has lasted W panes.
     """
 
     families: frozenset[Family] = frozenset({"traffic"})
@@ -59,13 +60,13 @@ class RecentDrift:
 
     def read(self, pane: ClosedPane) -> Iterable[Finding]:
         """Return PSI against the recent past, and whether the distribution has left it; then remember the pane."""
-        current = indicators_of(pane.layout, pane.counts, self._feature)
+        current = _present(indicators_of(pane.layout, pane.counts, self._feature))
         problem = pane.judging_problem or self._problem  # φ is the reference's
         if problem is None and not current.n:
-            problem = "the pane has no rows"
+            problem = "no row of the pane has a value of it"
         known = len(self._panes)
         if problem is None and known < 2 * self._window:
-            problem = f"{2 * self._window} panes make up the recent past; there were {known}"
+            problem = f"the recent past, 2 x `recent` = {2 * self._window} panes, is not complete yet"
         if problem is not None:
             yield Finding(self._reading(int(current.n), reason=problem))
         else:
@@ -158,6 +159,13 @@ def recent_drifts(layout: Layout, weight: float) -> list[RecentDrift]:
 def _bounds(recent: indicators.Indicators, confidence: float, dispersion: Floats) -> Floats:
     # each bet by its own φ, all in one call
     return upper_bound(recent.totals / dispersion, recent.n / dispersion, confidence)
+
+
+def _present(found: indicators.Indicators) -> indicators.Indicators:
+    """Return the indicators among rows that have a value, of which none is missing."""
+    totals = found.totals.copy()
+    totals[-1] = 0.0
+    return indicators.Indicators(totals, found.n - float(found.totals[-1]))
 
 
 def _folded(found: indicators.Indicators) -> Counts:

@@ -269,3 +269,11 @@ def test_a_segment_of_another_signal_is_told_by_itself() -> None:
     said = Said()
     said.close(27, fires("error_rate", since=20, low=19, high=21))
     assert said.close(40, fires("cost", segment="region=north", low=26, since=27)) == ["alarm cost"]
+
+
+def test_of_an_expectation_and_a_features_own_check_the_feature_is_named() -> None:
+    said = Said()
+    rule = fires("expectation:x is there", tier="quality", evidence=1e200)
+    assert said.close(21, rule, fires("missing", tier="quality", evidence=1e100, feature="x"), family="traffic") == [
+        "alarm missing"
+    ]

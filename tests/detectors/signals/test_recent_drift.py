@@ -34,7 +34,7 @@ def test_what_stays_as_it_is_raises_nothing_however_far_from_the_reference(level
 def test_it_is_unknown_until_there_is_a_recent_past() -> None:
     found = watch([0.0] * (2 * W + 1))
     assert {finding.reading.status for finding in found[:-1]} == {"unknown"}
-    assert found[3].reading.reason == f"{2 * W} panes make up the recent past; there were 3"
+    assert found[3].reading.reason == f"the recent past, 2 x `recent` = {2 * W} panes, is not complete yet"
     assert found[-1].reading.status == "ok"
     assert found[-1].reading.other_n == W * 500
     assert set(found[-1].reading.effects or {}) == {"ks", "wasserstein", "jensen_shannon"}
@@ -61,6 +61,18 @@ def test_a_change_that_goes_back_is_over_at_once() -> None:
     assert any(finding.recovered for finding in found[63:67])
 
 
+def test_an_outage_that_is_over_makes_nothing_after_it_look_changed() -> None:
+    layout, rng = layout_of(SPEC, normal_profile(20_000, 0)), np.random.default_rng(2)
+    signal, found = RecentDrift(layout, "income", 1.0), list[Finding]()
+    for day in range(120):
+        present = 40 if day in (60, 61) else 500
+        pane = histogram_pane(layout, rng.normal(0, 1, present), day)
+        pane.view("n")[0] = 500  # of which the others have no value
+        found += signal.read(pane)
+    assert not [finding for finding in found if finding.firing]
+    assert {found[60].reading.n, found[62].reading.n} == {40, 500}
+
+
 def test_the_past_ends_a_window_before_the_pane() -> None:
     layout, rng = layout_of(SPEC, normal_profile(5_000, 0)), np.random.default_rng(0)
     signal = RecentDrift(layout, "income", 0.1)
@@ -79,7 +91,7 @@ def test_panes_with_a_problem_or_without_rows_are_no_past() -> None:
         (finding,) = signal.read(blank_pane(layout, "traffic", day))
         assert finding.reading.status == "unknown"
     (finding,) = signal.read(pane_of(layout, "traffic", days(SPEC, 1)))
-    assert finding.reading.reason == f"{2 * W} panes make up the recent past; there were 0"
+    assert finding.reading.reason == f"the recent past, 2 x `recent` = {2 * W} panes, is not complete yet"
 
 
 @pytest.mark.parametrize("task", TASKS)
