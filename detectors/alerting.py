@@ -9,6 +9,7 @@ from detectors.loss_rows import LossRows
 from detectors.movers import movers
 from detectors.pane import ClosedPane
 from detectors.signals.loss import NAMES
+from detectors.signals.quality import EXPECTATION
 from detectors.slices import worst_slice
 from detectors.wording import ACTIONS, NOTICE, interval, moved, value_text
 from schemas.alert import Alert, Along, ChangeSlice, Pane, Reason
@@ -45,7 +46,10 @@ def _fired(incident: Incident, change: Change, pane: ClosedPane, known: Known) -
     assert firing is not None
     where = _slice(change, pane, known) if episode.severity == "alarm" and reading.tier == "performance" else None
     others = incident.others(change.key)
-    summary = moved(reading.signal, firing.what, firing.value, firing.reference, firing.n, firing.since)
+    by_label = pane.key.family == "label"
+    summary = moved(
+        reading.signal, firing.what, firing.value, firing.reference, firing.n, firing.since, by_label=by_label
+    )
     summary += interval(firing.since_low, firing.since_high, layout.spec.pane)
     own = None if reading.segment is None else [reading.segment.replace("=", " = ", 1)]
     if where is not None and where.conditions not in ([], own):  # not what the sentence is about already
@@ -97,11 +101,11 @@ def _slice(change: Change, pane: ClosedPane, known: Known) -> ChangeSlice | None
 
 def _recovered(incident: Incident, pane: ClosedPane) -> Alert:
     """Return the alert that an incident is over: all its signals are back."""
-    signal, feature, segment, detector, _ = incident.lead
+    signal, feature, segment, detector, family = incident.lead
     tier, back, others = incident.tier, incident.back, incident.others(incident.lead)
     value = None if back is None else back.value
     effect = None if value is None or incident.reference is None else value - incident.reference
-    summary = f"{_what(incident.lead)} is back{_now(incident, pane.due)}"
+    summary = _is_back(incident, pane.due)
     if others:
         summary += f", and with it {len(others)} other signal{'s' if len(others) > 1 else ''}"
     return Alert(
@@ -127,9 +131,24 @@ def _recovered(incident: Incident, pane: ClosedPane) -> Alert:
         evidence=None if back is None else back.evidence,
         along=[_along(key, member) for key, member in others[:ALONG]],
         along_more=max(0, len(others) - ALONG),
-        summary=f"{summary[0].upper()}{summary[1:]}. It had changed on {rfc3339(incident.since)}.",
+        summary=f"{summary[0].upper()}{summary[1:]}. {_changed(family, incident.since)}",
         action="Nothing; the change is over.",
     )
+
+
+def _changed(family: str, since: Micros) -> str:
+    if family == "label":  # these go by when labels became known
+        return f"It had changed among labels that became known since {rfc3339(since)}."
+    return f"It had changed on {rfc3339(since)}."
+
+
+def _is_back(incident: Incident, now: Micros) -> str:
+    """Return that the lead is back, what it reads, and what it read during the change."""
+    signal = incident.lead[0]
+    if signal.startswith(EXPECTATION):  # a rule is not back when rows keep it again
+        rule = signal.removeprefix(EXPECTATION)
+        return f"Rows that break {rule}: back{_now(incident, now).replace(':', ' to', 1)}"
+    return f"{_what(incident.lead)} is back{_now(incident, now)}"
 
 
 def _now(incident: Incident, now: Micros) -> str:
@@ -145,7 +164,9 @@ def _now(incident: Incident, now: Micros) -> str:
 
 def _what(key: EpisodeKey) -> str:
     signal, feature, segment, _, _ = key
-    return signal.replace("_", " ") + "".join(f" of {part}" for part in (feature, segment) if part)
+    name, _, rest = signal.partition(":")
+    name = name.replace("_", " ") + (f" {rest}" if rest else "")
+    return name + "".join(f" of {part}" for part in (feature, segment) if part)
 
 
 def _along(key: EpisodeKey, member: Member) -> Along:

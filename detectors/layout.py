@@ -33,6 +33,7 @@ DELAY_BUCKETS = 512  # from 1 second to over 15 years
 
 MISSING, INVALID, OUT_OF_RANGE, UNSEEN = range(4)
 QUALITY = ("missing", "invalid", "out_of_range", "unseen")
+OTHERS = "(other or missing)"  # of a segment: what is no value that is looked at by itself, and what is none at all
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,10 @@ class Layout:
     def segment_values(self, segment: str) -> tuple[str, ...]:
         """Return the values of a segment that are looked at by themselves; all others share one more cell."""
         return tuple(self.codes[segment])
+
+    def segment_cells(self, segment: str) -> tuple[str, ...]:
+        """Return what the cells of a segment are called: its values, and the one that all other rows share."""
+        return (*self.segment_values(segment), OTHERS)
 
     def _categories(self, name: str, feature: FeatureSpec) -> list[str]:
         if feature.type == "boolean":

@@ -52,7 +52,7 @@ def segment_metrics(layout: Layout, counts: Counts) -> list[tuple[str, Metric]]:
     if layout.spec.task == "binary":
         for segment in layout.spec.segments:
             cells = layout.families["cohort"].view(counts, f"segment_confusion:{segment}").reshape(-1, 2, 2)
-            for value, matrix in zip([*layout.segment_values(segment), "(other)"], cells, strict=True):
+            for value, matrix in zip(layout.segment_cells(segment), cells, strict=True):
                 (_, fn), (fp, tp) = matrix.tolist()
                 pair = (_share("precision", tp, tp + fp), _share("recall", tp, tp + fn))
                 found += [(f"{segment}={value}", metric) for metric in pair if matrix.any()]

@@ -19,6 +19,8 @@ def settings(spec: ModelSpec) -> dict[str, str]:
     own = {} if spec.costs.matrix is None else {"costs.matrix": json.dumps(spec.costs.matrix, sort_keys=True)}
     if spec.task == "text":
         own["text"] = _checks(spec.text or TextSpec())
+    if spec.task == "multiclass" and spec.classes:
+        own["classes"] = ", ".join(spec.classes)  # they are counted by their place in the list
     return own | {
         "task": spec.task,
         "positive_label": str(spec.positive_label),

@@ -26,11 +26,20 @@ def value_text(signal: str, value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 999.95 else f"{value:.4g}"  # from there on four digits are a whole number
 
 
-def moved(signal: str, what: str, value: float, reference: float | None, n: int, since: Micros) -> str:
-    """Return what moved, by how much and since when, as a sentence without its stop."""
+def moved(
+    signal: str, what: str, value: float, reference: float | None, n: int, since: Micros, *, by_label: bool = False
+) -> str:
+    """Return what moved, by how much and since when, as a sentence without its stop.
+
+    Parameters
+    ----------
+    by_label
+        `since` is no time of predictions: it is by when their labels became known.
+    """
     before = f" from {value_text(signal, reference)}" if reference is not None else ""
     direction = "fell" if reference is not None and value < reference else "rose"
-    return f"{what} {direction}{before} to {value_text(signal, value)} over {n:,} rows since {rfc3339(since)}"
+    among = ", among labels that became known" if by_label else ""
+    return f"{what} {direction}{before} to {value_text(signal, value)} over {n:,} rows{among} since {rfc3339(since)}"
 
 
 def interval(low: Micros | None, high: Micros | None, width: Micros) -> str:

@@ -8,6 +8,8 @@ from pydantic import Field, PositiveInt, field_validator
 from schemas.contract import Record
 from schemas.event_time import Duration, from_micros, parse_duration
 
+FIELDS = 5
+
 
 class PerformancePolicy(Record):
     """Fires when a performance or outcome signal raises an alarm."""
@@ -35,6 +37,8 @@ class SchedulePolicy(Record):
             CronSim(text, from_micros(0))
         except CronSimError as error:
             raise ValueError(f"{text!r} is not a cron expression such as '0 3 * * 1': {error}") from error
+        if len(text.split()) != FIELDS:  # the library takes a sixth, seconds; panes are not that fine
+            raise ValueError(f"{text!r} has {len(text.split())} fields; a cron expression such as '0 3 * * 1' has five")
         return text
 
 

@@ -80,7 +80,9 @@ class FeedbackTable(Table):
 
     @model_validator(mode="after")
     def _time(self) -> "FeedbackTable":
-        if (self.delay is None) == (self.columns.timestamp is None):
+        if self.delay is None and self.columns.timestamp is None:
+            raise ValueError("columns.timestamp or delay says when it became known, and neither is given; give one")
+        if self.delay is not None and self.columns.timestamp is not None:
             raise ValueError("give either columns.timestamp or delay, and not both")
         if all(getattr(self.columns, name) is None for name in ("label", "value", "rating", "correction")):
             raise ValueError("columns needs at least one of label, value, rating and correction")

@@ -1,5 +1,6 @@
 """`streamgauge reference`: reference tables to profile files, and what a person should know about them."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -21,6 +22,10 @@ from streams.table_guess import SAMPLED, feature_type
 
 MUCH = 0.01  # of a feature's values: more of them that are no good are rather a mistake in the monitor file
 MOST = 0.5  # of the values of a categorical feature: so many beside its frequent ones, and it has no categories
+HALF = 0.5  # of the values of a numeric feature: more with a comma, and it is their decimal point
+
+_COMMA = re.compile(r"\s*[+-]?[\d. ]*,\d+\s*")
+_LOOKED = 100  # cells: enough to tell a way of writing
 
 
 def build_reference(spec: MonitorSpec, base: Path) -> None:
@@ -29,11 +34,13 @@ def build_reference(spec: MonitorSpec, base: Path) -> None:
     Raises
     ------
     UserError
-        When a reference table is missing or damaged, or a profile has no place to go.
+        When a reference table is missing or damaged, no value of a feature is of its type, or a profile has no place
+        to go.
     """
     written: dict[Path, str] = {}
     notes: dict[str, None] = {}
     profiles = build_profiles(spec, base, notes.setdefault)
+    _refuse_unreadable(list(profiles.values()), spec, base)
     for profile in profiles.values():
         path = _place(spec, base, profile)
         name = profile.model if profile.version is None else f"{profile.model} {profile.version}"
@@ -44,6 +51,20 @@ def build_reference(spec: MonitorSpec, base: Path) -> None:
         lines = [f"{path}: {_describe(profile, name)}", *_warnings(profile, spec, base)]
         sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.writelines(f"{clean(note)}\n" for note in notes)
+
+
+def _refuse_unreadable(profiles: list[ReferenceProfile], spec: MonitorSpec, base: Path) -> None:
+    """Raise where no value of a feature is of its type: it would be watched as one that is always invalid."""
+    lines: dict[str, None] = {}
+    for profile in profiles:
+        for name, feature in spec.models[profile.model].features.items():
+            counts = profile.counts.get("traffic", {}).get(f"quality:{name}")
+            if counts and counts[INVALID] and counts[INVALID] + counts[MISSING] == profile.rows:
+                hint = _hint(spec, base, profile.model, name, feature.type)
+                place = f"models.{profile.model}.features.{clean(name)}"
+                lines[f"{place}: all of its values in the reference {report_text.INVALID[feature.type]}{hint}"] = None
+    if lines:
+        raise UserError("\n".join(lines))
 
 
 def _place(spec: MonitorSpec, base: Path, profile: ReferenceProfile) -> Path:
@@ -121,5 +142,8 @@ def _hint(spec: MonitorSpec, base: Path, model: str, feature: str, declared: Fea
             column.values += [cell for cell in batch.column(feature) if not cells.missing(cell)]
             if len(column.values) >= SAMPLED:
                 break
+    looked = [str(cell) for cell in column.values[:_LOOKED]]
+    if declared == "numeric" and looked and sum(map(bool, map(_COMMA.fullmatch, looked))) > HALF * len(looked):
+        return "; a decimal comma? Write 1.5, not 1,5"
     found = feature_type(column) if column.values else declared
     return f"; is it {found}?" if found != declared else ""

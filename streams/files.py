@@ -57,11 +57,14 @@ def load_spec(path: Path | str) -> MonitorSpec:
         raise UserError(f"{path}: the file is empty; {what}")
     if not isinstance(data, dict):
         raise UserError(f"{path}: not a monitor file: it has no 'models:' at its top; {what}")
-    problems = [*_placeholders(data, "", set()), *_bare_durations(data, "", set())]
+    bare = _bare_durations(data, "", set())
+    problems = [*_placeholders(data, "", set()), *bare]
     try:
         spec = MonitorSpec.model_validate(data)
     except ValidationError as error:
         known = {line.split(":", 1)[0] for line in problems}
+        # what a block as a whole says of its lengths of time goes by the numbers that have no unit
+        known |= {line.split(":", 1)[0].rpartition(".")[0] for line in bare} - {""}
         worded = word_problems(error, MonitorSpec, data)
         problems += [line for line in worded if line.split(":", 1)[0] not in known]
     if problems:
@@ -178,3 +181,21 @@ def _check_profile(profile: ReferenceProfile, path: str, name: str, model: Model
                 f"{path}: made with {setting}: {then}, and models.{name}.{setting} is {now} now; "
                 "build it again with: streamgauge reference"
             )
+    _check_classes(profile, path, name, model)
+
+
+def _check_classes(profile: ReferenceProfile, path: str, name: str, model: ModelSpec) -> None:
+    """Refuse a profile whose counts are by other classes than the model's: they would be taken for those."""
+    if model.task != "multiclass":
+        return
+    now = model.classes or profile.classes
+    counted = len(profile.counts.get("traffic", {}).get("classes", ())) - 1  # the last is for all others
+    if set(profile.classes) <= set(now) and counted in (-1, len(now)):
+        return
+    seen = ", ".join(profile.classes)
+    seen += f" ({counted} were named)" if counted > len(profile.classes) else ""
+    said = f"models.{name}.classes is {', '.join(now)}" if model.classes else f"models.{name}.classes is not given"
+    raise UserError(
+        f"{path}: made with classes {seen}, and {said} now; build it again with: streamgauge reference, or name the "
+        "same classes"
+    )

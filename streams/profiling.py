@@ -15,6 +15,7 @@ from streams.decode import Refusal, decode
 from streams.errors import UserError
 from streams.fast_feedback import number_of
 from streams.records import Record
+from streams.refusal_remedy import remedy
 from streams.tables import reference
 
 MAX_BAD_SHARE = 0.01  # of a reference's rows; it is what everything is compared with
@@ -83,10 +84,11 @@ def reference_rows(
         rows[prediction.version].append((row_of(prediction, spec.models[model]), label))
     if len(refused) > MAX_BAD_SHARE * total:
         raise UserError(
-            f"files.reference: {len(refused)} of {total} rows of {model} break their contract. The first: {refused[0]}"
+            f"files.reference: {len(refused)} of {total} rows of {model} break their contract. The first: "
+            f"{refused[0]}{remedy(refused[0])}"
         )
     if refused:
-        tell(f"left out {len(refused):,} of {total:,} rows of {model}. The first: {refused[0]}")
+        tell(f"left out {len(refused):,} of {total:,} rows of {model}. The first: {refused[0]}{remedy(refused[0])}")
     return dict(rows)
 
 

@@ -25,12 +25,14 @@ from streams.errors import UserError
 from streams.files import load_layouts
 from streams.monitoring import MonitorPartition
 from streams.partition import SourcePartition
-from streams.records import ROLES, Destination, Outgoing, Record
+from streams.records import ROLES, Destination, Outgoing, Record, Role
+from streams.refusal_remedy import much_refused, remedy
 from streams.refusals import TooManyRefused
 from streams.report import write_report
 from streams.report_data import read_outputs
 from streams.store import Store
 from streams.table_chunks import TableChunk
+from streams.table_notes import missing_classes
 from streams.tables import Tables
 from streams.terminal_report import print_report
 
@@ -71,7 +73,7 @@ def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False) 
         try:
             levels.take(_with_progress(tables.chunks(layouts, source.groups, CHUNK), tables.rows, progress))
         except TooManyRefused as stopped:
-            raise UserError(stopped.of_tables) from None
+            raise UserError(stopped.of_tables + remedy(stopped.of_tables)) from None
         for role in ROLES:
             source.process(role, [Record(source.position[role] or 0, -1, None, _watermark(tables.end))])
         levels.checkpoint()
@@ -86,7 +88,10 @@ def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False) 
     (out / "accounting.json").write_text(json.dumps(accounting, indent=2) + "\n")
     outputs = read_outputs(out, spec)
     write_report(out, spec, outputs)
-    print_report(Console(), out, spec, outputs, tables.notes)
+    topics: dict[Role, str] = {role: getattr(spec.kafka.topics, role) for role in ROLES}
+    unnamed = missing_classes(spec, lambda name: None if spec.models[name].classes else layouts.classes(name))
+    warnings = much_refused(counts, topics, outputs.dead_letters.values())
+    print_report(Console(), out, spec, outputs, [*tables.notes, *unnamed, *warnings])
 
 
 @contextmanager

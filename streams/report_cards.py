@@ -1,21 +1,16 @@
-"""What people act on, in words: triggers, and episodes (a change from its start to its recovery)."""
+"""What people act on, in words: what moved, how sure that is, triggers, and why there is none."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 from detectors.units import told_unit
-from schemas.alert import Alert, Severity
-from schemas.event_time import Micros, to_micros
-from schemas.reading import Tier
+from schemas.alert import Alert
 from schemas.spec import ModelSpec, Task
 from schemas.trigger import Evidence, RetrainingTrigger
-from streams.report_data import SHARE, Named, Outputs, Version
+from streams.report_data import SHARE, Outputs, Version
 from streams.report_text import clean, length, moment, number, plural, ratio_text, sentence, title_of, value_text
 
-NAMED = 6  # signals that moved along; of more it is said how many
-_WORTH = {tier: worth for worth, tier in enumerate(get_args(Tier))}
 HOW = {
     "full": "Train a new model on these rows.",
     "warm_start": "Warm start: go on from the present model with these rows; they are few for a training from nothing.",
@@ -32,45 +27,6 @@ POLICIES = {
 Shares = Mapping[tuple[str, str | None], str]
 
 
-@dataclass
-class Episode:
-    """The alerts of one change."""
-
-    alerts: list[Alert] = field(default_factory=list)
-
-    @property
-    def first(self) -> Alert:
-        """The alert that it began with."""
-        return self.alerts[0]
-
-    @property
-    def severity(self) -> Severity:
-        """The gravest of its alerts."""
-        return "alarm" if any(alert.severity == "alarm" for alert in self.alerts) else self.first.severity
-
-    @property
-    def since(self) -> Micros:
-        """Estimated start of the change, as first told."""
-        return to_micros(self.first.since)
-
-    @property
-    def known(self) -> Micros:
-        """When it was first told."""
-        return to_micros(self.first.time)
-
-    @property
-    def recovered(self) -> Micros | None:
-        """When it was over, or None while it lasts."""
-        last = self.alerts[-1]
-        return to_micros(last.time) if last.severity == "recovered" else None
-
-    @property
-    def told(self) -> Alert:
-        """The alert that says most: an alarm of the tier of most worth, the last of several."""
-        changes = [alert for alert in reversed(self.alerts) if alert.severity != "recovered"]
-        return min(changes, key=lambda alert: (alert.severity != "alarm", _WORTH[alert.tier]), default=self.first)
-
-
 class Fact(NamedTuple):
     """One thing to know about a trigger."""
 
@@ -85,14 +41,6 @@ class Movement(NamedTuple):
     what: str
     before: str
     after: str
-
-
-def episodes(alerts: list[Alert]) -> list[Episode]:
-    """Return the changes that `alerts` speak of: alarms first, then by their start."""
-    found: dict[tuple[str, str, str], Episode] = {}
-    for alert in alerts:
-        found.setdefault((alert.model, alert.version, alert.episode), Episode()).alerts.append(alert)
-    return sorted(found.values(), key=lambda e: (e.severity != "alarm", e.known, e.since, e.first.id))
 
 
 def subject(signal: str, feature: str | None, segment: str | None) -> str:
@@ -112,13 +60,13 @@ def movement(found: Alert | Evidence, task: Task | None, shares: Shares = Mappin
         return None
     unit = told_unit(found.signal, task)
     return Movement(
-        _moved_share(found, shares) if found.tier == "drift" else subject(found.signal, found.feature, found.segment),
+        moved_share(found, shares) if found.tier == "drift" else subject(found.signal, found.feature, found.segment),
         value_text(found.reference, unit),
         value_text(found.value, unit),
     )
 
 
-def _moved_share(found: Alert | Evidence, shares: Shares) -> str:
+def moved_share(found: Alert | Evidence, shares: Shares) -> str:
     """Return whose share a drift's values are: its readings are PSI, and its alert speaks of one edge or category."""
     if isinstance(found, Alert):
         said = SHARE.match(found.summary)
@@ -127,30 +75,6 @@ def _moved_share(found: Alert | Evidence, shares: Shares) -> str:
         share = shares.get((found.alert or "", found.feature))
     of = clean(found.feature) if found.feature else "the prediction"
     return clean(share[:1].upper() + share[1:]) if share else f"drift of {of} (a share of rows)"
-
-
-def explained(change: Episode, joined: Iterable[Named] = ()) -> list[str]:
-    """Return what else is known of a change, a sentence each: what moved with it, where it sits, and the reasons.
-
-    Parameters
-    ----------
-    joined
-        Signals that joined it without an alert (`Outputs.joined`).
-    """
-    told = change.told
-    lines = []
-    own = subject(told.signal, told.feature, told.segment)
-    named = [(each.signal, each.feature, each.segment) for alert in reversed(change.alerts) for each in alert.along]
-    others = [name for name in dict.fromkeys(subject(*each) for each in [*named, *joined]) if name != own]
-    if others:
-        more = len(others) - NAMED
-        lines.append(f"With it: {', '.join(others[:NAMED])}{f' and {more} more' if more > 0 else ''}.")
-    if told.slice is not None and told.slice.description not in told.summary:
-        lines.append(f"Where: {clean(told.slice.description)}.")
-    if told.reasons:
-        reasons = "; ".join(clean(each.description) for each in told.reasons[:NAMED])
-        lines.append(f"What sets high scores apart from low ones has changed: {reasons}.")
-    return lines
 
 
 def certainty(evidence: float | None, budget: str | None) -> str:
@@ -179,7 +103,7 @@ def trigger_facts(
         others = [_evidence(each, task, shares) for each in trigger.evidence]
         facts.append(Fact("How sure", certainty(strongest.evidence, budget), others))
     if trigger.waiting is not None:
-        facts.append(_waiting(trigger, task))
+        facts.append(_waiting(trigger, spec))
     data = trigger.train_on
     slices = [
         f"{clean(each.segment)}: {plural(each.rows, 'labelled row')} ({clean(each.reason)})" for each in data.slices
@@ -204,14 +128,16 @@ def _evidence(found: Evidence, task: Task | None, shares: Shares) -> str:
     return f"{what}{change} over {plural(found.n, 'row')} since {moment(found.since)}{sure}"
 
 
-def _waiting(trigger: RetrainingTrigger, task: Task | None) -> Fact:
-    waiting = trigger.waiting
+def _waiting(trigger: RetrainingTrigger, spec: ModelSpec | None) -> Fact:
+    waiting, task = trigger.waiting, None if spec is None else spec.task
     assert waiting is not None
     excess = number(waiting.excess_loss_per_day)
     loss = {"binary": "errors", "multiclass": "errors", "regression": "absolute error, summed,"}.get(task or "", "loss")
     text = f"{excess} more {loss} a day than in the reference."
     if waiting.cost_per_day is not None:
-        text = f"{number(waiting.cost_per_day)} a day, in the unit of costs.loss: {text}"
+        # by the matrix it is not the loss at a price, but a sum of its own
+        unit = "costs.loss:" if spec is None or spec.costs.matrix is None else "costs.matrix;"
+        text = f"{number(waiting.cost_per_day)} a day, in the unit of {unit} {text}"
     return Fact("Waiting costs", text, [f"at {number(waiting.predictions_per_day)} predictions a day"])
 
 
@@ -238,14 +164,6 @@ def _offsets(trigger: RetrainingTrigger) -> list[str]:
                 lines.append(clean(f"offsets of {topic}[{partition}]: {offsets[0]} to {offsets[1]}"))
     more = len(lines) - 4
     return lines if more <= 0 else [*lines[:4], f"and {more} more partitions; see provenance in triggers.jsonl"]
-
-
-def raised(episode: Episode) -> str:
-    """Return when the change was told, how long after its start, and since when it is more than a notice."""
-    text = f"{moment(episode.known)}, {length(max(episode.known - episode.since, 0))} after its start"
-    alarm = next((alert for alert in episode.alerts if alert.severity == "alarm"), None)
-    graver = alarm is not None and alarm is not episode.first
-    return f"{text}, as a notice; an alarm since {moment(to_micros(alarm.time))}" if alarm and graver else text
 
 
 def held_back(versions: list[Version]) -> list[str]:

@@ -5,6 +5,7 @@ The page and the terminal both take it from here: neither may call a model quiet
 
 from dataclasses import dataclass
 
+from schemas.event_time import SECOND
 from schemas.reading import Family
 from schemas.spec import ModelSpec
 from streams.report_data import Version
@@ -14,6 +15,7 @@ from streams.report_text import clean, length, title_of
 LINES = 8  # beside performance; every one stands in report.html and panes.jsonl
 PARTS = 4  # features or segments that a line names
 _LOSSES = frozenset({"error_rate", "absolute_error", "rating_loss"})
+_DELAY = Key("system", "label_delay_p95", "label")
 _PANES: dict[Family, str] = {"traffic": "panes", "label": "label panes", "cohort": "cohorts"}
 
 
@@ -25,9 +27,16 @@ class Unknown:
     """What it is, with its verb: `performance is`, `accuracy, recall are`."""
     why: str
     """In how many panes, and the reason."""
+    where: str = ""
+    """In how many panes, where it is known in others: ` in 3 of 5 cohorts`; `why` is the reason alone then."""
+
+    @property
+    def headline(self) -> str:
+        """That it is not known, and where."""
+        return f"{self.what} not known{self.where}"
 
     def __str__(self) -> str:
-        return f"{self.what} not known: {self.why}"
+        return f"{self.headline}: {self.why}"
 
 
 def judged_losses(version: Version) -> list[Series]:
@@ -42,7 +51,7 @@ def performance(versions: list[Version], spec: ModelSpec | None) -> list[Unknown
         why = _performance(version, spec)
         if why is not None:
             of = f" of version {clean(version.version)}" if len(versions) > 1 else ""
-            found.append(Unknown(f"performance{of} is", why))
+            found.append(Unknown(f"performance{of} is", *why))
     return found
 
 
@@ -69,18 +78,34 @@ def others(versions: list[Version]) -> list[Unknown]:
     return lines
 
 
-def _performance(version: Version, spec: ModelSpec | None) -> str | None:
+def _performance(version: Version, spec: ModelSpec | None) -> tuple[str, str] | None:
+    """Return why performance is not known, and in which part of the cohorts if it is known in others."""
     losses = judged_losses(version)
     if "cohort" not in version.panes:
         matured = "labels have not matured" if spec is None else f"labels mature {length(spec.maturity)} after a pane's"
-        return f"no cohort was judged: {matured}" + ("" if spec is None else " end, and the events do not reach so far")
-    panes, unknown = sum(s.panes for s in losses), sum(s.unknown for s in losses)
+        reached = "" if spec is None else " end, and the events do not reach so far"
+        return f"no cohort was judged: {matured}{reached}", ""
     if not losses:
-        return "no cohort was judged"
-    if not _mostly(unknown, panes):
+        return "no cohort was judged", ""
+    named = [series for series in losses if series.key.signal in _LOSSES] or losses
+    best = min(named, key=lambda series: series.unknown / series.panes)  # one that is known is enough
+    if not _mostly(best.unknown, best.panes):
         return None
-    reason = max((r for s in losses for r in s.reasons.values()), key=lambda r: r.panes).example
-    return f"{unknown:,} of {panes:,} cohorts: {clean(reason)}"
+    reason = clean(max(best.reasons.values(), key=lambda reason: reason.panes).example)
+    reason += _too_early(version, spec, reason)
+    count = f"{best.unknown:,} of {best.panes:,} cohorts"
+    return (f"{count}: {reason}", "") if best.unknown == best.panes else (reason, f" in {count}")
+
+
+def _too_early(version: Version, spec: ModelSpec | None, reason: str) -> str:
+    """Return why labels are too few, where they take longer than they are given."""
+    delay = version.series.get(_DELAY)
+    if spec is None or delay is None or delay.mean is None or not reason.startswith("label coverage:"):
+        return ""
+    took = round(delay.mean * SECOND)
+    if took <= spec.maturity:
+        return ""
+    return f". Labels take {length(took)} (95 %), label_maturity is {length(spec.maturity)}"
 
 
 def _is_loss(key: Key) -> bool:

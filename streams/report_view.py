@@ -11,20 +11,17 @@ from schemas.trigger import RetrainingTrigger
 from streams.accounting import BINS
 from streams.report_axes import Tick, TimeAxis
 from streams.report_cards import (
-    Episode,
     Fact,
     Movement,
     Shares,
     certainty,
-    episodes,
-    explained,
     held_back,
     movement,
     no_pane,
-    raised,
     subject,
     trigger_facts,
 )
+from streams.report_changes import Episode, episodes, explained, raised
 from streams.report_charts import Mark
 from streams.report_data import DeadLetters, LabelRequests, Outputs, Version
 from streams.report_panels import Panels, Section
@@ -206,7 +203,7 @@ def _verdict(
         return "unknown", f"{clean(name)}: no pane closed", " ".join(why)
     if not_known:
         first = not_known[0]
-        return "unknown", f"{clean(name)}: {first.what} not known", f"{first.why[:1].upper()}{first.why[1:]}.{aside}"
+        return "unknown", f"{clean(name)}: {first.headline}", f"{first.why[:1].upper()}{first.why[1:]}.{aside}"
     over = sum(change.severity == "alarm" for change in changes)
     main = [series for panel in panels for series in panel.main]
     strongest = max((s.evidence or 0.0 for s in main), default=0.0)

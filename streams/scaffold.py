@@ -206,6 +206,7 @@ def _files(found: Guess, path: str) -> Iterator[str]:
         pairs.append(f"probabilities: {{{by_class}}}")
     came_true = "rating" if found.task == "text" else "outcome"
     outcome = [f"{came_true}: {scalar(found.outcome)}"] if found.outcome else []
+    outcome += _of_users(found)
     yield "# How tables become events, for replay, send and reference only. Features are found by name."
     yield "# CHECK: the reference is from a time that was good. Split your history by time: the good part is the"
     yield "# reference, what came after it goes under predictions and feedback. Until then all are the same table, and"
@@ -221,17 +222,26 @@ def _files(found: Guess, path: str) -> Iterator[str]:
     yield f"    columns: {{{', '.join(pairs)}}}"
     if not found.outcome:
         yield "  # CHECK: no column looks like the outcome, which performance needs; any table with the id may have it:"
-    yield from (line if found.outcome else f"  # {line[2:]}" for line in _feedback(found, path))
+    known = found.outcome or _of_users(found)
+    yield from (line if known else f"  # {line[2:]}" for line in _feedback(found, path))
 
 
 def _feedback(found: Guess, path: str) -> Iterator[str]:
     name = {"regression": "value", "text": "rating"}.get(found.task or "", "label")
-    outcome = f"{name}: {scalar(found.outcome or 'outcome')}"
+    users = _of_users(found)
+    outcomes = [f"{name}: {scalar(found.outcome or 'outcome')}", *users] if found.outcome or not users else users
+    known = found.outcome or users
     maturity = _label_times(_pane(found))[1]
     yield "  feedback:"
-    yield f"    path: {scalar(path) if found.outcome else 'outcomes.csv'}"
-    yield f"    columns: {{prediction_id: {scalar(found.prediction_id or PLACEHOLDER)}, {outcome}}}"
+    yield f"    path: {scalar(path) if known else 'outcomes.csv'}"
+    yield f"    columns: {{prediction_id: {scalar(found.prediction_id or PLACEHOLDER)}, {', '.join(outcomes)}}}"
     yield _note(f"    delay: {maturity}", "CHECK: or columns.timestamp, where the table says when")
+
+
+def _of_users(found: Guess) -> list[str]:
+    """Return the columns of what users say, beside what came true."""
+    columns = {"rating": found.rating, "correction": found.correction}
+    return [f"{field}: {scalar(name)}" for field, name in columns.items() if name is not None]
 
 
 def _note(line: str, note: str) -> str:

@@ -19,6 +19,7 @@ from schemas.watermark import Watermark
 from streams.client import partitions, producer, reaching
 from streams.errors import UserError
 from streams.records import ROLES, Role
+from streams.report_text import clean
 from streams.tables import Tables
 from streams.token_bucket import TokenBucket
 
@@ -96,6 +97,8 @@ def send(
                     for partition in range(counts):
                         pending.append(client.send(topics[role], value=value, partition=partition))
                 _settle(client, pending)
+    for note in tables.notes:
+        sys.stdout.write(f"{clean(note)}\n")
     _say(
         topics, sent, f"watermark {rfc3339(end)} to each partition ({counts}) of both" if watermark else "no watermark"
     )

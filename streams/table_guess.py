@@ -29,6 +29,8 @@ _OUTCOME = (
 _AMBIGUOUS = r"label|class"  # the outcome where something else is the prediction
 _TEXT = r"response|answer|completion|generated(_text)?|output(_text)?|text"
 _RATING = r"(.+_)?rating"
+_USERS_RATING = r"(user_?|customer_?|feedback_?)?rating"
+_CORRECTION = r"(user_?|label_?|human_?)?correction|corrected(_?(label|class|value|answer|text))?"
 _VERSION = r"(model_?)?ver(sion)?"
 _LATENCY = r"(.+_)?latency(_ms)?|(duration|elapsed|inference|response(_time)?)_?ms|ms"
 _BY_CLASS = re.compile(r"^(?:y_)?(?:pred_)?(?:proba|prob|probability|p)_(.+)$", re.IGNORECASE)
@@ -50,6 +52,9 @@ class Guess:
     classes: list[str]
     positive_label: str | None
     outcome: str | None
+    rating: str | None
+    """What users said, 0 to 1; None where it is the outcome itself (text)."""
+    correction: str | None
     version: str | None
     latency_ms: str | None
     features: dict[str, FeatureType]
@@ -111,6 +116,8 @@ def guess(file: TableFile, given: Mapping[str, str] | None = None) -> Guess:
     if not sure:
         predicted = predicted or take(_AMBIGUOUS, Column.repeats) or take(_TEXT, Column.repeats)
     text = None if predicted or score or probabilities else take(_TEXT, lambda _: True)
+    answers = columns[predicted] if predicted else None
+    correction = take(_CORRECTION, lambda column: _corrects(column, answers)) if sure or text else None
     if outcome is None and predicted is not None:
         outcome = _same_values(columns[predicted], free)
         free.pop(outcome or "", None)
@@ -120,6 +127,7 @@ def guess(file: TableFile, given: Mapping[str, str] | None = None) -> Guess:
         problems.append("label: no column looks like what the model answered; name it with --label COLUMN")
     if task == "text" and (outcome is None or not columns[outcome].shares()):
         outcome = given.get("outcome") or take(_RATING, Column.shares)
+    rating = take(_USERS_RATING, Column.shares) if main is not None else None
     outputs = {"label": None, "score": score, "value": None, "text": text}
     outputs["value" if task == "regression" else "label"] = predicted
     probabilities = _named_like(probabilities, columns[predicted].distinct if predicted else [])
@@ -137,6 +145,8 @@ def guess(file: TableFile, given: Mapping[str, str] | None = None) -> Guess:
         classes=classes if task in ("binary", "multiclass") else [],
         positive_label=_positive(classes) if task == "binary" else None,
         outcome=outcome,
+        rating=rating,
+        correction=correction,
         version=version,
         latency_ms=latency,
         features=features,
@@ -247,6 +257,15 @@ def _same_values(predicted: Column, columns: dict[str, Column]) -> str | None:
     return same[0] if len(same) == 1 else None
 
 
+def _corrects(column: Column, answers: Column | None) -> bool:
+    """Return whether the values may stand instead of what the model answered: of a score or a text, any may."""
+    if answers is None:
+        return True
+    if answers.numbers():
+        return bool(column.numbers())
+    return not set(column.distinct).isdisjoint(answers.distinct)
+
+
 def _positive(classes: list[str]) -> str:
     usual = ("1", "true", "yes", "y", "positive", "pos", "p")
     return next((label for wanted in usual for label in classes if label.lower() == wanted), (classes or ["1"])[-1])
@@ -262,6 +281,8 @@ def _features(columns: Iterable[Column]) -> tuple[dict[str, FeatureType], dict[s
             left_out[column.name] = "looks like the model's name; give columns.model where there are several"
         elif re.fullmatch(r"(.+_)?(id|uuid|key)|index|unnamed.*|", column.name, re.IGNORECASE):
             left_out[column.name] = "looks like an id"
+        elif re.fullmatch(_USERS_RATING, column.name, re.IGNORECASE) and column.numbers():
+            left_out[column.name] = "looks like users' ratings, which are 0 to 1: map 1 to 5 stars with (r - 1) / 4"
         else:
             features[column.name] = feature_type(column)
     return features, left_out

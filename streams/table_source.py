@@ -63,6 +63,10 @@ class TableSource:
         """What its user calls the table."""
         return self._file.name
 
+    def present(self) -> list[str]:
+        """Return the names of the table's columns; of JSON Lines those of its first rows."""
+        return self._file.header or list(next(self._file.batches(), Batch(0, {}, {})).columns)
+
     @property
     def notes(self) -> list[str]:
         """What a person should know of how it is read."""

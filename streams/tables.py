@@ -25,6 +25,7 @@ from streams.spec_errors import did_you_mean
 from streams.table_chunks import TableChunk, merged
 from streams.table_columns import TableColumns
 from streams.table_file import TableFile
+from streams.table_notes import missing_classes, unnamed_columns
 from streams.table_rows import FeedbackRows, PredictionRows, ReferenceRows
 from streams.table_source import TableSource
 
@@ -96,7 +97,11 @@ class Tables:
             self._sources.append(TableSource("feedback", file, FeedbackRows(feedback, spec.models, times.of, column)))
         self.rows = sum(source.rows for source in self._sources)
         self.not_known_yet = sum(source.left_out for source in self._sources)
-        self.notes = _once(self._sources)
+        self.notes = [
+            *_once(self._sources),
+            *unnamed_columns(self._sources, files),
+            *missing_classes(spec, lambda name: spec.models[name].classes),
+        ]
         self.start = min((source.start for source in self._sources if source.start is not None), default=0)
         self.end = max((source.end for source in self._sources if source.end is not None), default=0)
 

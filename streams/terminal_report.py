@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from schemas.spec import ModelSpec, MonitorSpec
-from streams.report_cards import Episode, certainty, episodes, explained, held_back, no_pane, raised, trigger_facts
+from streams.report_cards import certainty, held_back, no_pane, trigger_facts
+from streams.report_changes import Episode, episodes, explained, raised
 from streams.report_data import Outputs, Version, read_outputs
 from streams.report_text import INVALID, clean, moment, plural, sentence
 from streams.report_unknown import LINES, Unknown, others, performance
@@ -175,7 +176,7 @@ def _summary(changes: list[Episode], triggers: int, unknown: list[Unknown], seen
         return "no pane closed, so nothing is known"
     alarms = sum(change.severity == "alarm" for change in changes)
     notices = sum(change.severity == "notice" for change in changes)
-    aside = [f"{each.what} not known" for each in unknown]
+    aside = [each.headline for each in unknown]
     if len(unknown) > 2:
         aside = [f"performance of {len(unknown)} versions is not known"]
     if not changes and not triggers:

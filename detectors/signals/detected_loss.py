@@ -56,7 +56,7 @@ class DetectedLoss:
             return
         segment = None
         if self._segment is not None:
-            segment = f"{self._segment}={[*layout.segment_values(self._segment), '(other)'][self._cell]}"
+            segment = f"{self._segment}={layout.segment_cells(self._segment)[self._cell]}"
         name = NAMES[layout.spec.task]
         problem = pane.problem or (None if values else "no labels became known")
         if pane.problem is None:

@@ -118,7 +118,9 @@ class Loss:
             problem = too_few_labels(layout, n, rows)
         value = float(sums.sum()) / n * scale if n and scale is not None else None
         name = NAMES[layout.spec.task]
-        segment = None if self._segment is None else f"{self._segment}={_cell_name(layout, self._segment, self._cell)}"
+        segment = (
+            None if self._segment is None else f"{self._segment}={layout.segment_cells(self._segment)[self._cell]}"
+        )
         if problem is not None or self._bet is None or scale is None:
             yield Finding(
                 Reading(
@@ -183,8 +185,3 @@ def label_losses(layout: Layout) -> list[Loss]:
     """Return the signal of a version that gives notice of a loss that rises as labels become known."""
     weight = layout.spec.notice_weights.performance
     return [Loss(layout, None, 0, weight, family="label")] if weight > 0 else []
-
-
-def _cell_name(layout: Layout, segment: str, cell: int) -> str:
-    values = layout.segment_values(segment)
-    return values[cell] if cell < len(values) else "(other)"

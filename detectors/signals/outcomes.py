@@ -40,6 +40,13 @@ _WORDS = {
     "correction_rate": _Words("share of labels that are corrections", "corrections", _CORRECTION),
     "override_rate": _Words("share of users' labels that differ from the prediction", "corrections", _CORRECTION),
 }
+_EVERY = {
+    "complaint_rate": "every rating of the reference is a complaint: no rise could be told",
+    "acceptance_rate": "no feedback of the reference accepts the answer: no fall could be told",
+    "correction_rate": "every label of the reference is a correction: no rise could be told",
+    "override_rate": "every correction of the reference differs from the prediction: use correction_rate",
+}
+"""Why nothing is told of what is always so in the reference: no further rows would help."""
 FALLS = ("rating", "acceptance_rate")
 """Signals that are worse when they fall."""
 
@@ -75,7 +82,7 @@ class Outcome:
             baseline = np.array([bound + minimum_effect(layout, name)])
             self._bet = Bet(baseline, weight, layout.spec.false_alarms.length, np.array([phi]))
             if not self._bet.detector.staked:
-                self._problem = HOPELESS
+                self._problem = _EVERY.get(name, HOPELESS) if total >= reference.n else HOPELESS
 
     @property
     def stakes(self) -> tuple[Stake, ...]:

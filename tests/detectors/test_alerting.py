@@ -12,7 +12,7 @@ from detectors.loss_rows import LossRows
 from detectors.signals.signal import Finding, Firing
 from schemas.alert import Alert, Reason
 from schemas.event_time import from_micros
-from schemas.reading import Reading
+from schemas.reading import Family, Reading
 
 from .builders import DAY, START, blank_pane, layout_of, model_spec, profile_of
 from .test_slices import CHANGE, LAYOUT, kept
@@ -52,8 +52,8 @@ class Story:
         self.episodes: dict[EpisodeKey, Episode] = {}
         self.incidents: list[Incident] = []
 
-    def close(self, day: int, *findings: Finding) -> list[Alert]:
-        pane = blank_pane(self.layout, "cohort", day)
+    def close(self, day: int, *findings: Finding, family: Family = "cohort") -> list[Alert]:
+        pane = blank_pane(self.layout, family, day)
         changes = [change for one in findings if (change := update(self.episodes, one, pane)) is not None]
         told, _ = take(self.incidents, changes, pane)
         return [alert_of(each, pane, self.known) for each in told]
@@ -134,6 +134,33 @@ def test_the_end_names_what_is_back_and_when() -> None:
     )
     assert [each.signal for each in over.along] == ["segment_loss"]
     assert over.id != first.id
+
+
+def test_a_change_among_labels_says_that_its_start_is_by_when_they_became_known() -> None:
+    story = Story()
+    (alert,) = story.close(12, finding(), family="label")
+    assert " over 200 rows, among labels that became known since 2019-04-24T00:00:00Z." in alert.summary
+    back = Reading(signal="error_rate", tier="performance", detector="e_detector", value=0.12, n=50, status="ok")
+    (over,) = story.close(20, Finding(back, recovered=True), family="label")
+    assert over.summary.endswith("It had changed among labels that became known since 2019-04-24T00:00:00Z.")
+
+
+@pytest.mark.parametrize(
+    ("signal", "said"),
+    [
+        (
+            "expectation:text_length is there",
+            "Rows that break text_length is there: back to 0.00 % in this pane, 40.00 %",
+        ),
+        ("outcome_rate:cat_a", "Outcome rate cat_a is back: 0.00 % in this pane, 40.00 % during the change."),
+    ],
+)
+def test_the_end_of_a_broken_rule_or_of_one_class_says_what_is_back(signal: str, said: str) -> None:
+    story = Story()
+    story.close(12, finding(signal, tier="quality"))
+    back = Reading(signal=signal, tier="quality", detector="e_detector", value=0.0, n=50, status="ok")
+    (over,) = story.close(14, Finding(back, recovered=True))
+    assert over.summary.startswith(said)
 
 
 def test_an_estimate_is_told_in_the_unit_of_what_it_estimates() -> None:

@@ -136,6 +136,7 @@ def test_a_segment_has_a_cell_for_all_that_nobody_named() -> None:
     assert sorted(values) == ["east", "north", "south"]
     assert [segment_code(layout, "region", value) for value in values] == [0, 1, 2]
     assert {segment_code(layout, "region", value) for value in ("west", None, float("nan"), 7)} == {3}
+    assert layout.segment_cells("region") == (*values, "(other or missing)")
 
 
 def test_unseen_categories_have_hashed_buckets_beside_the_known_ones() -> None:

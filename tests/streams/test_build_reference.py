@@ -45,13 +45,13 @@ def test_a_feature_of_whose_values_much_is_no_good_is_warned_of_in_a_line(
             "member": "boolean",
             "fine": "numeric",
         },
-        new_device=lambda row: ("true", "false")[row % 2],
+        new_device=lambda row: ("true", "false")[row % 2] if row else 1,
         age=lambda row: "" if row < 5 else row % 100,
         empty=lambda _: "",
         member=lambda row: "perhaps" if row % 10 == 0 else "yes",
         fine=lambda row: "" if row < 2 else row,  # one in a hundred
     )
-    assert "  new_device: 100.0 % of its values are not numeric; is it boolean?" in lines
+    assert "  new_device: 99.5 % of its values are not numeric; is it categorical?" in lines
     assert "  age: 2.5 % of its values are missing, 49.0 % of its values are out of range" in lines
     assert "  empty: 100.0 % of its values are missing; is this its name?" in lines
     assert "  member: 10.0 % of its values are not true or false; is it categorical?" in lines
@@ -65,13 +65,29 @@ def test_a_feature_of_whose_values_much_is_no_good_is_warned_of_in_a_line(
         ("numeric", lambda row: f"district {row % 3}", "are not numeric; is it categorical?"),
         ("boolean", lambda row: f"2026-01-{1 + row % 28:02d}T10:00:00Z", "are not true or false; is it datetime?"),
         ("boolean", lambda row: row + 2, "are not true or false; is it numeric?"),
-        ("numeric", lambda row: "n/a" if row % 25 == 0 else row, "are not numeric"),
+        ("numeric", lambda row: f'"{row},5"', "are not numeric; a decimal comma? Write 1.5, not 1,5"),
     ],
 )
-def test_the_type_that_is_suggested_is_what_the_values_look_like(
+def test_a_feature_without_a_value_of_its_type_is_refused_with_the_type_that_they_look_like(
     declared: str, cell: Any, hint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    line = next(line for line in told(tmp_path, capsys, {"x": declared}, x=cell) if line.startswith("  x: "))
+    with pytest.raises(UserError) as raised:
+        told(tmp_path, capsys, {"x": declared, "y": "numeric"}, x=cell, y=lambda row: row)
+    assert str(raised.value) == f"models.m.features.x: all of its values in the reference {hint}"
+    assert not (tmp_path / "m.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("cell", "hint"),
+    [
+        (lambda row: "n/a" if row % 25 == 0 else row, "are not numeric"),
+        (lambda row: f'"{row},5"' if row % 20 else row, "are not numeric; a decimal comma? Write 1.5, not 1,5"),
+    ],
+)
+def test_of_a_feature_with_values_of_another_type_it_is_warned(
+    cell: Any, hint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = next(line for line in told(tmp_path, capsys, {"x": "numeric"}, x=cell) if line.startswith("  x: "))
     assert line.endswith(hint)
 
 

@@ -9,7 +9,7 @@ from schemas.event_time import from_micros, parse_duration
 from schemas.profile import ReferenceProfile
 from schemas.spec import MonitorSpec
 from streams.errors import UserError
-from streams.files import DURATIONS, load_profile, load_spec, resolve, save_profile
+from streams.files import DURATIONS, load_layouts, load_profile, load_spec, resolve, save_profile
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -109,6 +109,11 @@ def test_every_problem_has_a_line_of_its_own(tmp_path: Path) -> None:
             "models.credit.retraining.policies[0].cron: 'often' is not a cron expression",
         ),
         (
+            "    retraining: {policies: [{type: schedule, cron: '0 0 3 * * 1'}]}",
+            "models.credit.retraining.policies[0].cron: '0 0 3 * * 1' has 6 fields; a cron expression such as "
+            "'0 3 * * 1' has five",
+        ),
+        (
             "    detectors: [adwin, ddn]",
             "models.credit.detectors[1].type: 'ddn' is not one of adwin, kswin, page_hinkley, ddm, eddm, fhddm, ",
         ),
@@ -205,6 +210,22 @@ def test_a_length_of_time_without_a_unit_is_refused_once(tmp_path: Path) -> None
     assert found == ["models.credit.lateness: 3600 has no unit; write for example 30s, 15m, 1h or 7d"]
 
 
+@pytest.mark.parametrize(("key", "number"), [("pane", 24), ("label_horizon", 7)])
+def test_nothing_is_said_of_a_block_that_goes_by_a_number_without_a_unit(tmp_path: Path, key: str, number: int) -> None:
+    text = MONITOR.replace("label_horizon: 30d", "label_horizon: 30d\n    label_maturity: 1d")
+    written = "1d\n" if key == "pane" else "30d\n"
+    found = problems(tmp_path, text.replace(f"    {key}: {written}", f"    {key}: {number}\n"))
+    assert found == [f"models.credit.{key}: {number} has no unit; write for example 30s, 15m, 1h or 7d"]
+
+
+def test_feedback_without_any_time_is_told_so(tmp_path: Path) -> None:
+    files = "files:\n  feedback: {path: f.csv, columns: {prediction_id: id, label: said%s}%s}\n"
+    (neither,) = problems(tmp_path, MONITOR + files % ("", ""))
+    assert neither.endswith("columns.timestamp or delay says when it became known, and neither is given; give one")
+    (both,) = problems(tmp_path, MONITOR + files % (", timestamp: at", ", delay: 1d"))
+    assert both.endswith("give either columns.timestamp or delay, and not both")
+
+
 def test_every_length_of_time_in_the_contract_needs_a_unit() -> None:
     schema = MonitorSpec.model_json_schema()
 
@@ -288,3 +309,38 @@ def test_a_damaged_profile_says_what_builds_it_anew(tmp_path: Path, text: str) -
     with pytest.raises(UserError, match="build it with: streamgauge reference") as raised:
         load_profile(path)
     assert "pydantic" not in str(raised.value)
+
+
+MULTICLASS: dict[str, Any] = {
+    "task": "multiclass",
+    "features": {"income": "numeric"},
+    "pane": "1d",
+    "label_horizon": "30d",
+    "false_alarms": "1 per 90d",
+    "reference": "credit.profile.json",
+}
+
+
+@pytest.mark.parametrize(
+    ("named", "seen", "counted", "problem"),
+    [
+        (["a", "b", "c"], ["a", "b", "c"], 3, None),
+        (["a", "b", "c", "d"], ["a", "b", "c"], 4, None),  # one that is declared may never have come
+        (None, ["a", "b", "c"], 3, None),
+        (["a", "b"], ["a", "b", "c"], 3, "made with classes a, b, c, and models.credit.classes is a, b now"),
+        (["a", "b", "x"], ["a", "b", "c"], 3, "made with classes a, b, c, and models.credit.classes is a, b, x now"),
+        (["a", "b", "c", "d"], ["a", "b", "c"], 3, "and models.credit.classes is a, b, c, d now; build it again with:"),
+        (None, ["a", "b", "c"], 4, r"a, b, c \(4 were named\), and models.credit.classes is not given now"),
+    ],
+)
+def test_a_profile_that_counts_other_classes_is_refused_with_both_lists(
+    tmp_path: Path, named: list[str] | None, seen: list[str], counted: int, problem: str | None
+) -> None:
+    counts = {"traffic": {"n": [3], "classes": [0] * (counted + 1)}}
+    save_profile(profile().model_copy(update={"classes": seen, "counts": counts}), tmp_path / "credit.profile.json")
+    spec = MonitorSpec.model_validate({"models": {"credit": MULTICLASS | {"classes": named}}})
+    if problem is None:
+        assert load_layouts(spec, tmp_path).classes("credit") == set(named or seen)
+        return
+    with pytest.raises(UserError, match=problem):
+        load_layouts(spec, tmp_path)

@@ -323,3 +323,16 @@ def test_times_without_a_zone_are_told(tmp_path: Path, capsys: pytest.CaptureFix
     small(tmp_path, "a,2026-02-01 00:00:00,1,1\n", "a,2026-02-01T02:10:00+02:00,1\n")
     lines = [line for line in capsys.readouterr().out.splitlines() if "no zone:" in line]
     assert lines == ["Times of predictions.csv have no zone: taken as UTC."]
+
+
+def test_it_is_told_where_much_was_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "a,2026-02-01T00:00:00Z,1,1\n,2026-02-01T00:01:00Z,1,1\n"
+    small(tmp_path, rows, "a,2026-02-01T00:02:00Z,1\n")
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        "Warning: 50.0 % of predictions was refused (1 of 2), such as predictions.csv, row 2: prediction_id: " in said
+    )
+    assert "% of feedback was refused" not in said
+    (tmp_path / "again").mkdir()
+    small(tmp_path / "again", "a,2026-02-01T00:00:00Z,1,1\n", "a,2026-02-01T00:02:00Z,1\n")
+    assert "Warning" not in capsys.readouterr().out

@@ -240,6 +240,44 @@ def test_numbers_that_count_up_are_an_id_and_epochs_are_times(tmp_path: Path) ->
     assert (columns.timestamp, columns.prediction_id) == ("a", "b")
 
 
+def test_what_users_say_is_no_feature(tmp_path: Path) -> None:
+    rows = table(
+        size=numbers(),
+        predicted=cycle("a", "b", "c"),
+        true_class=cycle("b", "b", "c"),
+        rating=cycle(0.25, None, 1.0),
+        correction=cycle("b", None, None),
+    )
+    spec, model = drafted(tmp_path, rows)
+    assert (list(model.features), model.segments) == (["size"], [])
+    assert spec.files is not None
+    reference, feedback = spec.files.reference[0].columns, spec.files.feedback[0].columns
+    assert (reference.outcome, reference.rating, reference.correction) == ("true_class", "rating", "correction")
+    assert (feedback.label, feedback.rating, feedback.correction) == ("true_class", "rating", "correction")
+
+
+def test_what_users_say_is_feedback_without_any_outcome_too(tmp_path: Path) -> None:
+    spec, _ = drafted(tmp_path, table(size=numbers(), predicted=cycle("a", "b", "c"), rating=shares()))
+    assert spec.files is not None
+    feedback = spec.files.feedback[0].columns
+    assert (feedback.label, feedback.rating, spec.files.reference[0].columns.rating) == (None, "rating", "rating")
+    assert "no column looks like the outcome" in (tmp_path / "monitor.yaml").read_text()
+
+
+def test_stars_are_neither_a_feature_nor_a_rating_and_it_says_so(tmp_path: Path) -> None:
+    rows = table(size=numbers(), predicted=cycle("a", "b", "c"), true_class=cycle("a", "b"), rating=cycle(1, 5, 3))
+    spec, model = drafted(tmp_path, rows)
+    assert list(model.features) == ["size"]
+    assert spec.files is not None
+    assert spec.files.reference[0].columns.rating is None
+    assert "# rating: left out: looks like users' ratings, which are 0 to 1" in (tmp_path / "monitor.yaml").read_text()
+
+
+def test_a_feature_that_is_called_a_correction_stays_one(tmp_path: Path) -> None:
+    rows = table(predicted=cycle("a", "b"), true_class=cycle("a", "b"), correction=numbers(), credit_rating=shares())
+    assert list(drafted(tmp_path, rows)[1].features) == ["correction", "credit_rating"]
+
+
 def test_what_somebody_says_goes_before_any_guess(tmp_path: Path) -> None:
     path = csv(
         tmp_path / "p.csv",

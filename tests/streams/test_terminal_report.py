@@ -16,6 +16,7 @@ from streams.report import write_report
 from streams.terminal_report import print_report
 
 from .report_fixture import (
+    DAY,
     START,
     a_bad_month,
     accounting,
@@ -274,13 +275,14 @@ def test_a_change_says_what_moved_with_it_where_it_sits_and_which_reasons_are_ot
     joined = Joined(episode="episode", signal="missing", feature="income", detector="e_detector")
     out = write(tmp_path, panes=[judged(0, 0.05), pane(1, [reading()], joined=[joined])], alerts=[first, second])
     text = said(out)
-    assert text.count("With it:") == 1
-    assert "With it: drift (PSI) of income, missing of income." in text  # and not the same loss by another detector
+    assert text.count("With it ") == 1
+    with_it = "With it 2 other signals: drift (PSI) of income (share of feature_drift 20 % → 40 %), missing of income."
+    assert with_it in text  # and not the same loss by another detector
     assert "Where: region = north: 80 %." in text
     assert "What sets high scores apart from low ones has changed: income: -0.20." in text
     write_report(out, spec())
     page = (out / "report.html").read_text()
-    assert "With it: drift (PSI) of income, missing of income." in page
+    assert with_it in page
     assert "Where: region = north: 80 %." in page
 
 
@@ -290,16 +292,84 @@ def test_a_slice_that_the_sentence_names_is_not_said_twice(tmp_path: Path) -> No
     assert said(out).count("80 % of it") == 1
 
 
-def test_of_several_alerts_of_a_change_the_alarm_of_most_worth_is_told(tmp_path: Path) -> None:
+def test_the_alarm_that_called_first_leads_and_every_other_alert_is_a_line_with_its_date(tmp_path: Path) -> None:
+    where = ChangeSlice(conditions=["a"], rows=5, of=9, share=0.8, loss=0.3, before=0.1, description="a: 80 % of it")
     alerts = [
-        alert(id="1", severity="notice", summary="A notice."),
-        alert(id="2", tier="performance", summary="The performance."),
-        alert(id="3", tier="quality", signal="missing", summary="The pipeline."),
-        alert(id="4", severity="recovered", summary="It is back.", evidence=None),
+        alert(20, id="1", severity="notice", since=START + 21 * DAY, summary="A notice."),
+        alert(22, id="2", evidence=1064.98, since=START + 19 * DAY, slice=where, summary="The performance."),
+        alert(22, id="3", evidence=1.5, tier="quality", signal="missing", summary="The pipeline."),
+        alert(44, id="4", evidence=1.04, tier="outcomes", signal="acceptance_rate", summary="What users say."),
+        alert(50, id="5", severity="recovered", evidence=None, summary="It is back, and with it 3 other signals. So."),
     ]
+    out = write(tmp_path, panes=[judged(0, 0.05)], alerts=alerts)
+    text = said(out)
+    assert (
+        "alarm The performance. Raised 2026-01-29, 9 d after its start, as a notice; an alarm since 2026-01-31." in text
+    )
+    assert "since 2026-01-31. Evidence over 1,000; 1 is enough. Over since 2026-02-28." in text
+    assert "With it 2 other signals: missing (5 % → 9 %), acceptance rate (5 % → 9 %). Where: a: 80 % of it." in text
+    assert (
+        "2026-01-29 notice: A notice. 2026-01-31 alarm: The pipeline. 2026-02-22 alarm: What users say. "
+        "2026-02-28 recovered: It is back. So. "
+    ) in text
+    assert text.count("The performance.") == 1
+    page = write_report(out, spec()).read_text()
+    assert '<p class="said">The performance.</p>' in page
+    assert "since 2026-01-20 · raised 2026-01-29, 9 d after its start, as a notice; an alarm since 2026-01-31" in page
+    assert "<p>2026-02-22 alarm: What users say.</p>" in page
+
+
+def test_a_notice_told_before_the_start_that_the_alarm_has_is_told_without_a_delay(tmp_path: Path) -> None:
+    alerts = [alert(20, id="n", severity="notice"), alert(40, id="a", since=START + 35 * DAY)]
     text = said(write(tmp_path, panes=[judged(0, 0.05)], alerts=alerts))
-    assert "The performance." in text
-    assert "The pipeline." not in text
+    assert "Raised 2026-01-29, as a notice; an alarm since 2026-02-18." in text
+
+
+def test_what_moved_along_is_counted_from_the_list_and_not_by_each_alert(tmp_path: Path) -> None:
+    along = [moved_along("missing", feature=name, tier="quality") for name in "abcdefgh"]
+    told = alert(summary="It rose; 1 other signal moved along.", along=along[:1])
+    later = alert(30, tier="outcomes", signal="rating", along=along, summary="It fell; 9 other signals moved along.")
+    out = write(tmp_path, panes=[judged(0, 0.05)], alerts=[told, later])
+    text, page = said(out), write_report(out, spec()).read_text()
+    assert "moved along" not in text
+    assert "other signals moved along" not in page
+    assert "With it 9 other signals: missing of a (20 % → 40 %), " in text
+    assert "missing of f (20 % → 40 %) and 3 more." in text
+    write(out, panes=[judged(0, 0.05)], alerts=[told.model_copy(update={"along": along, "along_more": 30})])
+    assert "With it 38 other signals: " in said(out)
+    assert "and 32 more." in said(out)
+
+
+def test_evidence_beyond_any_doubt_is_told_in_words(tmp_path: Path) -> None:
+    out = write(tmp_path, panes=[judged(0, 0.05, evidence=2.4e254)], alerts=[alert(evidence=2.4e254)])
+    assert "Evidence over 1,000; 1 is enough." in said(out)
+    assert "e+254" not in said(out) + write_report(out, spec()).read_text()
+
+
+def test_performance_that_is_known_of_some_cohorts_is_said_to_be_unknown_in_the_others(tmp_path: Path) -> None:
+    panes = [unjudged(day) for day in range(31)] + [judged(day, 0.05) for day in range(31, 59)]
+    out = write(tmp_path, panes=panes)
+    text, page = said(out), write_report(out, spec()).read_text()
+    assert "credit: performance is not known in 31 of 59 cohorts" in text
+    assert "unknown performance is not known in 31 of 59 cohorts: only 0 panes" in text
+    assert "credit: performance is not known in 31 of 59 cohorts" in page
+
+
+def test_cohorts_are_counted_once_however_many_losses_are_judged_in_them(tmp_path: Path) -> None:
+    fields: dict[str, Any] = {"value": None, "n": 0, "status": "unknown", "reason": "no labels", "reference": 0.1}
+    losses = [reading(signal, **fields) for signal in ("cost", "error_rate", "log_loss")]
+    text = said(write(tmp_path, panes=[pane(day, losses) for day in range(60)]))
+    assert "performance is not known: 60 of 60 cohorts: no labels" in text
+    assert "180" not in text
+
+
+def test_what_waiting_costs_is_in_the_unit_of_what_was_declared(tmp_path: Path) -> None:
+    out = a_bad_month(tmp_path)
+    assert "5,040 a day, in the unit of costs.loss: 4.2 more errors a day than in the reference." in said(out)
+    matrix = spec(costs={"matrix": {"1": {"0": 10.0}, "0": {"1": 1.0}}})
+    told = "5,040 a day, in the unit of costs.matrix; 4.2 more errors a day than in the reference."
+    assert told in said(out, matrix)
+    assert told in write_report(out, matrix).read_text()
 
 
 def test_evidence_that_shares_an_alert_is_told_as_its_own_share(tmp_path: Path) -> None:

@@ -105,6 +105,15 @@ def test_a_segment_alarms_by_itself_and_names_itself() -> None:
     assert fired == {"region=south"}
 
 
+def test_rows_that_are_of_no_known_value_of_a_segment_are_named_as_other_or_missing() -> None:
+    spec = model_spec(segments=["region"])
+    layout = layout_of(spec, profile_of(spec))
+    pane = blank_pane(layout, "cohort", 0, n=9, **{"segment_n:region": np.array([0, 0, 0, 9])})
+    counts = pane.view("segment_losses:region")
+    counts[-1] = 9
+    assert "region=(other or missing)" in {f.reading.segment for signal in losses(layout) for f in signal.read(pane)}
+
+
 def test_a_segment_without_rows_says_nothing() -> None:
     spec = model_spec(segments=["region"])
     layout = layout_of(spec, profile_of(spec))

@@ -103,6 +103,20 @@ def test_ratings_that_cannot_be_judged_are_unknown_with_the_reason(case: str, re
     assert finding.reading.value == pytest.approx(0.9, abs=0.05)
 
 
+def test_where_all_corrections_differ_from_the_prediction_another_signal_is_named() -> None:
+    rows = days(BINARY, REFERENCE, 50, first=-1_000)
+    for row, label in rows:
+        label.corrects = label.by_user = label.label != row.label
+    layout = layout_of(BINARY, build_profile("m", None, BINARY, rows))
+    (finding,) = only(layout, "override_rate").read(pane_of(layout, "label", rows[:50]))
+    assert (finding.reading.status, finding.reading.reference) == ("unknown", 1.0)
+    assert finding.reading.reason == (
+        "every correction of the reference differs from the prediction: use correction_rate"
+    )
+    (finding,) = only(layout, "correction_rate").read(pane_of(layout, "label", rows[:50]))
+    assert finding.reading.reason is None
+
+
 def test_ratings_that_stop_are_unknown_and_not_ok() -> None:
     layout = layout_of(TEXT, profile_of(TEXT))
     (finding,) = only(layout, "rating").read(rating_pane(layout, 0, 0, 0.0))
