@@ -22,16 +22,30 @@ from detectors.signals.top_bottom import TopBottom
 from detectors.situation import Broken, Situation
 from detectors.state import register
 from schemas import command as commands
+from schemas.advice import Advice
 from schemas.alert import Alert
 from schemas.contract import deterministic_id
+from schemas.decision import RetrainingDecision
 from schemas.event_time import Micros, from_micros, to_micros
 from schemas.label_request import LabelRequest
 from schemas.pane_report import Joined as JoinedFiring
 from schemas.pane_report import PaneReport
 from schemas.schema_change import SchemaChange
+from schemas.serving import Serving
 from schemas.trigger import RetrainingTrigger
+from schemas.trigger_outcome import TriggerOutcome
 
-Output = PaneReport | Alert | RetrainingTrigger | LabelRequest | SchemaChange
+Output = (
+    PaneReport
+    | Alert
+    | RetrainingTrigger
+    | LabelRequest
+    | SchemaChange
+    | RetrainingDecision
+    | Advice
+    | TriggerOutcome
+    | Serving
+)
 
 VERSIONS = 32  # of one model that are remembered; the one unseen longest makes room, and says so
 SNOOZES = 100

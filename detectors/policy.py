@@ -13,7 +13,7 @@ from detectors.triggering import trigger_of
 from detectors.wording import moved
 from schemas.contract import deterministic_id
 from schemas.event_time import Micros, from_micros, rfc3339, to_micros
-from schemas.retraining_spec import DriftPolicy, PerformancePolicy, SchedulePolicy
+from schemas.policy_spec import DriftPolicy, PerformancePolicy, SchedulePolicy
 from schemas.trigger import PolicyName, RetrainingTrigger
 
 DRIFT_SIGNALS = ("feature_drift", "prediction_drift")

@@ -8,17 +8,21 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from schemas.advice import Advice
 from schemas.alert import Alert
 from schemas.command import Command
 from schemas.dead_letter import DeadLetter
+from schemas.decision import RetrainingDecision
 from schemas.feedback import Feedback
 from schemas.label_request import LabelRequest
 from schemas.pane_report import PaneReport
 from schemas.prediction import Prediction
 from schemas.profile import ReferenceProfile
 from schemas.schema_change import SchemaChange
+from schemas.serving import Serving
 from schemas.spec import MonitorSpec
 from schemas.trigger import RetrainingTrigger
+from schemas.trigger_outcome import TriggerOutcome
 from schemas.watermark import Watermark
 
 Mode = Literal["validation", "serialization"]
@@ -68,6 +72,10 @@ CONTRACTS: dict[str, Contract] = {
         Contract("label_request", "LabelRequest", LabelRequest, "serialization"),
         Contract("pane_report", "PaneReport", PaneReport, "serialization"),
         Contract("schema_change", "SchemaChange", SchemaChange, "serialization"),
+        Contract("retraining_decision", "RetrainingDecision", RetrainingDecision, "serialization"),
+        Contract("advice", "Advice", Advice, "serialization"),
+        Contract("trigger_outcome", "TriggerOutcome", TriggerOutcome, "serialization"),
+        Contract("serving", "Serving", Serving, "serialization"),
         Contract("dead_letter", "DeadLetter", DeadLetter, "serialization"),
     )
 }

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, TypeAdapter
 
-from schemas.contract import Identifier, Name, Record
+from schemas.contract import Finite, Identifier, Name, Record
 from schemas.event_time import Timestamp
 
 
@@ -50,6 +50,10 @@ class RetrainingFinished(_Command):
     type: Literal["retraining_finished"]
     trigger: Identifier
     new_version: Name
+    held_out_loss: Finite | None = Field(None, description="Its mean loss on held-out rows")
+    held_out_rows: int = Field(0, ge=0, description="Labelled rows that this rests on")
+    checks: Literal["passed", "failed", "not_run"] = Field("not_run", description="Verdict of the offline tests")
+    model_uri: str | None = Field(None, max_length=2_000, description="Where the model lies")
 
 
 class RetrainingFailed(_Command):
@@ -59,22 +63,40 @@ class RetrainingFailed(_Command):
     trigger: Identifier
 
 
+class Shadow(_Command):
+    """`version` predicts beside the serving one, unseen."""
+
+    type: Literal["shadow"]
+    version: Name
+    trigger: Identifier | None = Field(None, description="The trigger that it came of")
+
+
 class Promote(_Command):
-    """From now on `version` serves."""
+    """From now on `version` serves, or answers a share of the traffic."""
 
     type: Literal["promote"]
     version: Name
+    share: float = Field(1.0, gt=0, le=1, description="Part of the traffic; 1 is all of it")
+    trigger: Identifier | None = Field(None, description="The trigger that it came of")
 
 
 class RollBack(_Command):
-    """From now on `version`, an older one, serves again."""
+    """From now on `version`, an older one, serves again; without one, what served before does."""
 
     type: Literal["roll_back"]
-    version: Name
+    version: Name | None = None
 
 
 Command = Annotated[
-    Trigger | Acknowledge | Snooze | RetrainingStarted | RetrainingFinished | RetrainingFailed | Promote | RollBack,
+    Trigger
+    | Acknowledge
+    | Snooze
+    | RetrainingStarted
+    | RetrainingFinished
+    | RetrainingFailed
+    | Shadow
+    | Promote
+    | RollBack,
     Field(discriminator="type"),
 ]
 CommandAdapter: TypeAdapter[Any] = TypeAdapter(cast(Any, Command))  # a union is a type to pydantic

@@ -1,6 +1,6 @@
 """`Costs`: what mistakes cost, by the loss or by a matrix of classes."""
 
-from pydantic import Field, NonNegativeFloat, field_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator
 
 from schemas.contract import Label, Record
 
@@ -12,6 +12,11 @@ class Costs(Record):
 
     loss: NonNegativeFloat | None = Field(
         None, description="Cost of one unit of loss: of an error, or of 1 of absolute error"
+    )
+    retraining: PositiveFloat | None = Field(
+        None,
+        description="Price of a retraining, in the unit of loss or matrix, else in units of loss; default: what the "
+        "loss of 2,000 predictions of the reference comes to",
     )
     matrix: Matrix | None = Field(
         None,

@@ -22,6 +22,10 @@ class Topics(Record):
     schema_changes: Name = Field(
         "streamgauge-schema-changes", description="Features that appeared, vanished or changed their type"
     )
+    decisions: Name = Field("streamgauge-decisions", description="Every decision about retraining, yes or no")
+    advice: Name = Field("streamgauge-advice", description="What to fall back on at once")
+    outcomes: Name = Field("streamgauge-outcomes", description="Whether each retraining helped")
+    serving: Name = Field("streamgauge-serving", description="Which version should answer, by model; compacted")
     dead_letters: Name = Field(
         "streamgauge-dead-letters", description="Events that break their contract, with the reason"
     )

@@ -7,6 +7,8 @@ from pydantic import Field
 from schemas.contract import Record
 from schemas.event_time import Timestamp
 
+Reason = Literal["coverage", "rule", "random", "uncertainty", "disagreement", "drifted", "rare", "errors"]
+
 
 class LabelRequest(Record):
     """Somebody should label this prediction; the answer comes back as feedback with source `annotator`."""
@@ -18,8 +20,15 @@ class LabelRequest(Record):
     prediction_time: Timestamp
     time: Timestamp
     deadline: Timestamp = Field(description="After this the label is no longer joined (label_horizon)")
-    reason: Literal["coverage"] = Field(description="coverage: too few labels came to judge the pane")
-    inclusion_probability: float = Field(gt=0, le=1, description="With which this row was drawn, to weight it back")
+    reason: Reason = Field(
+        description="coverage: too few labels came to judge the pane. rule: one of label_requests.rules. The others "
+        "are its strategies"
+    )
+    rule: str | None = Field(None, description="Name of the rule (rule)")
+    detail: str | None = Field(None, description="Why this row, in words and numbers")
+    inclusion_probability: float | None = Field(
+        gt=0, le=1, description="With which this row was drawn at random, to weight it back; none where it was chosen"
+    )
     features: dict[str, Any]
     output: dict[str, Any]
     provenance: dict[str, Any] = Field(default_factory=dict)

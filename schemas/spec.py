@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt, ValidationInfo, field_validator, model_validator
 
+from schemas.archive_spec import ArchiveSpec
 from schemas.budget_spec import Budget, MinimumEffect, NoticeWeights, Weights, effects_problem
 from schemas.contract import Label, Name, Probability, Record
 from schemas.cost_spec import Costs, matrix_problem
@@ -13,17 +14,12 @@ from schemas.event_time import SECOND, Duration, Micros, parse_duration
 from schemas.expectation import Expectation, expectations_problem
 from schemas.feature_spec import FeatureSpec
 from schemas.kafka_spec import KafkaSpec
+from schemas.label_request_spec import LabelRequestSpec
 from schemas.proxy_spec import ScoreSpec, TextSpec, proxies_problem
 from schemas.retraining_spec import RetrainingSpec
 from schemas.table_spec import FilesSpec, PredictionTable, ReferenceTable
 
 Task = Literal["binary", "multiclass", "regression", "text"]
-
-
-class LabelRequestSpec(Record):
-    """Whether labels are asked for when too few come."""
-
-    per_pane: int = Field(20, ge=0, description="Requests for a cohort with too few labels; 0 asks for none")
 
 
 class ModelSpec(Record):
@@ -206,6 +202,7 @@ class MonitorSpec(Record):
     kafka: KafkaSpec = Field(default_factory=KafkaSpec)
     models: Annotated[dict[Name, ModelSpec], BeforeValidator(_names)]
     files: FilesSpec | None = Field(None, description="How tables become events, for replay, send and reference only")
+    archive: ArchiveSpec | None = Field(None, description="Where joined rows are kept; without it no row is kept")
     limits: Limits = Field(default_factory=Limits)
 
     @model_validator(mode="after")

@@ -5,10 +5,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from schemas.contract import Record
-from schemas.event_time import Timestamp
+from schemas.dataset_spec import Sampling
+from schemas.decision import Belief
+from schemas.event_time import Duration, Timestamp
 from schemas.reading import Tier
 
-PolicyName = Literal["ad_hoc", "schedule", "drift", "performance"]
+PolicyName = Literal["ad_hoc", "schedule", "drift", "performance", "cost", "any", "all", "first"]
 
 
 class Evidence(Record):
@@ -35,6 +37,31 @@ class Slice(Record):
     segment: str = Field(description="feature=value")
     reason: str
     rows: int = Field(ge=0, description="Labelled rows seen since the change")
+    at_least: int = Field(0, ge=0, description="So many of them, or all where there are fewer")
+
+
+class MustHaveRows(Record):
+    """Rows that are taken from before the window where there are too few in it."""
+
+    where: str = Field(description="Rule, as those of expectations")
+    at_least: int = Field(ge=1)
+
+
+class SamplePlan(Record):
+    """How the training set is drawn where the window holds more rows than it may have."""
+
+    method: Sampling
+    max_rows: int = Field(ge=1)
+    seed: int = Field(ge=0, description="Of the hash that draws: the same trigger gives the same rows")
+    half_life: Duration | None = Field(None, description="Of recency")
+
+
+class Holdout(Record):
+    """Rows that are kept for the offline tests: those with the smallest hashes, so no training set ever has them."""
+
+    share: float = Field(gt=0, lt=1)
+    max_rows: int = Field(ge=1)
+    seed: int = Field(ge=0)
 
 
 class Window(Record):
@@ -51,6 +78,17 @@ class TrainingData(Record):
     exclude: list[Window] = Field(default_factory=list, description="Parts of the window in which data was broken")
     labelled_rows: int = Field(ge=0, description="Rows in the window with a label, what is excluded left out")
     slices: list[Slice] = Field(default_factory=list)
+    labels_until: Timestamp | None = Field(
+        None, description="Labels that came later are not used; default the decision"
+    )
+    sample: SamplePlan | None = None
+    must_have: list[MustHaveRows] = Field(default_factory=list)
+    pinned: list[str] = Field(default_factory=list, description="prediction_ids of rows that are always in")
+    holdout: Holdout | None = None
+    wanted_labels: list[str] = Field(
+        default_factory=list,
+        description="prediction_ids of rows in the window whose labels were asked for and not given",
+    )
 
 
 class WaitingCost(Record):
@@ -80,6 +118,8 @@ class RetrainingTrigger(Record):
     waiting: WaitingCost | None = None
     train_on: TrainingData
     how: Literal["full", "warm_start", "promote_challenger"]
+    decision: str | None = Field(None, description="Id of the decision that it came of")
+    belief: Belief = Field("none", description="Why retraining may be hopeless, as far as one can tell")
     challenger: dict[str, float] | None = Field(
         None, description="Loss of the incremental challenger and of the champion on the same rows"
     )

@@ -1,12 +1,16 @@
 """Outputs of level 2 as records: where each kind goes, by which key, with which CloudEvents headers."""
 
 from detectors.monitor import Output
+from schemas.advice import Advice
 from schemas.alert import Alert
+from schemas.decision import RetrainingDecision
 from schemas.event_time import rfc3339, to_micros
 from schemas.label_request import LabelRequest
 from schemas.pane_report import PaneReport
 from schemas.schema_change import SchemaChange
+from schemas.serving import Serving
 from schemas.trigger import RetrainingTrigger
+from schemas.trigger_outcome import TriggerOutcome
 from streams.cloudevents import headers
 from streams.records import Destination, Outgoing
 
@@ -16,6 +20,10 @@ _KINDS: dict[type, tuple[Destination, str]] = {
     LabelRequest: ("label_requests", "label_request"),
     PaneReport: ("pane_reports", "pane_report"),
     SchemaChange: ("schema_changes", "schema_change"),
+    RetrainingDecision: ("decisions", "retraining_decision"),
+    Advice: ("advice", "advice"),
+    TriggerOutcome: ("outcomes", "trigger_outcome"),
+    Serving: ("serving", "serving"),
 }
 
 

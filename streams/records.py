@@ -23,6 +23,10 @@ Destination = Literal[
     "label_requests",
     "pane_reports",
     "schema_changes",
+    "decisions",
+    "advice",
+    "outcomes",
+    "serving",
     "dead_letters",
 ]
 """Field of `schemas.kafka_spec.Topics` that names the topic."""

@@ -44,6 +44,10 @@ FILES: dict[Destination, str] = {
     "triggers": "triggers.jsonl",
     "pane_reports": "panes.jsonl",
     "schema_changes": "schema_changes.jsonl",
+    "decisions": "decisions.jsonl",
+    "advice": "advice.jsonl",
+    "outcomes": "outcomes.jsonl",
+    "serving": "serving.jsonl",
     "label_requests": "label_requests.jsonl",
     "dead_letters": "dead_letters.jsonl",
 }

@@ -21,7 +21,7 @@ from streams.framing import FRAME_BYTES
 log = logging.getLogger(__name__)
 
 SOURCES = ("predictions", "feedback")
-COMPACTED = ("progress", "snapshots")
+COMPACTED = ("progress", "snapshots", "serving")
 FRAMED = ("summaries", "progress", "snapshots")
 MILLISECOND = 1_000  # microseconds
 DAY = 86_400_000  # milliseconds
@@ -246,7 +246,16 @@ def _configs(spec: MonitorSpec, role: str, found: Mapping[str, Topic]) -> dict[s
     if role in (*SOURCES, "summaries"):
         open_for = max(map(_open_for, spec.models.values())) // MILLISECOND
         configs["retention.ms"] = str(max(7 * DAY, 3 * horizon + horizon // 2, 2 * open_for))
-    if role in ("alerts", "triggers", "pane_reports", "label_requests", "schema_changes"):
+    if role in (
+        "alerts",
+        "triggers",
+        "pane_reports",
+        "label_requests",
+        "schema_changes",
+        "decisions",
+        "advice",
+        "outcomes",
+    ):
         configs["retention.ms"] = str(max(90 * DAY, horizon))
         configs["max.message.bytes"] = str(LARGEST_OUTPUT)  # a pane report has a reading for each feature
     if role == "dead_letters":
