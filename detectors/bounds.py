@@ -55,6 +55,34 @@ def upper_bound_of_mean(
     return min(1.0, mean + math.sqrt(2 * variance * log / effective) + 7 * log / (3 * (effective - 1)))
 
 
+def upper_bound_of_bounded_mean(
+    total: float, n: float, confidence: float = CONFIDENCE, dispersion: float = 1.0
+) -> float:
+    """Return the one-sided upper bound of the mean of values in [0, 1], of whose spread nothing is known.
+
+    Source: Hoeffding, "Probability inequalities for sums of bounded random variables", JASA 1963, theorem 1: the largest
+    q with n · kl(mean, q) <= log(1 / (1 - confidence)). A little above Clopper and Pearson's, which holds for 0 and 1
+    alone.
+    """
+    mean, allowed = total / n, -math.log1p(-confidence) * dispersion / n
+    low, high = mean, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if _kl(mean, middle) <= allowed:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _kl(p: float, q: float) -> float:
+    """Return Kullback and Leibler's divergence of a coin of probability q from one of p."""
+    if q >= 1:
+        return 0.0 if p >= 1 else math.inf
+    heads = p * math.log(p / q) if p > 0 else 0.0
+    return heads + (1 - p) * math.log((1 - p) / (1 - q)) if p < 1 else heads
+
+
 def dispersion_of(sums: Floats, n: Floats, variance: float) -> float:
     """Return φ: the upper bound (90 %) of the variance of pane sums over that of independent rows, at least 1.
 

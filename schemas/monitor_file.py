@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from schemas.budget_spec import Budget
 from schemas.event_time import format_duration
 from schemas.feature_spec import FeatureSpec
+from schemas.policy_spec import AllPolicy, AnyPolicy, FirstPolicy
 from schemas.spec import ModelSpec, MonitorSpec
 
 Node = dict[str, Any]
@@ -40,6 +41,8 @@ _SAID: dict[tuple[type[BaseModel], str], str] = {
     (Budget, "period"): "In how much event time",
 }
 """Where a model's field says nothing of itself."""
+_COMBINATIONS = (AllPolicy, AnyPolicy, FirstPolicy)
+"""Models that hold others of their own kind."""
 
 
 def monitor_file() -> str:
@@ -51,12 +54,13 @@ def monitor_file() -> str:
 
 
 def _collect(model: type[BaseModel], path: str, found: dict[type[BaseModel], list[str]]) -> None:
-    """Note every model in the monitor file, with where it stands."""
+    """Note every model in the monitor file, with where it stands; the nodes of a tree stand where its root does."""
     found.setdefault(model, []).append(path)
     for name, field in model.model_fields.items():
         place = f"{path}.{name}" if path else name
         for inner, suffix in _models(field.annotation):
-            _collect(inner, place + suffix, found)
+            if model not in _COMBINATIONS:
+                _collect(inner, place + suffix, found)
 
 
 def _models(annotation: Any, suffix: str = "") -> Iterator[tuple[type[BaseModel], str]]:
@@ -115,6 +119,8 @@ def _type(node: Node) -> str:
         return f"list of {_plural(_type(node['items']))}"
     if kind == "object":
         values = node.get("additionalProperties") or next(iter(node["patternProperties"].values()))
+        if values is True:
+            return "mapping of names to anything"
         return f"mapping of names to {_plural(_type(values))}"
     if kind == "string":
         return "duration" if _DURATION in node.get("examples", []) else "text"
@@ -142,7 +148,7 @@ def _default(field: FieldInfo) -> str:
         return "see below"
     if value is None:
         return "none"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return f"`[{', '.join(map(_listed, value))}]`"
     if isinstance(value, int) and not isinstance(value, bool) and _is_duration(field):
         return f"`{format_duration(value)}`"

@@ -65,6 +65,8 @@ class RetrainingSpec(Record):
     fallback: FallbackSpec = Field(default_factory=FallbackSpec)
     incremental: IncrementalSpec = Field(default_factory=IncrementalSpec)
     dataset: DatasetSpec = Field(default_factory=DatasetSpec)
-    trainer: Trainer = Field(default_factory=lambda: SklearnTrainer(type="sklearn"))
+    trainer: Trainer = Field(
+        default_factory=lambda: SklearnTrainer(type="sklearn"), description="Who makes a candidate out of a dataset"
+    )
     checks: CheckSpec = Field(default_factory=CheckSpec)
     rollout: RolloutSpec = Field(default_factory=RolloutSpec)
