@@ -33,7 +33,7 @@ demo: setup ## replay the bundled car-loan stream: what it saw, and the trigger 
 
 test: lint ## every test; those of Kafka on a real Apache Kafka
 	@if command -v mvn >/dev/null && command -v java >/dev/null; then $(MAKE) --no-print-directory broker; fi
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 test-fast: setup ## the tests that need no broker
 	$(BIN)/pytest -m "not kafka"
