@@ -20,6 +20,14 @@ Bootstrap = Annotated[
         show_default=False,
     ),
 ]
+Also = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="TABLE",
+        help="A table that score wrote, played as predictions of another version; may be given again.",
+        show_default=False,
+    ),
+]
 
 
 def load(monitor: Path, bootstrap: str | None = None) -> "MonitorSpec":

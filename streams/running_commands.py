@@ -8,7 +8,7 @@ import typer
 
 from streams.command_group import example, group
 from streams.errors import UserError
-from streams.monitor_argument import Bootstrap, Monitor, load
+from streams.monitor_argument import Also, Bootstrap, Monitor, load
 
 running = group("Run a monitor, or speak with one that runs.")
 
@@ -17,6 +17,7 @@ running = group("Run a monitor, or speak with one that runs.")
 def replay(
     monitor: Monitor,
     out: Annotated[Path, typer.Option(help="Directory for the reports; made where it is missing.", show_default=False)],
+    also: Also = None,
 ) -> None:
     """Run the tables of the monitor file through the monitor, without a broker.
 
@@ -25,8 +26,9 @@ def replay(
     """
     spec = load(monitor)
     from streams.replay import replay as run
+    from streams.score import with_scored
 
-    run(spec, monitor.parent, out, progress=sys.stderr.isatty())
+    run(with_scored(spec, also or ()), monitor.parent, out, progress=sys.stderr.isatty())
 
 
 @running.command(epilog=example("streamgauge worker monitor.yaml --data-dir /var/lib/streamgauge"))
@@ -75,6 +77,7 @@ def worker(
 def send(
     monitor: Monitor,
     bootstrap: Bootstrap = None,
+    also: Also = None,
     rate: Annotated[
         float | None, typer.Option(help="Most events a second; as fast as it goes where it is left out.", min=0.001)
     ] = None,
@@ -96,11 +99,12 @@ def send(
     if watermark is not None and no_watermark:
         raise UserError("--watermark and --no-watermark: give one of them")
     spec = load(monitor, bootstrap)
+    from streams.score import with_scored
     from streams.send import parse_time
     from streams.send import send as run
 
     end = None if watermark is None else parse_time(watermark)
-    run(spec, monitor.parent, rate=rate, watermark=not no_watermark, end=end)
+    run(with_scored(spec, also or ()), monitor.parent, rate=rate, watermark=not no_watermark, end=end)
 
 
 @running.command(
