@@ -8,7 +8,7 @@ NANNYML := bench/.venv-nannyml
 
 .DEFAULT_GOAL := help
 .PHONY: help setup broker demo example test test-fast lint format schemas lock clean
-.PHONY: bench-throughput bench-detection profile chaos
+.PHONY: bench-throughput bench-detection bench-decisions profile chaos
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ $(NANNYML)/.installed: bench/requirements-nannyml.txt
 
 bench-detection: setup $(NANNYML)/.installed ## detectors against their targets and River's, and docs/scorecard.md (ONLY=delay,car_loan SCALE=0.05 for less)
 	$(BIN)/python -m bench.detection $(if $(ONLY),--only $(ONLY)) $(if $(SCALE),--scale $(SCALE))
+
+bench-decisions: setup ## retraining policies against the best in hindsight, and docs/scorecard.md
+	$(BIN)/python -m bench.decisions
 
 profile: setup broker $(PEERS)/.installed ## what each stage of a worker costs, and docs/performance.md
 	$(BIN)/python -m bench.profile

@@ -60,9 +60,9 @@ def upper_bound_of_bounded_mean(
 ) -> float:
     """Return the one-sided upper bound of the mean of values in [0, 1], of whose spread nothing is known.
 
-    Source: Hoeffding, "Probability inequalities for sums of bounded random variables", JASA 1963, theorem 1: the largest
-    q with n · kl(mean, q) <= log(1 / (1 - confidence)). A little above Clopper and Pearson's, which holds for 0 and 1
-    alone.
+    Source: Hoeffding, "Probability inequalities for sums of bounded random variables", JASA 1963, theorem 1: the
+    largest q with n · kl(mean, q) <= log(1 / (1 - confidence)). A little above Clopper and Pearson's, which holds for
+    0 and 1 alone.
     """
     mean, allowed = total / n, -math.log1p(-confidence) * dispersion / n
     low, high = mean, 1.0

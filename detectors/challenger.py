@@ -132,6 +132,12 @@ class Challenger:
             return str(self._positive) if outcome else self._negative
         return next((label for label, code in self._codes.items() if code == outcome), OTHER)
 
+    def votes(self, features: Sequence[FeatureValue]) -> list[float]:
+        """Return what each model of the challenger predicts for a row: a code of its class, or a value."""
+        row = self._encoder.encode(features, learn=False)
+        outcomes = [expert.predict(row) for expert in self._experts]
+        return [self._target.value(outcome) for outcome in outcomes] if self.task == "regression" else outcomes
+
     def test_then_train(self, rows: Iterable[LabelledRow]) -> ChallengerReading:
         """Predict each row, then learn from it; rows whose truth is no class and no finite value are left out."""
         n = better = worse = learnt = 0

@@ -56,11 +56,14 @@ class ExcessCost:
 
     Notes
     -----
-    `S ← max(0, S + c (Σ loss - n u))`, and `called` once `S ≥ C · 2^h`. With u, the loss that this model had when it was
-    new, S is what has been lost by not retraining at the change point, if a new model is as good as this one was: it is
-    called for when waiting has cost as much as retraining would have, as one buys skis once the rent has come to their
-    price. An upper bound is what keeps S at 0 while nothing changes; a mean alone would walk up to any threshold.
+    `S ← max(0, S + c (Σ loss - n u))`, and `called` once `S ≥ C · 2^h`. With u, the loss that this model had when it
+    was new, S is what has been lost by not retraining at the change point, if a new model is as good as this one was:
+    it is called for when waiting has cost as much as retraining would have, as one buys skis once the rent has come to
+    their price. An upper bound is what keeps S at 0 while nothing changes; a mean alone would walk up to any threshold.
     h is the number of retrainings in a row that did not help: each doubles what the next one has to be worth.
+
+    Fed with the loss of the serving model less that of another one, and a `bound` of 0, it sums up what it costs that
+    the other does not serve; with the price of a roll-back in place of that of a retraining, it says when to go back.
 
     References
     ----------

@@ -1,14 +1,18 @@
 """`History`: what the judged cohorts of a version held, so that a change can be told in rows, slices and offsets."""
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from detectors.costs import cost_sum
 from detectors.indicators import loss_histogram
 from detectors.pane import ClosedPane
+from detectors.reference import moments
+from detectors.signals.labels import too_few_labels
 from detectors.state import register
 from detectors.summary import Offsets
 from schemas.event_time import Micros
+from schemas.reading import Reading
 
 CAPACITY = 1_000  # panes; what is older is forgotten, and a window that reaches there says so by its start
 
@@ -31,6 +35,25 @@ class Cohort:
     """Labelled rows that the declared cost matrix speaks of."""
     cost: float = 0.0
     """Sum of their costs."""
+    squares: float | None = None
+    """Upper bound of the sum of the squared losses; exact where a loss is right or wrong."""
+    problem: str | None = None
+    """Why it is not judged: rows or labels are missing, or the reference is too old."""
+
+
+@register
+@dataclass(frozen=True)
+class Compared:
+    """Losses of champion and challenger on the same rows of one label pane."""
+
+    start: Micros
+    end: Micros
+    rows: int
+    labelled: int
+    """Labelled rows of the pane, of which the rows compared are all, or a uniform sample."""
+    champion: float
+    challenger: float
+    """Sums, as `champion` is."""
 
 
 @register
@@ -39,6 +62,7 @@ class History:
 
     def __init__(self) -> None:
         self.cohorts: deque[Cohort] = deque(maxlen=CAPACITY)
+        self.compared: deque[Compared] = deque(maxlen=CAPACITY)
 
     def add(self, pane: ClosedPane) -> None:
         """Take a closed cohort pane."""
@@ -52,7 +76,23 @@ class History:
                     segments[f"{segment}={value}"] = (int(part.sum()), float(losses.sum()) * scale)
         labelled, loss = int(counts.sum()), float(sums.sum()) * scale
         costed, cost = cost_sum(pane.layout, pane.counts) or (0, 0.0)
-        self.cohorts.append(Cohort(pane.start, pane.end, pane.n, labelled, loss, segments, pane.offsets, costed, cost))
+        problem = pane.judging_problem or too_few_labels(pane.layout, labelled, pane.n)
+        squares = moments(counts, sums)[2] * scale * scale
+        self.cohorts.append(
+            Cohort(pane.start, pane.end, pane.n, labelled, loss, segments, pane.offsets, costed, cost, squares, problem)
+        )
+
+    def compare(self, pane: ClosedPane, readings: Iterable[Reading]) -> None:
+        """Take what champion and challenger lost on a closed label pane."""
+        means = {reading.signal: reading for reading in readings if reading.detector == "challenger"}
+        champion, challenger = means.get("champion_loss"), means.get("challenger_loss")
+        if pane.problem is not None or champion is None or challenger is None:
+            return
+        if champion.value is None or challenger.value is None:
+            return
+        n = champion.n
+        labelled = max(n, int(pane.view("losses").sum()))
+        self.compared.append(Compared(pane.start, pane.end, n, labelled, champion.value * n, challenger.value * n))
 
     def since(self, start: Micros) -> list[Cohort]:
         """Return the cohorts that end after `start`."""

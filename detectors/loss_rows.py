@@ -57,6 +57,10 @@ class LossRows:
     def __len__(self) -> int:
         return len(self._losses)
 
+    def all(self) -> "Rows":
+        """Return all rows that are kept."""
+        return Rows(self._codes, self._losses)
+
     def split(self, change: Micros, sure: Micros, width: Micros) -> tuple["Rows", "Rows"]:
         """Return the rows of panes that end by `sure`, and those of panes that end after `change`."""
         panes = np.array(self._panes, dtype=np.int64).reshape(-1, 2)

@@ -222,12 +222,22 @@ class Panes:
             offsets[partition] = entry.summary.offsets
         try:
             sample = merged.sample.rows(self._shape)
+            picked = {name: rows.rows(self._shape) for name, rows in sorted(merged.picked.items())}
         except UNREADABLE:  # rows that none of ours packed; which partition sent them is not worth knowing
-            sample, mismatched = [], mismatched + 1
+            sample, picked, mismatched = [], {}, mismatched + 1
         rows = layout.families[key.family].view(counts, "labelled" if key.family == "label" else "n")
         complete = int(rows[0]) <= len(sample)
         return ClosedPane(
-            key, layout, merged.counts, sample, complete, mismatched, offsets, len(incomplete), odd=merged.odd
+            key,
+            layout,
+            merged.counts,
+            sample,
+            complete,
+            mismatched,
+            offsets,
+            len(incomplete),
+            odd=merged.odd,
+            picked=picked,
         )
 
     def _empty(self, key: PaneKey) -> ClosedPane:

@@ -1,95 +1,38 @@
 """`Monitor`: level 2 of one model. One closed pane in, what people and machines are told out. Pure."""
 
-from collections import deque
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 
 from detectors.alerting import Known, alert_of, pane_of
-from detectors.episodes import Change, Episode, EpisodeKey, update
-from detectors.history import History
-from detectors.incidents import Incident, Joined, acknowledge, take
-from detectors.labelling import label_requests
+from detectors.episodes import Change, update
+from detectors.incidents import Joined, acknowledge, take
 from detectors.layout import Layout
 from detectors.layouts import Layouts
 from detectors.loss_rows import LossRows
+from detectors.monitor_state import COMMANDS, VERSIONS, MonitorState, Output, VersionState
 from detectors.pane import ClosedPane
-from detectors.policy import Decision, HeldBack, PolicyState, ad_hoc, decide, failed, note
-from detectors.schema_changes import SchemaWatch
+from detectors.policies import answers
+from detectors.policies.decide import decide, decide_ad_hoc
+from detectors.rollout_stages import SIGNAL as VERSION_DIFFERENCE
+from detectors.rollouts import Rollouts, Seen
 from detectors.signals.catalogue import settings_of, signals_of
 from detectors.signals.challenger import ChallengerLoss
-from detectors.signals.signal import Finding, Signal
-from detectors.signals.skew import NewestTraffic
+from detectors.signals.signal import Finding
 from detectors.signals.top_bottom import TopBottom
 from detectors.situation import Broken, Situation
-from detectors.state import register
 from schemas import command as commands
-from schemas.advice import Advice
 from schemas.alert import Alert
 from schemas.contract import deterministic_id
-from schemas.decision import RetrainingDecision
 from schemas.event_time import Micros, from_micros, to_micros
-from schemas.label_request import LabelRequest
 from schemas.pane_report import Joined as JoinedFiring
 from schemas.pane_report import PaneReport
-from schemas.schema_change import SchemaChange
-from schemas.serving import Serving
-from schemas.trigger import RetrainingTrigger
+from schemas.reading import Family
 from schemas.trigger_outcome import TriggerOutcome
 
-Output = (
-    PaneReport
-    | Alert
-    | RetrainingTrigger
-    | LabelRequest
-    | SchemaChange
-    | RetrainingDecision
-    | Advice
-    | TriggerOutcome
-    | Serving
-)
+__all__ = ["COMMANDS", "VERSIONS", "Monitor", "MonitorState", "Output"]
 
-VERSIONS = 32  # of one model that are remembered; the one unseen longest makes room, and says so
 SNOOZES = 100
-COMMANDS = 1_000  # newest ids of commands that were carried out
 RECENT_COHORTS = 30  # by which versions are compared in size
 SMOOTHING = 0.9  # of the PSI that explains an alert: a pane's own is noise
-
-
-@register
-@dataclass
-class VersionState:
-    """What level 2 knows of one model version."""
-
-    signals: list[Signal]
-    settings: str
-    """What the signals were made from; they begin anew when it changes, episodes and history go on."""
-    episodes: dict[EpisodeKey, Episode] = field(default_factory=dict)
-    incidents: list[Incident] = field(default_factory=list)
-    """Open ones, oldest first: what people were told of the episodes."""
-    history: History = field(default_factory=History)
-    losses: LossRows = field(default_factory=LossRows)
-    schema: SchemaWatch = field(default_factory=SchemaWatch)
-    broken: list[Broken] = field(default_factory=list)
-    effects: dict[str, float] = field(default_factory=dict)
-    """Smoothed PSI by feature, less what chance gives."""
-    ends: dict[str, Micros] = field(default_factory=dict)
-    """End of the newest closed pane by family."""
-
-
-@register
-@dataclass
-class MonitorState:
-    """State of one model. It is handed over: the one passed in is not to be used again."""
-
-    versions: dict[str, VersionState] = field(default_factory=dict)
-    """By version, the one seen last at the end."""
-    policy: PolicyState = field(default_factory=PolicyState)
-    commands: deque[str] = field(default_factory=lambda: deque(maxlen=COMMANDS))
-    snoozed: dict[str, Micros] = field(default_factory=dict)
-    """By signal; the empty name is all of them."""
-    traffic: NewestTraffic = field(default_factory=NewestTraffic)
-    serving: str | None = None
-    evicted: int = 0
-    """Versions that made room for others."""
 
 
 class Monitor:
@@ -104,6 +47,7 @@ class Monitor:
         self._model = model
         self._layouts = layouts
         self._settings: dict[str, tuple[Layout, str]] = {}
+        self._rollouts = Rollouts(model, layouts)
 
     def close(self, state: MonitorState, pane: ClosedPane) -> tuple[MonitorState, list[Output]]:
         """Read a closed pane; return the next state and the outputs, the pane's report first."""
@@ -113,6 +57,8 @@ class Monitor:
         ]
         if pane.key.family == "traffic":
             findings += state.traffic.read(pane)
+        step = self._rollouts.read(state.rollouts, pane, self._seen(state))
+        findings += step.findings
         report = self._report(version, pane, findings)
         if pane.key.family == "cohort":
             version.history.add(pane)
@@ -121,18 +67,24 @@ class Monitor:
         alerts, joined = self._alerts(state, version, pane, findings)
         if joined:
             report = report.model_copy(update={"joined": joined})
-        requests = label_requests(pane) if pane.key.family == "cohort" else []
-        decision: Decision = None
-        if not self._is_snoozed(state, "", pane.due):
-            situation = self._situation(state, version, pane.layout, pane.due)
-            heard = {k: e for k, e in version.episodes.items() if not self._is_snoozed(state, k[0], pane.due)}
-            decision = decide(state.policy, replace(situation, episodes=heard))
-        if isinstance(decision, HeldBack):
-            report = report.model_copy(update={"held_back": decision.reason})
+        others = [one.curation for one in state.versions.values() if one is not version]
+        requests, idle = version.curation.close(pane, version.signals, version.losses, others)
+        if idle:
+            report = report.model_copy(update={"idle_strategies": idle})
+        if pane.key.family == "label":
+            version.history.compare(pane, report.readings)
+        situation = self._situation(state, version, pane.layout, pane.due, (pane.key.family, pane.start))
+        decided = decide(state.policy, situation)
+        if decided.held_back is not None:
+            report = report.model_copy(update={"held_back": decided.held_back})
         outputs: list[Output] = [report, *alerts, *requests, *version.schema.read(pane)]
-        if isinstance(decision, RetrainingTrigger):
-            outputs.append(decision)
-        return state, outputs
+        outputs += [each for each in (decided.advice, decided.decision, decided.trigger) if each is not None]
+        if decided.trigger is not None:
+            self._rollouts.asked(state.rollouts, decided.trigger, pane.due, self._seen(state))
+        incidents = {name: each.incidents for name, each in state.versions.items()}
+        quiet = self._is_snoozed(state, VERSION_DIFFERENCE, pane.due)
+        told = self._rollouts.concluded(state.rollouts, step, pane, self._seen(state), incidents, quiet=quiet)
+        return state, [*outputs, *self._noted(state, told)]
 
     def command(self, state: MonitorState, command: commands.Command) -> tuple[MonitorState, list[Output]]:
         """Carry out a command, once for each id."""
@@ -147,10 +99,14 @@ class Monitor:
                 if name in state.versions or not state.versions:  # not so for a version that nobody has seen
                     version = state.versions.get(name) or VersionState(signals=[], settings="")
                     situation = self._situation(state, version, self._layouts.of(self._model, name), now)
-                    trigger = ad_hoc(situation, command.id, command.reason)
                     # a sender's clock may be wrong; the cooldown counts from the event time that the monitor knows
-                    note(state.policy, trigger, min(now, max(version.ends.values(), default=now)))
-                    outputs.append(trigger)
+                    noted = min(now, max(version.ends.values(), default=now))
+                    decided = decide_ad_hoc(state.policy, situation, command.id, command.reason, noted)
+                    outputs += [each for each in (decided.decision, decided.trigger) if each is not None]
+                    if decided.trigger is not None:
+                        self._rollouts.asked(state.rollouts, decided.trigger, noted, self._seen(state))
+                else:
+                    self._rollouts.refuse(state.rollouts, command.id, f"version {name} has never predicted")
             case commands.Acknowledge():
                 for version in state.versions.values():
                     together = acknowledge(version.incidents, command.episode)
@@ -162,13 +118,29 @@ class Monitor:
                 while len(state.snoozed) > SNOOZES:
                     del state.snoozed[next(iter(state.snoozed))]
             case commands.RetrainingFailed():
-                for version in state.versions.values():
-                    failed(version.episodes, command.trigger)
-            case commands.RetrainingStarted() | commands.RetrainingFinished():
-                pass  # the trigger stays answered: the same change does not ask again
-            case commands.Promote() | commands.RollBack():
-                state.serving = command.version
+                answers.failed(state.policy, command.trigger)
+            case commands.RetrainingStarted():
+                answers.started(state.policy, command.trigger)
+            case commands.RetrainingFinished():
+                answers.finished(state.policy, command)
+            case _:
+                pass
+        if not isinstance(command, commands.Trigger | commands.Acknowledge | commands.Snooze):
+            # likewise, or cohorts of the past would count for nothing in a rollout that began in the future
+            known = [end for version in state.versions.values() for end in version.ends.values()]
+            told = self._rollouts.command(state.rollouts, command, min(now, max(known, default=now)), self._seen(state))
+            outputs += self._noted(state, told)
         return state, outputs
+
+    def _seen(self, state: MonitorState) -> Seen:
+        return Seen({name: version.history for name, version in state.versions.items()}, self._primary(state))
+
+    def _noted(self, state: MonitorState, told: Sequence[Output]) -> Sequence[Output]:
+        """Let the policies know which retrainings helped."""
+        for each in told:
+            if isinstance(each, TriggerOutcome):
+                answers.note_outcome(state.policy, each)
+        return told
 
     def _version(self, state: MonitorState, layout: Layout) -> VersionState:
         version = state.versions.pop(layout.version, None)
@@ -249,15 +221,22 @@ class Monitor:
 
     def _primary(self, state: MonitorState) -> str | None:
         """Return the version that is meant where none is named: the serving one, else the one with most predictions."""
-        if state.serving in state.versions:
-            return state.serving
+        if state.rollouts.rollout.serving in state.versions:
+            return state.rollouts.rollout.serving
         sizes = {
             name: sum(cohort.n for cohort in list(version.history.cohorts)[-RECENT_COHORTS:])
             for name, version in sorted(state.versions.items())
         }
         return max(sizes, key=sizes.__getitem__, default=None)
 
-    def _situation(self, state: MonitorState, version: VersionState, layout: Layout, now: Micros) -> Situation:
+    def _situation(
+        self,
+        state: MonitorState,
+        version: VersionState,
+        layout: Layout,
+        now: Micros,
+        step: tuple[Family, Micros] | None = None,
+    ) -> Situation:
         challengers = [signal for signal in version.signals if isinstance(signal, ChallengerLoss)]
         return Situation(
             layout=layout,
@@ -267,6 +246,12 @@ class Monitor:
             broken=version.broken,
             comparison=challengers[0].comparison() if challengers else None,
             primary=layout.version == self._primary(state),
+            step=step,
+            others={name: other.history for name, other in state.versions.items() if name != layout.version},
+            tried=state.rollouts.rollout.candidate,
+            previous=state.rollouts.rollout.previous,
+            snoozed=state.snoozed,
+            unanswered=version.curation.unanswered,
         )
 
 

@@ -31,6 +31,8 @@ class ClosedPane:
     """Level 2 had no room for what was counted."""
     odd: list[OddRow] = field(default_factory=list)
     """Some of the rows whose features are not as declared (traffic)."""
+    picked: dict[str, list[SampledRow]] = field(default_factory=dict)
+    """Rows that were picked out of all (`detectors.curation.picking`), by reason; sorted as the sample."""
 
     @property
     def start(self) -> Micros:

@@ -5,6 +5,7 @@ import math
 import msgspec
 import numpy as np
 
+from detectors.state_classes import register
 from detectors.uncertainty import uncertainty
 from schemas.event_time import Micros, to_micros
 from schemas.prediction import FeatureValue, Prediction
@@ -13,6 +14,7 @@ from schemas.spec import ModelSpec
 TEXT_KEPT = 2_000  # characters of generated text that a label request may show
 
 
+@register
 class Row(msgspec.Struct, array_like=True, gc=False):
     """One accepted prediction. Packed with msgpack, it is what the join keeps and what a sample holds."""
 
@@ -33,6 +35,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     """What `detectors.row_shape.RowShape` has between features and output; empty where none of it is known."""
 
 
+@register
 class Label(msgspec.Struct, array_like=True, gc=False):
     """What became known about a row, and when."""
 

@@ -12,9 +12,11 @@ import msgspec
 
 from detectors.row import Label, Row
 from detectors.row_shape import RowShape, pack_tail, unpack_tail
+from detectors.state_classes import register
 from schemas.event_time import Micros
 
 
+@register
 class SampledRow(msgspec.Struct, array_like=True, gc=False):
     """A row of the sample with its label, if there is one yet."""
 

@@ -1,12 +1,14 @@
 """`Situation`: all that a decision about retraining may rest on."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from detectors.episodes import Episode, EpisodeKey
 from detectors.history import Cohort, History
 from detectors.layout import Layout
 from detectors.state import register
 from schemas.event_time import Micros
+from schemas.reading import Family
 
 
 @register
@@ -31,6 +33,23 @@ class Situation:
     """Recent losses of challenger and champion."""
     primary: bool = True
     """Whether this is the version that calendars are about: the serving one, else the one with most predictions."""
+    step: tuple[Family, Micros] | None = None
+    """Family and start of the pane that has closed; None for a command."""
+    others: Mapping[str, History] = field(default_factory=dict)
+    """Histories of the other versions that are known."""
+    tried: str | None = None
+    """The version that is in shadow or canary."""
+    previous: str | None = None
+    """The version that served before, where commands have said so."""
+    snoozed: Mapping[str, Micros] = field(default_factory=dict)
+    """By signal: until when people do not want to hear of it; the empty name is all of them."""
+    unanswered: Callable[[Micros, Micros, int], Sequence[str]] = lambda *_: ()
+    """From when to when, and how many at most: prediction_ids of rows whose labels were asked for and did not come."""
+
+    @property
+    def judged(self) -> bool:
+        """Whether a cohort has just been judged."""
+        return self.step is not None and self.step[0] == "cohort"
 
     @property
     def minimum_labels(self) -> int:
@@ -42,6 +61,16 @@ class Situation:
         """Start of the oldest cohort that is remembered."""
         cohorts = self.history.cohorts
         return cohorts[0].start if cohorts else self.now
+
+    @property
+    def first(self) -> bool:
+        """Whether no other version is known to be older."""
+        return not any(other.cohorts and other.cohorts[0].start < self.beginning for other in self.others.values())
+
+    def snoozed_until(self, signal: str) -> Micros | None:
+        """Return until when a signal, or everything, is snoozed; None where it is not."""
+        until = max((self.snoozed[name] for name in {"", signal} if name in self.snoozed), default=self.now)
+        return until if until > self.now else None
 
     def whole(self, cohorts: list[Cohort]) -> list[Cohort]:
         """Return the cohorts in which no data was broken."""

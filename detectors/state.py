@@ -25,7 +25,7 @@ from detectors.state_writer import StateWriter
 
 __all__ = ["StateError", "decode", "encode", "register"]
 
-_MAGIC = b"SGS4"  # the number goes up when a class of ours no longer has the attributes that it had
+_MAGIC = b"SGS5"  # the number goes up when a class of ours no longer has the attributes that it had
 _DIGEST = 16
 _RIVER = ".".join(river.__version__.split(".")[:2])  # attributes of River's classes may change in a minor release
 

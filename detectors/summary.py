@@ -53,6 +53,8 @@ class PaneSummary:
     """Something that belongs here was evicted, or deleted before it was read."""
     odd: list[OddRow] = field(default_factory=list)
     """Some of the rows whose features are not as declared."""
+    picked: dict[str, Sample] = field(default_factory=dict)
+    """Samples of rows that were picked out of all (`detectors.curation.picking`), by reason."""
 
     @classmethod
     def empty(cls, key: PaneKey, layout: Layout) -> "PaneSummary":
@@ -79,3 +81,5 @@ class PaneSummary:
         self.incomplete |= other.incomplete
         self.sample.merge(other.sample)
         self.odd = smallest([*self.odd, *other.odd])
+        for name, sample in other.picked.items():
+            self.picked.setdefault(name, Sample(sample.size)).merge(sample)

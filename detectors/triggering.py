@@ -1,93 +1,71 @@
-"""From a situation to a `RetrainingTrigger`: its evidence, what waiting costs, and what to train on."""
+"""From a call to a `RetrainingTrigger`: its evidence, what waiting costs, what to train on and how."""
 
+from detectors.candidates import candidates
+from detectors.comparison import clearly_better, no_worse
 from detectors.costs import cost_sum
 from detectors.episodes import Episode, EpisodeKey
 from detectors.history import Cohort, offset_ranges
 from detectors.indicators import of_losses
 from detectors.layout import Layout
-from detectors.movers import risen_segments
+from detectors.policies.policy import PolicyCall
+from detectors.policies.state import CLOCKED, PolicyState
 from detectors.reference import vector
-from detectors.signals.loss import NAMES
 from detectors.situation import Situation
-from detectors.wording import value_text
+from detectors.training_data import training_data
+from schemas.decision import Belief
 from schemas.event_time import Micros, from_micros
-from schemas.reading import Tier
-from schemas.trigger import Evidence, PolicyName, RetrainingTrigger, Slice, TrainingData, WaitingCost, Window
+from schemas.trigger import Evidence, RetrainingTrigger, WaitingCost
 
 DAY = 86_400_000_000
 WARM_START_BELOW = 5  # times minimum_labels: with fewer rows than that, a full training has too little to go by
 
 
 def trigger_of(
-    situation: Situation,
-    policy: PolicyName,
-    since: Micros,
-    reason: str,
-    causes: list[tuple[EpisodeKey, Episode]],
-    id_: str,
-    tier: Tier | None = None,
-    signal: str | None = None,
+    state: PolicyState, situation: Situation, call: PolicyCall, id_: str, decision: str, belief: Belief
 ) -> RetrainingTrigger:
-    """Return a trigger: retrain on what came since a moment, broken data left out.
+    """Return the trigger that a call comes to: retrain on what came since, broken data left out.
 
     Parameters
     ----------
-    causes
-        Episodes that it rests on; they become its evidence.
-    tier, signal
-        Of the episode that decided; None for ad hoc and scheduled triggers.
+    id_
+        Its idempotency key.
+    decision
+        Id of the decision that it comes of.
     """
-    layout = situation.layout
-    span = situation.history.since(since)
-    cohorts = situation.whole(span)
-    start = span[0].start if span else since  # whole panes; what is forgotten is not promised
-    end = max(start, span[-1].end if span else situation.now)
-    labelled = sum(cohort.labelled for cohort in cohorts)
-    few = labelled < WARM_START_BELOW * situation.minimum_labels
+    layout, since = situation.layout, situation.now if call.since is None else call.since
+    cohorts = situation.whole(situation.history.since(since))
+    data = training_data(situation, id_, since)
+    few = data.labelled_rows < WARM_START_BELOW * situation.minimum_labels
     return RetrainingTrigger(
         id=id_,
         model=layout.model,
         version=layout.version,
-        policy=policy,
-        tier=tier,
-        signal=signal,
+        policy=call.name,
+        tier=call.tier,
+        signal=call.signal,
         time=from_micros(situation.now),
         since=from_micros(since),
-        reason=reason,
-        evidence=[_evidence(key, episode) for key, episode in causes],
-        waiting=_waiting(layout, cohorts),
-        train_on=TrainingData(
-            window=Window(start=from_micros(start), end=from_micros(end)),
-            exclude=_gaps(span, cohorts),
-            labelled_rows=labelled,
-            slices=_slices(layout, cohorts),
-        ),
-        how="warm_start" if few else "full",
+        reason=sentence(call.reason),
+        evidence=[_evidence(key, episode) for key, episode in call.causes],
+        waiting=waiting(layout, cohorts),
+        train_on=data,
+        how=call.how
+        or ("promote_challenger" if _incremental(state, situation, call) else None)
+        or ("warm_start" if few else "full"),
+        decision=decision,
+        belief=belief,
+        candidates=candidates(situation),
         challenger=situation.comparison,
         provenance={"offsets": offset_ranges(cohorts)},
     )
 
 
-def _evidence(key: EpisodeKey, episode: Episode) -> Evidence:
-    signal, feature, segment, detector, _ = key
-    return Evidence(
-        alert=episode.alert,
-        severity=episode.severity,
-        tier=episode.tier,
-        signal=signal,
-        feature=feature,
-        segment=segment,
-        detector=detector or "none",
-        value=episode.value,
-        reference=episode.reference,
-        baseline=episode.baseline,
-        n=episode.n,
-        evidence=episode.evidence,
-        since=from_micros(episode.evidence_since),
-    )
+def sentence(text: str) -> str:
+    """Return a text as a sentence: a capital, and its stop where it has none."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
-def _waiting(layout: Layout, cohorts: list[Cohort]) -> WaitingCost | None:
+def waiting(layout: Layout, cohorts: list[Cohort]) -> WaitingCost | None:
     """Return what a day of waiting costs: the excess of the loss over the reference, at the present volume."""
     labelled = sum(cohort.labelled for cohort in cohorts)
     reference = reference_mean(layout)
@@ -117,32 +95,33 @@ def reference_mean(layout: Layout) -> float | None:
     return float(totals[0]) / n * layout.loss_scale if n else None
 
 
-def _gaps(span: list[Cohort], whole: list[Cohort]) -> list[Window]:
-    """Return the stretches of a window in which data was broken."""
-    gaps: list[tuple[Micros, Micros]] = []
-    for cohort in span:
-        if cohort in whole:
-            continue
-        if gaps and gaps[-1][1] == cohort.start:
-            gaps[-1] = (gaps[-1][0], cohort.end)
-        else:
-            gaps.append((cohort.start, cohort.end))
-    return [Window(start=from_micros(start), end=from_micros(end)) for start, end in gaps]
+def _incremental(state: PolicyState, situation: Situation, call: PolicyCall) -> bool:
+    """Whether the challenger is promoted: it is clearly better already, or changes come too fast for a training."""
+    if call.clocked:
+        return False
+    rapid = situation.layout.spec.retraining.incremental
+    since: Micros = situation.now - rapid.within
+    changes = sum(
+        asked.time > since and asked.policy not in CLOCKED and not state.is_failed(id_)
+        for id_, asked in state.triggers.items()
+    )
+    return clearly_better(situation) or (changes + 1 >= rapid.changes and no_worse(situation))
 
 
-def _slices(layout: Layout, cohorts: list[Cohort]) -> list[Slice]:
-    """Return the segments whose loss rose clearly, and by more than that of all rows: they must be trained on."""
-    overall, labelled = reference_mean(layout), sum(cohort.labelled for cohort in cohorts)
-    if overall is None or labelled == 0:
-        return []
-    rise = sum(cohort.loss for cohort in cohorts) / labelled - overall
-    name = NAMES[layout.spec.task]
-    return [
-        Slice(
-            segment=risen.segment,
-            reason=f"loss {value_text(name, risen.before)} → {value_text(name, risen.mean)}",
-            rows=risen.n,
-        )
-        for risen in risen_segments(layout, cohorts)
-        if risen.mean - risen.before >= rise
-    ]
+def _evidence(key: EpisodeKey, episode: Episode) -> Evidence:
+    signal, feature, segment, detector, _ = key
+    return Evidence(
+        alert=episode.alert,
+        severity=episode.severity,
+        tier=episode.tier,
+        signal=signal,
+        feature=feature,
+        segment=segment,
+        detector=detector or "none",
+        value=episode.value,
+        reference=episode.reference,
+        baseline=episode.baseline,
+        n=episode.n,
+        evidence=episode.evidence,
+        since=from_micros(episode.evidence_since),
+    )

@@ -67,7 +67,7 @@ def unit_of(signal: str, task: str | None = None) -> Unit:
     """Return the unit of a signal's readings; `task` is that of the model, where it is known."""
     name = signal.partition(":")[0]
     known = name if name in _SHARES else name.removeprefix("estimated_")
-    if name in ("challenger_loss", "champion_loss", "estimate_error", "estimate_grade"):
+    if name in ("challenger_loss", "champion_loss", "estimate_error", "estimate_grade", "version_difference"):
         return "share" if task in ("binary", "multiclass") else "number"
     if name == "challenger_disagreement" and task == "regression":
         return "number"

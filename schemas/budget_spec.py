@@ -42,7 +42,7 @@ class Weights(Record):
     performance: Probability = Field(0.25, description="Loss over all rows")
     segments: Probability = Field(0.15, description="Loss by segment, shared evenly")
     outcomes: Probability = Field(
-        0.20, description="Ratings, complaints, acceptance, corrections and overrides, shared evenly"
+        0.15, description="Ratings, complaints, acceptance, corrections and overrides, shared evenly"
     )
     quality: Probability = Field(
         0.20, description="Missing, invalid, out-of-range and unseen values and expectations, shared evenly"
@@ -50,6 +50,22 @@ class Weights(Record):
     calibration: Probability = Field(0.05, description="What scores promise against what comes true, shared evenly")
     estimates: Probability = Field(0.05, description="Estimates, once they are graded below the minimum effect")
     system: Probability = Field(0.10, description="Latency, and what was rejected, shared evenly")
+    rollout: Probability = Field(
+        0.05,
+        description="That a new version is worse than the one it replaces; where it is not given, what the others "
+        "leave, if that is less",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_room(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or "rollout" in value:
+            return value
+        shares = [value.get(name, field.default) for name, field in cls.model_fields.items() if name != "rollout"]
+        if any(isinstance(share, bool) or not isinstance(share, int | float) for share in shares):
+            return value  # what is wrong with it is told by its name
+        own = cls.model_fields["rollout"].default
+        return value | {"rollout": min(own, max(0.0, round(1 - sum(shares), 9)))}
 
     @model_validator(mode="after")
     def _sum(self) -> "Weights":

@@ -1,11 +1,14 @@
 """`CheckSpec`: what a candidate must stand before it may be seen by anybody."""
 
+from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from schemas.contract import Name, Probability, Record
 from schemas.expectation import Rule
+from schemas.expression import names_of
+from schemas.rule import RuleError, parse
 
 
 class Invariance(Record):
@@ -22,15 +25,20 @@ class CheckSpec(Record):
     margin: NonNegativeFloat = Field(
         0.0, description="How much more loss than the champion's is put up with over all held-out rows"
     )
+    evidence: Literal["proven", "likely"] = Field(
+        "proven",
+        description="proven: the whole interval of the difference over all held-out rows must be at most margin. "
+        "likely: its estimate must, which for equal models is a throw of a coin; for those who test online anyway",
+    )
     slice_margin: NonNegativeFloat = Field(
         0.02, description="How much more loss than the champion's is put up with on a slice, in the unit of the loss"
     )
     slices: list[Rule] = Field(default_factory=list, description="Slices beside the segments and the trigger's")
-    slice_rows: PositiveInt = Field(50, description="Held-out rows that a slice needs to be judged")
+    slice_rows: int = Field(50, ge=2, description="Held-out rows that a slice needs to be judged, or all rows")
     fuzz: NonNegativeInt = Field(500, description="Rows made from the declared types that the candidate must answer")
     invariances: list[Invariance] = Field(default_factory=list, description="What must not matter")
     monotonic: dict[Name, Literal["increasing", "decreasing"]] = Field(
-        default_factory=dict, description="Features that move the score or the value one way only"
+        default_factory=dict, description="Features that move the score or the value one way only (binary, regression)"
     )
     memorize: NonNegativeInt = Field(
         64, description="Rows that the training code must be able to learn by heart; 0 does not try"
@@ -42,3 +50,30 @@ class CheckSpec(Record):
     hardest_margin: NonNegativeFloat = Field(
         0.05, description="How much more loss than the champion's is put up with on them"
     )
+    leakage: Probability = Field(
+        0.99,
+        description="A feature that alone takes away this share of the loss of knowing nothing is taken for a leak of "
+        "the label; 1: none is",
+    )
+
+
+def checks_problem(checks: CheckSpec, types: Mapping[str, str], task: str) -> str | None:
+    """Return what is wrong with the checks of a model, given the types of its features, or None."""
+    known = ", ".join(types)
+    for place, invariance in enumerate(checks.invariances):
+        for name in invariance.features:
+            if name not in types:
+                return f"retraining.checks.invariances[{place}]: {name!r} is not a feature; those are {known}"
+    if checks.monotonic and task not in ("binary", "regression"):
+        return f"retraining.checks.monotonic: a {task} model has no one number that a feature could move"
+    for name in checks.monotonic:
+        if name not in types:
+            return f"retraining.checks.monotonic: {name!r} is not a feature; those are {known}"
+        if types[name] not in ("numeric", "boolean"):
+            return f"retraining.checks.monotonic.{name}: its values have no order; it is {types[name]}, not numeric"
+    for place, rule in enumerate(checks.slices):
+        try:
+            parse(rule, names_of(types, task))
+        except RuleError as error:
+            return f"retraining.checks.slices[{place}], {error}"
+    return None

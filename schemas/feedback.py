@@ -26,6 +26,13 @@ class Feedback(Event):
     value: Finite | None = Field(None, description="The true number (regression)")
     rating: Probability | None = Field(None, description="A user's rating, from 0 (useless) to 1 (perfect)")
     correction: Label | None = Field(None, description="What the answer should have been")
+    inclusion_probability: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="With which the row was drawn at random for this label; echoed from the label request. The archive "
+        "weights the row by one over it",
+    )
     prediction: Prediction | None = Field(None, description="The prediction itself: self-contained feedback")
 
     @model_validator(mode="after")

@@ -19,7 +19,7 @@ class LabelRequest(Record):
     prediction_id: str
     prediction_time: Timestamp
     time: Timestamp
-    deadline: Timestamp = Field(description="After this the label is no longer joined (label_horizon)")
+    deadline: Timestamp = Field(description="Of the answer: by then the label is joined, and wanted")
     reason: Reason = Field(
         description="coverage: too few labels came to judge the pane. rule: one of label_requests.rules. The others "
         "are its strategies"
@@ -27,7 +27,9 @@ class LabelRequest(Record):
     rule: str | None = Field(None, description="Name of the rule (rule)")
     detail: str | None = Field(None, description="Why this row, in words and numbers")
     inclusion_probability: float | None = Field(
-        gt=0, le=1, description="With which this row was drawn at random, to weight it back; none where it was chosen"
+        gt=0,
+        le=1,
+        description="With which this row came into the random draw, to weight it back; none where it was chosen alone",
     )
     features: dict[str, Any]
     output: dict[str, Any]

@@ -35,4 +35,7 @@ class PaneReport(Record):
     readings: list[Reading]
     joined: list[Joined] = Field(default_factory=list, description="Firings that joined a change without an alert")
     held_back: str | None = Field(None, description="Why a trigger that a policy called for is held back")
+    idle_strategies: dict[str, str] = Field(
+        default_factory=dict, description="Strategies of label_requests that had nothing to go by (traffic), and why"
+    )
     provenance: dict[str, Any] = Field(default_factory=dict)

@@ -14,6 +14,11 @@ class Serving(Record):
     """Who serves a model. The newest record of a model holds."""
 
     id: str
+    number: int = Field(
+        ge=1,
+        description="Counts the changes of a model. After a crash older records may come again, before the newest: a "
+        "reader leaves out what has a smaller number than what it knows",
+    )
     model: Name
     version: Name = Field(description="The version that answers")
     candidate: Name | None = Field(None, description="The version that is being tried")

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, PositiveInt, ValidationInfo, field_
 
 from schemas.archive_spec import ArchiveSpec
 from schemas.budget_spec import Budget, MinimumEffect, NoticeWeights, Weights, effects_problem
+from schemas.check_spec import checks_problem
 from schemas.contract import Label, Name, Probability, Record
 from schemas.cost_spec import Costs, matrix_problem
 from schemas.detector_spec import DetectorSpec, detectors_problem
@@ -14,7 +15,7 @@ from schemas.event_time import SECOND, Duration, Micros, parse_duration
 from schemas.expectation import Expectation, expectations_problem
 from schemas.feature_spec import FeatureSpec
 from schemas.kafka_spec import KafkaSpec
-from schemas.label_request_spec import LabelRequestSpec
+from schemas.label_request_spec import LabelRequestSpec, label_requests_problem
 from schemas.proxy_spec import ScoreSpec, TextSpec, proxies_problem
 from schemas.retraining_spec import RetrainingSpec
 from schemas.table_spec import FilesSpec, PredictionTable, ReferenceTable
@@ -112,6 +113,14 @@ class ModelSpec(Record):
         _refuse(expectations_problem(expectations, types, info.data.get("task")))
         return expectations
 
+    @field_validator("label_requests")
+    @classmethod
+    def _askable(cls, requests: LabelRequestSpec, info: ValidationInfo) -> LabelRequestSpec:
+        features = info.data.get("features")
+        types = None if features is None else {name: feature.type for name, feature in features.items()}
+        _refuse(label_requests_problem(requests, types, info.data.get("task"), info.data.get("challenger")))
+        return requests
+
     @field_validator("producer")
     @classmethod
     def _of_categories(cls, producer: str | None, info: ValidationInfo) -> str | None:
@@ -148,6 +157,13 @@ class ModelSpec(Record):
         if matrix is not None:
             _refuse(matrix_problem(matrix, self.task, self.classes, self.positive_label))
         _refuse(proxies_problem(self.text, self.scores, self.task, self.features))
+        types = {name: feature.type for name, feature in self.features.items()}
+        _refuse(checks_problem(self.retraining.checks, types, self.task))
+        if self.retraining.rollout.automatic and not self.weights.rollout:
+            raise ValueError(
+                "retraining.rollout.automatic: nothing of the budget is left to find out that a new version is worse; "
+                "lower other weights, or give weights.rollout a share"
+            )
         if self.maturity > self.label_horizon:
             raise ValueError("label_maturity is longer than label_horizon: labels after the horizon are not joined")
         if self.pane < SECOND:

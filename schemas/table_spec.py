@@ -46,6 +46,9 @@ class FeedbackColumns(Record):
     rating: str | None = Field(None, description="The user's rating, 0 to 1")
     correction: str | None = Field(None, description="What the output should have been")
     source: str | None = Field(None, description="Who says so: outcome, user or annotator")
+    inclusion_probability: str | None = Field(
+        None, description="With which the row was drawn for this label, as the label request said; may be empty"
+    )
     model: str | None = Field(None, description="The prediction's model, where ids are not unique over models")
     version: str | None = Field(None, description="The prediction's version")
 

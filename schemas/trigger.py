@@ -61,7 +61,7 @@ class Holdout(Record):
 
     share: float = Field(gt=0, lt=1)
     max_rows: int = Field(ge=1)
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, description="Of the hash: one for each model, whatever the trigger")
 
 
 class Window(Record):
@@ -89,6 +89,17 @@ class TrainingData(Record):
         default_factory=list,
         description="prediction_ids of rows in the window whose labels were asked for and not given",
     )
+
+
+class Candidate(Record):
+    """An older version: what comes back may be known already. Its loss on the held-out rows says whether it is."""
+
+    version: str
+    first: Timestamp = Field(description="Start of the oldest cohort of it that is remembered")
+    last: Timestamp = Field(description="End of the newest one")
+    rows: int = Field(ge=0, description="Labelled rows of the newest 30 cohorts of it")
+    loss: float = Field(description="Their mean loss")
+    segments: dict[str, float] = Field(default_factory=dict, description="The same by feature=value (50 rows or more)")
 
 
 class WaitingCost(Record):
@@ -120,6 +131,10 @@ class RetrainingTrigger(Record):
     how: Literal["full", "warm_start", "promote_challenger"]
     decision: str | None = Field(None, description="Id of the decision that it came of")
     belief: Belief = Field("none", description="Why retraining may be hopeless, as far as one can tell")
+    candidates: list[Candidate] = Field(
+        default_factory=list,
+        description="Older versions, the newest first: to be scored on the held-out rows beside what is trained",
+    )
     challenger: dict[str, float] | None = Field(
         None, description="Loss of the incremental challenger and of the champion on the same rows"
     )

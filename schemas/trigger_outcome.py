@@ -9,7 +9,7 @@ from schemas.event_time import Timestamp
 
 
 class Performance(Record):
-    """Mean loss of some labelled rows, with a 95 % interval."""
+    """Mean loss of some labelled rows, with a 95 % interval; their mean cost where `costs.matrix` is declared."""
 
     version: str
     rows: int = Field(ge=0)
@@ -39,8 +39,16 @@ class TriggerOutcome(Record):
     after: Performance | None = Field(None, description="The new version since it serves, or is in shadow")
     retraining_cost: float = Field(description="Price of a retraining, in the unit of costs.loss, or of the loss")
     price_assumed: bool = Field(False, description="Whether costs.retraining was not declared, and a default stood in")
+    difference: float | None = Field(
+        None,
+        description="Mean loss of the new version less that of the old one: in the panes in which both have labels "
+        "(without), else after less before",
+    )
+    difference_low: float | None = Field(None, description="Lower end of its 95 % interval")
+    difference_high: float | None = Field(None, description="Upper end of it")
+    served_rows: int = Field(0, ge=0, description="Labelled rows that the new version answered: not those in shadow")
     saved: float | None = Field(
-        None, description="(without, else before) less after, times the rows of after, in the same unit"
+        None, description="What the difference comes to over served_rows, in the unit of retraining_cost"
     )
     regret: float | None = Field(
         None, description="retraining_cost less saved: above 0, not retraining would have been cheaper so far"

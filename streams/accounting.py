@@ -8,8 +8,9 @@ Bin = Literal["summarised", "dead_lettered", "duplicate", "late", "expired", "or
 """Summarised: counted in panes. Expired: feedback after the horizon. Orphaned: feedback without a prediction.
 Evicted: there was no room for it. Control: a watermark event."""
 
-Detail = Literal["corrected", "conflicting", "forgotten"]
-"""Forgotten: predictions that were evicted while their label could still come. The others are feedback in the bin
+Detail = Literal["corrected", "conflicting", "forgotten", "unarchived"]
+"""Forgotten: predictions that were evicted while their label could still come. Unarchived: rows that were evicted
+before their cohort went into the archive, and are missing there. The others are feedback in the bin
 `duplicate` that says something else than the label before it: a correction by somebody who may correct (an annotator,
 or the field `correction`), or a conflict."""
 

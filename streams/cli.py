@@ -9,8 +9,13 @@ from typing import Annotated
 
 import typer
 
+from streams.backtest_commands import backtesting
+from streams.check_commands import checks
 from streams.command_group import Commands, example
+from streams.feature_commands import features
 from streams.model_commands import models
+from streams.retraining_commands import retraining
+from streams.rollout_commands import rollout
 from streams.running_commands import running
 from streams.schema_commands import schema
 from streams.topic_commands import topics
@@ -29,6 +34,11 @@ app = typer.Typer(
 )
 app.add_typer(running)
 app.add_typer(models)
+app.add_typer(features)
+app.add_typer(retraining)
+app.add_typer(checks)
+app.add_typer(rollout)
+app.add_typer(backtesting)
 app.add_typer(
     topics,
     name="topics",

@@ -91,6 +91,23 @@ def consumer(kafka: KafkaSpec, base: Path) -> Iterator[KafkaConsumer]:
         client.close()
 
 
+@contextmanager
+def group_consumer(kafka: KafkaSpec, base: Path, group: str, **settings: Any) -> Iterator[KafkaConsumer]:
+    """Yield a consumer of a group, which begins with the oldest record there is; commits are ours to make."""
+    client = KafkaConsumer(
+        **_settings(kafka, base),
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        allow_auto_create_topics=False,
+        **settings,
+    )
+    try:
+        yield client
+    finally:
+        client.close()
+
+
 def partitions(kafka: KafkaSpec, base: Path, topics: Sequence[str]) -> dict[str, int | None]:
     """Return how many partitions each topic has; None where there is no such topic."""
     described = administer(kafka, base, lambda client: client.describe_topics(list(topics)))

@@ -4,6 +4,8 @@ Dropping decides nothing, since verdicts depend on times. What is evicted makes 
 label, and those that would count it twice if it came again.
 """
 
+import logging
+
 import numpy as np
 
 from schemas.event_time import Micros
@@ -18,7 +20,9 @@ from streams.incomplete import Incomplete
 from streams.labelling import Labelling, Mask
 from streams.pending_log import PendingLog
 from streams.pending_rows import PendingRows
-from streams.row_log import LABELLED, NOT_JUDGED, TRAFFIC
+from streams.row_log import COHORT, LABELLED, NOT_JUDGED, TRAFFIC
+
+logger = logging.getLogger(__name__)
 
 
 class Expiry:
@@ -104,7 +108,25 @@ class Expiry:
                 self._accounting.note("predictions", "forgotten", int(mine.sum()))
                 self._incomplete.labels_lost(name, model, int(times[mine].max()))
             self._note_repeatable(log, numbers[models == code], name, model)
+            if self._spec.archive is not None:
+                self._note_unarchived(log, numbers[models == code], name, model)
         log.labels.drop()
+
+    def _note_unarchived(self, pending: PendingLog, numbers: Numbers, name: str, model: ModelSpec) -> None:
+        """Count evicted rows whose cohort is open: it goes into the archive without them."""
+        times = pending.rows.of("time", numbers)
+        missing = (pending.rows.of("flags", numbers) & COHORT) != 0
+        complete = self._clock.complete(model, self._spec)
+        if complete is not None:
+            missing &= times - times % model.pane + model.pane + model.maturity > complete
+        if missing.any():
+            self._accounting.note("predictions", "unarchived", int(missing.sum()))
+            logger.warning(
+                "%s: %d predictions were evicted before their cohort was archived, and are missing in the archive: "
+                "raise limits.max_pending",
+                name,
+                int(missing.sum()),
+            )
 
     def _note_repeatable(self, log: PendingLog, numbers: Numbers, name: str, model: ModelSpec) -> None:
         """Mark the panes of evicted rows whose events would be on time again: nobody would know them for duplicates."""

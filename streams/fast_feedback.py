@@ -43,6 +43,7 @@ class FastFeedback:
         corrections = [event.correction for event in events]
         values = [event.value for event in events]
         ratings = [event.rating for event in events]
+        drawn = [event.inclusion_probability for event in events]
         if corrected := corrections.count(None) < len(corrections):
             corrections = texts_of(corrections)
         codes = {version: version_code(version) for version in _distinct(versions)}
@@ -66,6 +67,7 @@ class FastFeedback:
             labels=labels,
             values=_numbers(values),
             ratings=_numbers(ratings),
+            drawn=_numbers(drawn),
             inside={},
         )
         return columns, fit

@@ -28,6 +28,7 @@ _INT64 = Meta(ge=-(2**63), le=2**63 - 1)
 _Id = Annotated[str, Meta(min_length=1, max_length=512)]
 _Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=NAME)]
 _Share = Annotated[float, Meta(ge=0, le=1)]
+_Chance = Annotated[float, Meta(gt=0, le=1)]
 _Label = (
     Annotated[str, Meta(min_length=1, max_length=256)]
     | Annotated[int, _INT64]
@@ -186,6 +187,7 @@ class FastTypes:
                 ("value", float | None, None),
                 ("rating", _Share | None, None),
                 ("correction", _Label, None),
+                ("inclusion_probability", _Chance | None, None),
                 ("prediction", None, None),  # self-contained feedback is read by the contract
             ],
             self._learned.of("event"),
@@ -196,7 +198,7 @@ _OUTPUT_FIELDS = {"label", "score", "probabilities", "value", "text"}
 _PREDICTION_FIELDS = {"prediction_id", "timestamp", "output", "version", "features", "latency_ms", "tags", "model"}
 _PREDICTION_FIELDS |= {"scores"} | _FORMS
 _FEEDBACK_FIELDS = {"prediction_id", "timestamp", "source", "model", "version", "label", "value", "rating"}
-_FEEDBACK_FIELDS |= {"correction"} | _FORMS
+_FEEDBACK_FIELDS |= {"correction", "inclusion_probability"} | _FORMS
 
 
 def _struct(name: str, fields: list[Any], undeclared: Iterable[str] = (), **options: Any) -> type:

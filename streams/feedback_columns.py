@@ -38,7 +38,9 @@ class FeedbackColumns:
     values: npt.NDArray[np.float64]
     """The number, or the correction as one; NaN: none."""
     ratings: npt.NDArray[np.float64]
-    """NaN: none."""
+    """NaN: none, as in `drawn`."""
+    drawn: npt.NDArray[np.float64]
+    """Probability with which the row was drawn at random for this label."""
     inside: dict[int, Rows]
     """By position: the one prediction inside self-contained feedback."""
 
@@ -58,5 +60,6 @@ class FeedbackColumns:
             [self.labels[position] for position in positions],
             self.values[chosen],
             self.ratings[chosen],
+            self.drawn[chosen],
             {new: self.inside[old] for new, old in enumerate(positions) if old in self.inside},
         )

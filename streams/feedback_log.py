@@ -40,6 +40,8 @@ class _Block(msgspec.Struct, array_like=True):
     """Names of the models, by the codes in the column."""
     columns: dict[str, bytes]
     labels: list[str | None]
+    drawn: dict[int, float] = {}
+    """By number, where the event says so: the probability with which its row was drawn for this label."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -66,6 +68,8 @@ class FeedbackLog:
         """`previous`: the entry before it with its id; `depth`: how many there were. `truth`: key of what it says."""
         self._labels: list[str | None] = []
         self._labels_first = first
+        self._drawn: dict[int, float] = {}
+        """Few feedback says so, and each column costs memory."""
         for _, block in loaded:
             self._load(_decode(block))
         self.columns.drop(self._blocks.first)
@@ -101,6 +105,9 @@ class FeedbackLog:
             },
         )
         self._labels.extend(events.labels)
+        says = ~np.isnan(events.drawn)
+        if says.any():
+            self._drawn |= zip(numbers[says].tolist(), events.drawn[says].tolist(), strict=True)
         return numbers
 
     def of(self, name: str, numbers: Numbers) -> Column:
@@ -111,6 +118,12 @@ class FeedbackLog:
         """Return the labels at `numbers`."""
         first, labels = self._labels_first, self._labels
         return [labels[number - first] for number in numbers.tolist()]
+
+    def drawn(self, numbers: Numbers) -> npt.NDArray[np.float64]:
+        """Return the probabilities with which rows were drawn for the labels at `numbers`; NaN where none is known."""
+        if not self._drawn:
+            return np.full(len(numbers), np.nan)
+        return np.array([self._drawn.get(number) for number in numbers.tolist()], dtype=np.float64)
 
     def settle(self, numbers: Numbers) -> None:
         """Note that these events are accounted for."""
@@ -125,6 +138,7 @@ class FeedbackLog:
         if self.columns.first - self._labels_first > len(self._labels) // 2:
             del self._labels[: self.columns.first - self._labels_first]
             self._labels_first = self.columns.first
+            self._drawn = {number: one for number, one in self._drawn.items() if number >= first}
 
     def save(self) -> None:
         """Write what is new or changed into the store's changes."""
@@ -142,7 +156,8 @@ class FeedbackLog:
         kept = min(max(begin, self._labels_first), end)
         labels = [None] * (kept - begin) + self._labels[kept - self._labels_first : end - self._labels_first]
         columns = packed(self.columns, _KINDS, begin, end)
-        self._blocks.put(begin, _encode(_Block(self._models, columns, labels)))
+        drawn = {number: one for number, one in self._drawn.items() if begin <= number < end}
+        self._blocks.put(begin, _encode(_Block(self._models, columns, labels, drawn)))
 
     def _load(self, block: _Block) -> None:
         columns = unpacked(block.columns, _KINDS)
@@ -150,3 +165,4 @@ class FeedbackLog:
         own = np.array([*codes, _GONE, NO_MODEL], dtype=np.int32)  # NO_MODEL is -1, the last; _GONE the one before
         self.columns.append(len(block.labels), {**columns, "model": own[columns["model"]]})
         self._labels.extend(block.labels)
+        self._drawn |= block.drawn

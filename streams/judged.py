@@ -61,7 +61,8 @@ def feedback_of(
         versions=np.array([version_code(event.version) for event in events], dtype=np.int64),
         labels=labels,
         values=np.array(values, dtype=np.float64),
-        ratings=np.array([math.nan if event.rating is None else event.rating for event in events], dtype=np.float64),
+        ratings=np.array([event.rating for event in events], dtype=np.float64),  # None is NaN
+        drawn=np.array([event.inclusion_probability for event in events], dtype=np.float64),
         inside={position: rows for position, rows in enumerate(inside) if rows is not None},
     )
 
@@ -85,6 +86,7 @@ def merged_feedback(first: FeedbackColumns, second: FeedbackColumns, order: npt.
         [*first.labels, *second.labels],
         np.concatenate((first.values, second.values)),
         np.concatenate((first.ratings, second.ratings)),
+        np.concatenate((first.drawn, second.drawn)),
         first.inside | {len(first) + position: rows for position, rows in second.inside.items()},
     ).take(order)
 

@@ -33,6 +33,18 @@ class Labels(NamedTuple):
     kinds: npt.NDArray[np.uint8]
     """LABELLED, RATED, CORRECTED: what the row had not had before; and USER. A later correction has no loss."""
     labels: list[str | None]
+    drawn: npt.NDArray[np.float64]
+    """Probability with which the row was drawn at random for this label; NaN: none."""
+
+
+class Span(NamedTuple):
+    """What a block of labels is about."""
+
+    start: int
+    """Number of its first label."""
+    first_row: int
+    last_row: int
+    """The block goes when that row has gone."""
 
 
 class _Block(msgspec.Struct, array_like=True):
@@ -46,10 +58,13 @@ class _Block(msgspec.Struct, array_like=True):
     truths: bytes
     kinds: bytes
     labels: list[str | None]
+    drawn: bytes = b""
+    """Empty where all is NaN."""
 
 
 _KINDS = {"rows": "<i8", "times": "<i8", "values": "<f8", "ratings": "<f8", "losses": "<f8", "truths": "<i8"}
 _KINDS |= {"kinds": "u1"}
+_COLUMNS = _KINDS | {"drawn": "<f8"}
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Block).decode
@@ -61,24 +76,36 @@ class LabelLog:
     def __init__(self, store: Store, lifetime: Micros, rows: RowLog) -> None:
         self._blocks = Blocks(store, "labels", lifetime)
         self._rows = rows
-        self._last_rows: list[tuple[int, int]] = []
-        """First number of each block, and the largest row in it: a block goes when that row has gone."""
+        self._spans: list[Span] = []
         loaded = list(self._blocks.load())
         first = loaded[-1][0] if loaded else 0
-        self._open = ColumnLog(empty(_KINDS), first)
+        self._open = ColumnLog(empty(_COLUMNS), first)
         self._labels: list[str | None] = []
         for start, stored in loaded:
-            block = _labels(stored)
-            self._last_rows.append((start, int(block.rows.max())))
+            block = unpack_labels(stored)
+            self._spans.append(_span(start, block.rows))
             self._note(block, np.arange(start, start + len(block.labels)))
         if loaded:
-            self._append(_labels(loaded[-1][1]))
+            self._append(unpack_labels(loaded[-1][1]))
         self._saved = self._open.end
 
     @property
     def first(self) -> int:
         """Labels before it are gone."""
-        return self._last_rows[0][0] if self._last_rows else self._open.first
+        return self._spans[0].start if self._spans else self._open.first
+
+    def about(self, first_row: int, last_row: int) -> tuple[list[int], int]:
+        """Return where labels of rows from `first_row` to `last_row` may be.
+
+        They are in these blocks, and in all from a number on: those may not be written yet.
+        """
+        open_ = self._open.first
+        starts = [
+            span.start
+            for span in self._spans
+            if span.start < open_ and span.first_row <= last_row and first_row <= span.last_row
+        ]
+        return starts, open_
 
     def append(self, labels: Labels) -> Numbers:
         """Add labels; return their numbers. Rows learn which label holds their loss."""
@@ -94,10 +121,10 @@ class LabelLog:
         first = self._open.first
         for begin, stop in cuts(first, end):
             self._blocks.put(begin, _encode(self._pack(begin, stop)))
-            last = int(self._open.column("rows")[begin - self._open.base : stop - self._open.base].max())
-            if self._last_rows and self._last_rows[-1][0] == begin:
-                self._last_rows.pop()
-            self._last_rows.append((begin, last))
+            if self._spans and self._spans[-1].start == begin:
+                self._spans.pop()
+            rows = self._open.column("rows")[begin - self._open.base : stop - self._open.base]
+            self._spans.append(_span(begin, rows))
             if stop - begin >= SEALED:
                 del self._labels[: stop - self._open.first]
                 self._open.drop(stop)
@@ -106,11 +133,11 @@ class LabelLog:
     def drop(self) -> None:
         """Forget the labels of rows that have gone."""
         gone = 0
-        while gone < len(self._last_rows) - 1 and self._last_rows[gone][1] < self._rows.columns.first:
+        while gone < len(self._spans) - 1 and self._spans[gone].last_row < self._rows.columns.first:
             gone += 1
         if gone:
-            del self._last_rows[:gone]
-            self._blocks.drop(self._last_rows[0][0])
+            del self._spans[:gone]
+            self._blocks.drop(self._spans[0].start)
 
     def read(self, numbers: Numbers) -> Iterator[tuple[int, Label, float]]:
         """Yield the row, the label and the loss of each number; the numbers ascend."""
@@ -118,22 +145,22 @@ class LabelLog:
         start = 0
         while start < sealed:
             first, stored = self._blocks.find(int(numbers[start]))
-            block = _labels(stored)
+            block = unpack_labels(stored)
             stop = int(np.searchsorted(numbers[:sealed], first + len(block.labels)))
             yield from _entries(block, numbers[start:stop] - first)
             start = stop
         if start < len(numbers):
-            columns = {name: self._open.live(name) for name in _KINDS}
+            columns = {name: self._open.live(name) for name in _COLUMNS}
             yield from _entries(Labels(**columns, labels=self._labels), numbers[start:] - self._open.first)
 
     def all(self) -> Iterator[tuple[Numbers, Labels]]:
         """Yield everything that was committed: numbers and labels, a block at a time."""
         for start, stored in self._blocks.load():
-            block = _labels(stored)
+            block = unpack_labels(stored)
             yield np.arange(start, start + len(block.labels)), block
 
     def _append(self, labels: Labels) -> Numbers:
-        numbers = self._open.append(len(labels.labels), {name: getattr(labels, name) for name in _KINDS})
+        numbers = self._open.append(len(labels.labels), {name: getattr(labels, name) for name in _COLUMNS})
         self._labels.extend(labels.labels)
         return numbers
 
@@ -152,13 +179,22 @@ class LabelLog:
 
     def _pack(self, begin: int, end: int) -> _Block:
         labels = self._labels[begin - self._open.first : end - self._open.first]
-        return _Block(**packed(self._open, _KINDS, begin, end), labels=labels)
+        kept = max(begin, self._open.base) - self._open.base
+        says = not np.isnan(self._open.column("drawn")[kept : end - self._open.base]).all()
+        columns = packed(self._open, _COLUMNS if says else _KINDS, begin, end)
+        return _Block(**columns, labels=labels)
 
 
-def _labels(block: bytes) -> Labels:
+def unpack_labels(block: bytes) -> Labels:
+    """Return the labels of a block as it lies on disk."""
     found = _decode(block)
     columns = unpacked({name: getattr(found, name) for name in _KINDS}, _KINDS)
-    return Labels(**columns, labels=found.labels)
+    drawn = np.frombuffer(found.drawn, "<f8") if found.drawn else np.full(len(found.labels), np.nan)
+    return Labels(**columns, labels=found.labels, drawn=drawn)
+
+
+def _span(start: int, rows: Numbers) -> Span:
+    return Span(start, int(rows.min()), int(rows.max()))
 
 
 def _entries(labels: Labels, at: Numbers) -> Iterator[tuple[int, Label, float]]:

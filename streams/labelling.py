@@ -36,6 +36,7 @@ class Said(NamedTuple):
     ratings: npt.NDArray[np.float64]
     truths: npt.NDArray[np.int64]
     offsets: npt.NDArray[np.int64]
+    drawn: npt.NDArray[np.float64]
 
 
 class Labelling:
@@ -109,6 +110,7 @@ class Labelling:
             np.where(new_rating[at], said.ratings[at], np.nan),
             said.truths[at],
             said.offsets[at],
+            said.drawn[at],
         )
         return [joined], news, conflicts
 
@@ -148,6 +150,7 @@ def said_by(events: FeedbackColumns, truths: npt.NDArray[np.int64]) -> Said:
         events.ratings,
         truths,
         events.offsets,
+        events.drawn,
     )
 
 
@@ -165,6 +168,7 @@ def said_by_waiting(waiting: FeedbackLog, events: Numbers) -> Said:
         waiting.of("rating", events),
         waiting.of("truth", events),
         waiting.of("offset", events),
+        waiting.drawn(events),
     )
 
 

@@ -14,6 +14,19 @@ from streams.records import ALL_PARTITIONS, Outgoing, Record, Role
 HASH_BYTES = 8
 
 
+class PickedMessage(msgspec.Struct, array_like=True, frozen=True):
+    """A sample of rows that were picked out of all."""
+
+    size: int
+    rows: list[msgspec.Raw]
+    hashes: bytes
+    """Each as in `SummaryMessage`."""
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or len(self.hashes) != HASH_BYTES * len(self.rows):
+            raise ValueError("picked rows have no size, or another number of rows than of hashes")
+
+
 class SummaryMessage(msgspec.Struct, tag="summary", frozen=True):
     """The cumulative summary of one pane by one source partition, having read through these offsets."""
 
@@ -35,6 +48,8 @@ class SummaryMessage(msgspec.Struct, tag="summary", frozen=True):
     incomplete: bool = False
     odd: list[OddRow] = []
     """See `detectors.odd_features`."""
+    picked: dict[str, PickedMessage] = {}
+    """See `detectors.curation.picking`."""
 
     def __post_init__(self) -> None:
         if len(self.hashes) != HASH_BYTES * len(self.sample):
@@ -76,7 +91,7 @@ _decode = msgspec.msgpack.Decoder(Message).decode
 def summary_message(summary: PaneSummary, partition: int, through: dict[Role, int]) -> Outgoing:
     """Return the record that carries a summary to level 2."""
     key = summary.key
-    packed, hashes = summary.sample.packed()
+    packed, hashes = _packed(summary.sample)
     message = SummaryMessage(
         partition=partition,
         through=through,
@@ -88,26 +103,36 @@ def summary_message(summary: PaneSummary, partition: int, through: dict[Role, in
         counts=summary.counts.astype("<i8").tobytes(),
         sample_size=summary.sample.size,
         sample=packed,
-        hashes=hashes.astype("<u8", copy=False).tobytes(),
+        hashes=hashes,
         offsets=summary.offsets,
         incomplete=summary.incomplete,
         odd=summary.odd,
+        picked={name: PickedMessage(rows.size, *_packed(rows)) for name, rows in sorted(summary.picked.items())},
     )
     return Outgoing("summaries", key.model.encode(), _encode(message))
 
 
 def summary_of(message: SummaryMessage) -> PaneSummary:
     """Return the summary that a message carries."""
-    hashes = np.frombuffer(message.hashes, dtype="<u8").astype(np.uint64, copy=False)
     return PaneSummary(
         key=PaneKey(message.model, message.version, message.family, message.start),
         fingerprint=message.fingerprint,
         counts=np.frombuffer(message.counts, dtype="<i8").astype(np.int64),
-        sample=Sample(message.sample_size, message.sample, hashes),
+        sample=_sample(message.sample_size, message.sample, message.hashes),
         offsets=dict(message.offsets),
         incomplete=message.incomplete,
         odd=message.odd,
+        picked={name: _sample(one.size, one.rows, one.hashes) for name, one in message.picked.items()},
     )
+
+
+def _packed(sample: Sample) -> tuple[list[msgspec.Raw], bytes]:
+    packed, hashes = sample.packed()
+    return packed, hashes.astype("<u8", copy=False).tobytes()
+
+
+def _sample(size: int, packed: list[msgspec.Raw], hashes: bytes) -> Sample:
+    return Sample(size, packed, np.frombuffer(hashes, dtype="<u8").astype(np.uint64, copy=False))
 
 
 def incomplete_message(message: IncompleteMessage) -> Outgoing:

@@ -42,6 +42,12 @@ FORGOTTEN = _gauge(
     "topic",
     "partition",
 )
+UNARCHIVED = _gauge(
+    "unarchived",
+    "Rows evicted before their cohort was archived (limits.max_pending): they are missing in the archive.",
+    "topic",
+    "partition",
+)
 WATERMARK_LAG = _gauge(
     "watermark_lag_seconds",
     "Wall clock less the event time that a source topic-partition last told level 2.",
@@ -90,7 +96,32 @@ BROKER_AWAY = _gauge("broker_away_seconds", "For how long no broker has answered
 UNANSWERED = _counter(
     "unanswered", "Questions on partitions being loaded that no broker answered and that were asked again."
 )
-COMMANDS = _counter("commands", "Records of the commands topic: forwarded, or refused by the contract.", "result")
+COMMANDS = _counter(
+    "commands",
+    "Records of the commands topic: forwarded; refused, by the contract; not_carried_out, since they made no sense.",
+    "result",
+)
+DECISIONS = _counter("decisions", "Decisions about retraining, by what they came to.", "model", "verdict")
+ADVICE = _counter("advice", "Times that a fallback was advised at once.", "model", "fallback")
+OUTCOMES = _counter(
+    "retraining_outcomes", "Outcomes of triggers published; one that is known better counts again.", "model", "status"
+)
+OPEN_TRIGGERS = _gauge("open_triggers", "Retraining triggers of which nothing is known to have come yet.", "model")
+SERVING = _gauge(
+    "serving_info",
+    "1 for the version that a command or a rollout lets serve, and for the one that is tried beside it: by role, "
+    "serving or candidate.",
+    "model",
+    "version",
+    "role",
+)
+ROLLOUT_STAGE = _gauge(
+    "rollout_stage", "How far a new version is: 0 nobody is tried, 1 shadow, 2 canary, 3 serves, on guard.", "model"
+)
+ROLLOUT_SHARE = _gauge("rollout_share", "Part of the traffic that the candidate answers.", "model")
+ROLLOUT_EVIDENCE = _gauge(
+    "rollout_evidence", "Evidence that the new version is worse than the old one; at 1 it is shown to be.", "model"
+)
 
 
 def set_accounting(topic: str, partition: int, counts: Mapping[str, int]) -> None:
@@ -100,6 +131,8 @@ def set_accounting(topic: str, partition: int, counts: Mapping[str, int]) -> Non
             EVENTS.labels(topic, partition, name).set(count)
         elif name == "forgotten":
             FORGOTTEN.labels(topic, partition).set(count)
+        elif name == "unarchived":
+            UNARCHIVED.labels(topic, partition).set(count)
         elif name in DETAILS:
             DUPLICATES.labels(topic, partition, name).set(count)
         elif name == "waiting":
@@ -110,5 +143,5 @@ def set_accounting(topic: str, partition: int, counts: Mapping[str, int]) -> Non
 
 def forget_partition(topic: str, partition: int) -> None:
     """Drop the series of a topic-partition that another worker owns now."""
-    for metric in (EVENTS_READ, EVENTS, EVENTS_WAITING, DUPLICATES, FORGOTTEN, WATERMARK_LAG, POSITION, LAG):
+    for metric in (EVENTS_READ, EVENTS, EVENTS_WAITING, DUPLICATES, FORGOTTEN, UNARCHIVED, WATERMARK_LAG, POSITION, LAG):
         metric.remove_by_labels({"topic": topic, "partition": str(partition)})

@@ -28,6 +28,27 @@ Also = Annotated[
         show_default=False,
     ),
 ]
+Archived = Annotated[
+    str | None,
+    typer.Option(
+        "--archive",
+        metavar="URL",
+        help="Where joined rows are kept, instead of archive.url; a path is relative to where you are.",
+        show_default=False,
+    ),
+]
+CommandsOut = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Append the command to this file, for replay --commands, instead of sending it.",
+        show_default=False,
+    ),
+]
+CommandTime = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Event time of the command (RFC 3339); now where it is left out."),
+]
 
 
 def load(monitor: Path, bootstrap: str | None = None) -> "MonitorSpec":
@@ -40,3 +61,16 @@ def load(monitor: Path, bootstrap: str | None = None) -> "MonitorSpec":
     if not bootstrap.strip(", "):
         raise UserError("--bootstrap: names no broker; give it host:port, or leave it out")
     return spec.model_copy(update={"kafka": spec.kafka.model_copy(update={"bootstrap": bootstrap})})
+
+
+def archived_at(spec: "MonitorSpec", url: str | None) -> "MonitorSpec":
+    """Return a monitor file whose archive is at `url`, where one is given; a path is relative to where one stands."""
+    if url is None:
+        return spec
+    from schemas.archive_spec import ArchiveSpec
+
+    if not url.strip():
+        raise UserError("--archive: names no place; give it a directory or a URL, or leave it out")
+    place = url if "://" in url else str(Path(url).absolute())
+    kept = ArchiveSpec(url=place) if spec.archive is None else spec.archive.model_copy(update={"url": place})
+    return spec.model_copy(update={"archive": kept})

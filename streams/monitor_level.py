@@ -14,6 +14,7 @@ from typing import Protocol
 
 from faust.types import TP
 
+from detectors.rollouts import RolloutsState
 from detectors.state import StateError
 from schemas.kafka_spec import Topics
 from streams import metrics
@@ -24,6 +25,7 @@ from streams.level import CHECKPOINT_RECORDS
 from streams.output_metrics import count_outputs
 from streams.publisher import Publisher
 from streams.records import Outgoing, Record, RecordBatch
+from streams.rollout_metrics import forget_rollout, publish_rollout
 from streams.source_level import ReadCompacted
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,11 @@ class Monitors(Protocol):
     @property
     def evicted(self) -> dict[str, int]:
         """Open panes that there was no room for, by model."""
+        ...
+
+    @property
+    def rollouts(self) -> dict[str, RolloutsState]:
+        """How far rollouts are, by model."""
         ...
 
     def restore(self, model: str, snapshot: bytes) -> None:
@@ -125,7 +132,8 @@ class MonitorLevel:
         """
         keep = {tp.partition for tp in kept}
         for partition in [p for p in self._partitions if p not in keep]:
-            del self._partitions[partition]
+            for model in self._partitions.pop(partition).monitors.rollouts:
+                forget_rollout(model)
         new = sorted({tp.partition for tp in owned} - self._partitions.keys())
         snapshots = await self._read(self._snapshots, new)
         for number in new:
@@ -222,6 +230,8 @@ class MonitorLevel:
                 metrics.LATE_SUMMARIES.labels(model).set(late)
             for model, evicted in partition.monitors.evicted.items():
                 metrics.EVICTED_PANES.labels(model).set(evicted)
+            for model, rollouts in partition.monitors.rollouts.items():
+                publish_rollout(model, rollouts)
 
     def close(self) -> None:
         """Forget everything."""

@@ -6,6 +6,9 @@ is done twice has the same ids and the same bytes.
 """
 
 import logging
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 from pydantic import ValidationError
@@ -13,10 +16,12 @@ from pydantic import ValidationError
 from detectors.layouts import Layouts
 from detectors.merge import MergeState, Panes, Watermark, make_room
 from detectors.monitor import Monitor, MonitorState, Output
+from detectors.rollouts import RolloutsState
 from detectors.state import StateError, decode, encode
 from schemas.command import CommandAdapter
 from schemas.event_time import EARLIEST, LATEST, to_micros
 from schemas.spec import MonitorSpec
+from streams import metrics
 from streams.event_clock import complete
 from streams.messages import (
     CommandMessage,
@@ -70,14 +75,31 @@ class _Model:
         self.saved = 0
         """The same, of its newest snapshot."""
         self.changed = False
+        self.scheduled: deque[Any] = deque()
+        """Commands that wait for their time, in order."""
 
     def close(self) -> list[Output]:
-        """Judge what is ready."""
+        """Judge what is ready; each scheduled command is carried out before the first pane that is due after it."""
         outputs: list[Output] = []
         for pane in self.panes.close():
+            while self.scheduled and to_micros(self.scheduled[0].timestamp) < pane.due:
+                outputs += self.command(self.scheduled.popleft())
             self.state, told = self.monitor.close(self.state, pane)
             outputs += told
             self.changed = True
+        return outputs
+
+    def command(self, command: Any) -> list[Output]:
+        """Carry out a command; say in the log why one is not."""
+        self.changed = True
+        again = command.id in self.state.commands
+        self.state, outputs = self.monitor.command(self.state, command)
+        reason = self.state.rollouts.refused.get(command.id)
+        if again:
+            log.warning("command %s of model %s was carried out before: left out", command.id, self.name)
+        elif reason is not None:
+            metrics.COMMANDS.labels("not_carried_out").inc()
+            log.warning("command %s (%s): not carried out: %s", command.id, command.type, reason)
         return outputs
 
     @property
@@ -156,6 +178,31 @@ class MonitorPartition:
                 outputs += self._command(message, record.offset)
             self._next = max(self._next, record.offset + 1)
         return [outgoing_of(output) for output in outputs]
+
+    def schedule(self, commands: Iterable[Any]) -> None:
+        """Take commands, in order of their times, that are carried out as event time comes to them (replay)."""
+        for command in commands:
+            model = self._model(command.model, 0)
+            if model is not None:
+                model.scheduled.append(command)
+
+    def finish(self) -> list[Outgoing]:
+        """Carry out the scheduled commands that are left: nothing is due after them."""
+        outputs: list[Output] = []
+        for model in self._models.values():
+            while model.scheduled:
+                outputs += model.command(model.scheduled.popleft())
+        return [outgoing_of(output) for output in outputs]
+
+    @property
+    def refused(self) -> dict[str, dict[str, str]]:
+        """Why commands were not carried out, by model and id of the command: the newest ones."""
+        return {name: dict(model.state.rollouts.refused) for name, model in self._models.items()}
+
+    @property
+    def rollouts(self) -> dict[str, RolloutsState]:
+        """How far rollouts are, by model."""
+        return {name: model.state.rollouts for name, model in self._models.items()}
 
     def snapshots(self) -> list[Outgoing]:
         """Return the state of each model that changed since the last call."""
@@ -239,12 +286,4 @@ class MonitorPartition:
         if model is None or offset < model.offset:
             return []
         model.offset = offset + 1
-        model.changed = True
-        model.state, outputs = model.monitor.command(model.state, command)
-        if command.type == "trigger" and not outputs:
-            log.warning(
-                "command %s: no trigger: asked for before, or of a version of %s that was never seen",
-                command.id,
-                command.model,
-            )
-        return outputs
+        return model.command(command)

@@ -10,20 +10,28 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from detectors.curation.picking import COMPLAINTS, complaints, picks_complaints, rules_of
 from detectors.layouts import Layouts
 from detectors.odd_features import ROWS, OddRow, smallest
+from detectors.row import Row
+from detectors.row_shape import RowShape, unpack_tail
 from detectors.summary import PaneKey, PaneSummary
+from schemas.event_time import Micros
 from schemas.reading import Family
 from schemas.spec import MonitorSpec
+from streams.archive_panes import ArchivePanes
 from streams.by_value import Positions, by_value
 from streams.groups import Groups
 from streams.incomplete import Incomplete
-from streams.pane_counting import PaneCounting
+from streams.pane_counting import PaneCounting, offer_by_rules
 from streams.pane_samples import PaneSamples
 from streams.pane_table import OpenPane, PaneTable
 from streams.pending_log import Accepted, Joined, Outcome, PendingLog
-from streams.row_log import COHORT, GONE, TRAFFIC
+from streams.row_log import COHORT, CORRECTED, GONE, LABELLED, TRAFFIC, Stored
 from streams.store import Store
+
+AT_ONCE = 4_000
+"""Rows that are read at once when rules judge them again."""
 
 
 class OpenPanes:
@@ -43,6 +51,7 @@ class OpenPanes:
         store: Store,
         logs: Sequence[PendingLog],
         incomplete: Incomplete,
+        archive: ArchivePanes | None = None,
     ) -> None:
         self._spec = spec
         self._layouts = layouts
@@ -51,7 +60,7 @@ class OpenPanes:
         self._samples = PaneSamples(spec, logs)
         self._incomplete = incomplete
         self._panes = PaneTable(spec, store)
-        self._counting = PaneCounting(spec, layouts, groups, self._panes)
+        self._counting = PaneCounting(spec, layouts, groups, self._panes, archive)
         self._accepted: list[Accepted] = []
         self._joined: list[Joined] = []
         self._rejected: list[tuple[int, npt.NDArray[np.int32], npt.NDArray[np.int64]]] = []
@@ -60,6 +69,8 @@ class OpenPanes:
                 self._draw_rows_again(log, "traffic", TRAFFIC)
                 self._draw_rows_again(log, "cohort", COHORT)
                 self._draw_labels_again(log)
+                self._pick_rows_again(log)
+                self._pick_complaints_again(log)
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Take accepted predictions and joined labels, to be counted in the panes that they belong to."""
@@ -117,11 +128,16 @@ class OpenPanes:
     def summaries(self, keys: Sequence[PaneKey]) -> Iterator[PaneSummary]:
         """Yield what is known of panes, their samples included."""
         panes = [self._panes[key] for key in keys]
-        samples = self._samples.read([(pane.key, pane.sample) for pane in panes])
-        for pane, sample in zip(panes, samples, strict=True):
-            key = pane.key
+        samples = self._samples.read(
+            [(pane.key, sample) for pane in panes for sample in (pane.sample, *pane.picked.values())]
+        )
+        for pane in panes:
+            key, sample = pane.key, next(samples)
+            picked = {name: next(samples) for name in pane.picked}
             incomplete = self._incomplete.holds(key.model, key.family, key.start)
-            yield PaneSummary(key, pane.fingerprint, pane.counts, sample, dict(pane.offsets), incomplete, pane.odd)
+            yield PaneSummary(
+                key, pane.fingerprint, pane.counts, sample, dict(pane.offsets), incomplete, pane.odd, picked
+            )
 
     def finish(self, keys: Sequence[PaneKey]) -> Iterator[PaneSummary]:
         """Yield panes that no event can go into any more, and forget them."""
@@ -150,6 +166,39 @@ class OpenPanes:
             for pane, at in self._of_open_panes("label", groups, np.maximum(times, entries.times[chosen])):
                 pane.sample.offer(hashes[at], numbers[at])
 
+    def _pick_rows_again(self, log: PendingLog) -> None:
+        """Judge the rows of open traffic panes by the rules once more; that takes their features, a block at a time."""
+        ruled = np.array([bool(rules_of(self._spec.models[model])) for model, _ in self._groups.names], dtype=np.bool_)
+        if not ruled.any():
+            return
+        log_columns = log.rows.columns
+        numbers = np.arange(log_columns.first, log_columns.end, dtype=np.int64)
+        numbers = numbers[(log_columns.live("flags") & TRAFFIC) != 0]
+        groups, times, hashes = (log.rows.of(name, numbers) for name in ("group", "time", "first_hash"))
+        for pane, at in self._of_open_panes("traffic", groups, times):
+            if not ruled[groups[at[0]]]:
+                continue
+            layout = self._layouts.of(pane.key.model, pane.key.version)
+            shape = self._groups.shapes[self._groups.model_codes[pane.key.model]]
+            for begin in range(0, len(at), AT_ONCE):
+                part = at[begin : begin + AT_ONCE]
+                columns = shape.columns_of(_rows(shape, log.rows.stored(numbers[part]), times[part].tolist()))
+                offer_by_rules(layout, pane, columns, hashes[part], numbers[part])
+
+    def _pick_complaints_again(self, log: PendingLog) -> None:
+        for labels, entries in log.labels.all():
+            numbers = np.flatnonzero(entries.rows >= log.rows.columns.first)
+            numbers = numbers[log.rows.of("time", entries.rows[numbers]) != GONE]
+            rows = entries.rows[numbers]
+            groups, times, hashes = (log.rows.of(name, rows) for name in ("group", "time", "first_hash"))
+            for pane, at in self._of_open_panes("label", groups, np.maximum(times, entries.times[numbers])):
+                spec = self._spec.models[pane.key.model]
+                if picks_complaints(spec):
+                    entry = numbers[at]
+                    labelled = (entries.kinds[entry] & (LABELLED | CORRECTED)) != 0
+                    at, entry = (each[complaints(spec, entries.ratings[entry], labelled)] for each in (at, entry))
+                    pane.pick(COMPLAINTS, spec.label_requests.per_pane).offer(hashes[at], labels[entry])
+
     def _of_open_panes(
         self, family: Family, groups: npt.NDArray[np.int32], times: npt.NDArray[np.int64]
     ) -> Iterator[tuple[OpenPane, Positions]]:
@@ -162,11 +211,20 @@ class OpenPanes:
                     yield pane, at[within]
 
 
+def _rows(shape: RowShape, stored: Stored, times: list[Micros]) -> list[Row]:
+    """Return stored rows as rows."""
+    rows = []
+    for time, numbers, tail in zip(times, stored.numbers, stored.tails, strict=True):
+        id, said, values = unpack_tail(tail)
+        rows.append(shape.row(id, time, shape.unpack(numbers), values, said, unexpected=False))
+    return rows
+
+
 def _together(joined: Sequence[Joined]) -> Joined:
     if len(joined) == 1:
         return joined[0]
     columns = {
         name: np.concatenate([getattr(one, name) for one in joined])
-        for name in ("numbers", "kinds", "times", "values", "ratings", "truths", "offsets")
+        for name in ("numbers", "kinds", "times", "values", "ratings", "truths", "offsets", "drawn")
     }
     return Joined(joined[0].log, labels=[label for one in joined for label in one.labels], **columns)

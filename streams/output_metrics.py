@@ -25,6 +25,21 @@ class _SchemaChange(msgspec.Struct):
     over: bool = False
 
 
+class _Decision(msgspec.Struct):
+    model: str
+    verdict: str
+
+
+class _Advice(msgspec.Struct):
+    model: str
+    fallback: str
+
+
+class _Outcome(msgspec.Struct):
+    model: str
+    status: str
+
+
 class _LabelRequest(msgspec.Struct):
     model: str
 
@@ -47,12 +62,15 @@ class _PaneReport(msgspec.Struct):
 _ALERT = msgspec.json.Decoder(_Alert)
 _TRIGGER = msgspec.json.Decoder(_Trigger)
 _SCHEMA_CHANGE = msgspec.json.Decoder(_SchemaChange)
+_DECISION = msgspec.json.Decoder(_Decision)
+_ADVICE = msgspec.json.Decoder(_Advice)
+_OUTCOME = msgspec.json.Decoder(_Outcome)
 _LABEL_REQUEST = msgspec.json.Decoder(_LabelRequest)
 _PANE_REPORT = msgspec.json.Decoder(_PaneReport)
 
 
 def count_outputs(outputs: Iterable[Outgoing]) -> None:
-    """Count alerts, triggers, schema changes, label requests and the readings of pane reports."""
+    """Count alerts, triggers, decisions, advice, outcomes, schema changes, label requests and readings."""
     for one in outputs:
         value = one.value or b"null"
         match one.destination:
@@ -65,6 +83,15 @@ def count_outputs(outputs: Iterable[Outgoing]) -> None:
             case "schema_changes":
                 change = _SCHEMA_CHANGE.decode(value)
                 metrics.SCHEMA_CHANGES.labels(change.model, "over" if change.over else change.kind).inc()
+            case "decisions":
+                decision = _DECISION.decode(value)
+                metrics.DECISIONS.labels(decision.model, decision.verdict).inc()
+            case "advice":
+                advice = _ADVICE.decode(value)
+                metrics.ADVICE.labels(advice.model, advice.fallback).inc()
+            case "outcomes":
+                outcome = _OUTCOME.decode(value)
+                metrics.OUTCOMES.labels(outcome.model, outcome.status).inc()
             case "label_requests":
                 metrics.LABEL_REQUESTS.labels(_LABEL_REQUEST.decode(value).model).inc()
             case "pane_reports":

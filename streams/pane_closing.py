@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from detectors.summary import PaneKey
 from schemas.spec import MonitorSpec
+from streams.archive_panes import ArchivePanes
 from streams.event_clock import EventClock
 from streams.incomplete import Incomplete
 from streams.messages import IncompleteMessage, WatermarkMessage, incomplete_message, summary_message, watermark_message
@@ -32,6 +33,8 @@ class PaneClosing:
     ----------
     boundaries
         Where event time stood, in panes, when panes were last closed, as a checkpoint kept it.
+    archive
+        Gathers what goes into the archive; None: nothing does.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class PaneClosing:
         incomplete: Incomplete,
         outbox: Outbox,
         boundaries: list[int],
+        archive: ArchivePanes | None = None,
     ) -> None:
         self._spec = spec
         self._source = source
@@ -51,6 +55,7 @@ class PaneClosing:
         self._incomplete = incomplete
         self._outbox = outbox
         self.boundaries = boundaries
+        self._archive = archive
         # Models whose panes end at the same moments are looked at once.
         self._paces = list({(m.lateness, m.pane, m.maturity): m for m in spec.models.values()}.values())
 
@@ -69,7 +74,10 @@ class PaneClosing:
             return False
         self.boundaries = boundaries
         self._panes.count()
-        for summary in self._panes.finish([key for key in self._panes.keys if self._is_over(key)]):
+        over = [key for key in self._panes.keys if self._is_over(key)]
+        if self._archive is not None:
+            self._archive.close(over)
+        for summary in self._panes.finish(over):
             self._outbox.put(summary_message(summary, self._source.partition, through))
         self.tell_watermark(through)
         self._incomplete.finish(self._clock.times, self._spec)

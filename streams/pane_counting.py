@@ -10,17 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting import count_cohort, count_traffic, said_codes, segment_cells
+from detectors.curation.picking import COMPLAINTS, complaints, picked_by_rules, picks_complaints
 from detectors.label_counting import LabelColumns, count_cohort_labels, count_labels, differences
 from detectors.layout import Layout
 from detectors.layouts import Layouts
 from detectors.losses import class_keys, losses
 from detectors.row_shape import OUTPUT, Columns
 from schemas.spec import MonitorSpec
+from streams.archive_panes import ArchivePanes
 from streams.by_value import Positions, by_value
 from streams.column_log import Numbers
 from streams.groups import Groups
 from streams.label_log import Labels
-from streams.pane_table import PaneTable
+from streams.pane_table import OpenPane, PaneTable
 from streams.pending_log import Joined, PendingLog
 from streams.row_log import COHORT, CORRECTED, LABELLED, TRAFFIC, UNEXPECTED, USER
 
@@ -30,11 +32,19 @@ _T = TypeVar("_T")
 class PaneCounting:
     """Counts into the panes of `table`, and opens those that are missing."""
 
-    def __init__(self, spec: MonitorSpec, layouts: Layouts, groups: Groups, table: PaneTable) -> None:
+    def __init__(
+        self,
+        spec: MonitorSpec,
+        layouts: Layouts,
+        groups: Groups,
+        table: PaneTable,
+        archive: ArchivePanes | None = None,
+    ) -> None:
         self._spec = spec
         self._layouts = layouts
         self._groups = groups
         self._table = table
+        self._archive = archive
 
     def rejected(self, kind: int, groups: npt.NDArray[np.int32], times: npt.NDArray[np.int64]) -> None:
         """Count predictions that are no rows (`kind` indexes `REJECTED`) in the panes of `times`."""
@@ -77,6 +87,7 @@ class PaneCounting:
                     count_traffic(layout, pane.counts, chosen)
                     pane.cover("predictions", offsets[part[in_traffic]])
                     pane.sample.offer(hashes[part[in_traffic]], numbers[part[in_traffic]])
+                    offer_by_rules(layout, pane, chosen, hashes[part[in_traffic]], numbers[part[in_traffic]])
                 if in_cohort.any():
                     pane = self._table.open(layout, "cohort", start)
                     count_cohort(layout, pane.counts, cells[within[in_cohort]], codes[within[in_cohort]])
@@ -120,8 +131,11 @@ class PaneCounting:
                 joined.truths,
                 joined.kinds,
                 joined.labels,
+                joined.drawn,
             )
         )
+        if self._archive is not None:
+            self._archive.labels(log, labels, joined.numbers, joined.times, joined.kinds)
         known = np.maximum(times, joined.times)
         hashes, judged = rows.of("first_hash", joined.numbers), ~np.isnan(lost)
         for group, at in by_group:
@@ -149,6 +163,10 @@ class PaneCounting:
                 count_labels(layout, pane.counts, columns.take(within))
                 part = at[within][judged[at[within]]]
                 pane.sample.offer(hashes[part], labels[part])
+                if picks_complaints(layout.spec):
+                    here = at[within]
+                    part = here[complaints(layout.spec, joined.ratings[here], says[here])]
+                    pane.pick(COMPLAINTS, layout.spec.label_requests.per_pane).offer(hashes[part], labels[part])
             for start, within in by_value(times[at] - times[at] % model.pane):
                 in_time = columns.times[within] < start + model.pane + model.maturity  # later ones miss the judgement
                 within = within[in_time]
@@ -160,6 +178,14 @@ class PaneCounting:
 
     def _layout(self, group: int) -> Layout:
         return self._layouts.of(*self._groups.names[group])
+
+
+def offer_by_rules(
+    layout: Layout, pane: OpenPane, columns: Columns, hashes: npt.NDArray[np.uint64], numbers: Numbers
+) -> None:
+    """Offer the rows of a traffic pane to the samples of the rules that are true of them."""
+    for name, true in picked_by_rules(layout, columns):
+        pane.pick(name, layout.spec.label_requests.per_pane).offer(hashes[true], numbers[true])
 
 
 def _picked(column: Sequence[_T], positions: list[int] | None) -> Sequence[_T]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from detectors.row import Label
 from detectors.row_sample import RowSample
-from detectors.sample import Sample, sample_size
+from detectors.sample import Sample
 from detectors.sampled_row import packed_rows
 from detectors.summary import PaneKey
 from schemas.event_time import Micros
@@ -25,6 +25,8 @@ MOST_ROWS = 16_000
 """Rows that are read in one pass, unless one sample alone is more: packed they take some 7 MB."""
 
 Judgement = tuple[Label | None, float | None]
+_Entry = tuple[int, Label, float]
+"""Row, label and loss, NaN where there is none."""
 
 _UNKNOWN: Judgement = (None, None)
 
@@ -34,6 +36,7 @@ class _Wanted(NamedTuple):
 
     key: PaneKey
     log: PendingLog
+    size: int
     rows: Numbers
     labels: Numbers
 
@@ -79,19 +82,23 @@ class PaneSamples:
         log = self._logs[lifetime_of(self._spec.models[key.model], self._spec)]
         numbers = sample.numbers()
         if key.family == "label":
-            return _Wanted(key, log, numbers[:0], numbers[numbers >= log.labels.first])
+            return _Wanted(key, log, sample.size, numbers[:0], numbers[numbers >= log.labels.first])
         numbers = numbers[numbers >= log.rows.columns.first]  # less where rows were evicted
         if key.family == "traffic":
-            return _Wanted(key, log, numbers, numbers[:0])
+            return _Wanted(key, log, sample.size, numbers, numbers[:0])
         judged = log.rows.of("judged", numbers)
-        return _Wanted(key, log, numbers, np.sort(judged[judged != NOT_JUDGED]))
+        return _Wanted(key, log, sample.size, numbers, np.sort(judged[judged != NOT_JUDGED]))
 
 
 def _read(log: PendingLog, wanted: Sequence[_Wanted], spec: MonitorSpec) -> Iterator[Sample]:
     """Yield what samples of one log want."""
     labels = _distinct([one.labels for one in wanted])
     told = dict(zip(labels.tolist(), log.labels.read(labels), strict=True))
-    found = [_of_labels(log, one, told) if one.key.family == "label" else _of_rows(one, told, spec) for one in wanted]
+    superseding = _judgements(log, told)
+    found = [
+        _of_labels(log, one, told, superseding, spec) if one.key.family == "label" else _of_rows(one, told, spec)
+        for one in wanted
+    ]
     numbers = _distinct([one.rows for one in found])
     stored = log.rows.stored(numbers)
     for one, (own, judgements) in zip(wanted, found, strict=True):
@@ -108,7 +115,7 @@ def _read(log: PendingLog, wanted: Sequence[_Wanted], spec: MonitorSpec) -> Iter
             map(itemgetter(0), judged),
             map(itemgetter(1), judged),
         )
-        yield Sample(sample_size(spec.models[one.key.model], one.key.family), packed, log.rows.of("first_hash", own))
+        yield Sample(one.size, packed, log.rows.of("first_hash", own))
 
 
 def _known(time: Micros, label: Label | None) -> Micros:
@@ -116,7 +123,7 @@ def _known(time: Micros, label: Label | None) -> Micros:
     return time if label is None else max(time, label.time)
 
 
-def _of_rows(wanted: _Wanted, told: dict[int, tuple[int, Label, float]], spec: MonitorSpec) -> _Found:
+def _of_rows(wanted: _Wanted, told: dict[int, _Entry], spec: MonitorSpec) -> _Found:
     """Return the rows of a traffic pane, or of a cohort with the labels that came in time."""
     due = wanted.key.due(spec.models[wanted.key.model])
     in_time = {
@@ -125,12 +132,26 @@ def _of_rows(wanted: _Wanted, told: dict[int, tuple[int, Label, float]], spec: M
     return _Found(wanted.rows, list(map(in_time.get, wanted.rows.tolist(), repeat(_UNKNOWN))))
 
 
-def _of_labels(log: PendingLog, wanted: _Wanted, told: dict[int, tuple[int, Label, float]]) -> _Found:
-    """Return the rows of labels, with these."""
-    entries = [told[number] for number in wanted.labels.tolist()]
+def _judgements(log: PendingLog, told: dict[int, _Entry]) -> dict[int, _Entry]:
+    """Return by row the label with its loss, for rows of which `told` has a complaint alone, if they have one."""
+    alone = {row for row, _, loss in told.values() if loss != loss and row >= log.rows.columns.first}
+    judged = log.rows.of("judged", np.array(sorted(alone), dtype=np.int64))
+    return {entry[0]: entry for entry in log.labels.read(np.sort(judged[judged != NOT_JUDGED]))}
+
+
+def _of_labels(
+    log: PendingLog, wanted: _Wanted, told: dict[int, _Entry], judged: dict[int, _Entry], spec: MonitorSpec
+) -> _Found:
+    """Return the rows of labels, with these; a complaint gives way to a label that came by the end of the pane."""
+    due = wanted.key.due(spec.models[wanted.key.model])
+    entries = []
+    for number in wanted.labels.tolist():
+        row, label, loss = told[number]
+        known = judged.get(row)
+        entries.append(known if loss != loss and known is not None and known[1].time < due else (row, label, loss))
     entries = sorted((one for one in entries if one[0] >= log.rows.columns.first), key=lambda one: one[0])
     rows = np.array([row for row, _, _ in entries], dtype=np.int64)
-    return _Found(rows, [(label, loss) for _, label, loss in entries])
+    return _Found(rows, [(label, None if loss != loss else loss) for _, label, loss in entries])
 
 
 def _distinct(numbers: Sequence[Numbers]) -> Numbers:

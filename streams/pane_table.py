@@ -31,6 +31,14 @@ class OpenPane:
     """Numbers of rows (traffic, cohort) or of labels (label)."""
     offsets: Offsets = field(default_factory=dict)
     odd: list[OddRow] = field(default_factory=list)
+    picked: dict[str, RowSample] = field(default_factory=dict)
+    """Likewise, of rows that were picked out (`detectors.curation.picking`)."""
+
+    def pick(self, name: str, size: int) -> RowSample:
+        """Return the sample of rows that are picked for one reason, of at most `size`."""
+        if name not in self.picked:
+            self.picked[name] = RowSample(size)
+        return self.picked[name]
 
     def cover(self, role: Role, offsets: npt.NDArray[np.int64]) -> None:
         """Note that the events at `offsets` are in the summary."""

@@ -21,8 +21,11 @@ import numpy.typing as npt
 
 from detectors.layouts import Layouts
 from detectors.rows import Rows
+from schemas.event_time import Micros
 from schemas.spec import MonitorSpec
 from streams.accounting import Accounting
+from streams.archive_panes import ArchivePanes, Over
+from streams.archive_writer import ArchiveWriter
 from streams.decoded import Decoded
 from streams.decoder import Decoder
 from streams.feedback_columns import FeedbackColumns
@@ -41,14 +44,25 @@ from streams.records import Outgoing, Record, RecordBatch, Role
 from streams.refusals import Refusals
 from streams.rejections import Rejections
 from streams.state_fingerprint import state_fingerprints
-from streams.store import Changes, Store
+from streams.store import Changes, Store, Table
+from streams.stored_blocks import StoredBlocks
 
 
 class SourcePartition:
-    """Level 1 of one source partition. Synchronous; belongs to one thread."""
+    """Level 1 of one source partition. Synchronous; belongs to one thread.
+
+    With `archive`, rows go there when their cohort is over: durably, before the transaction that closes it.
+    """
 
     def __init__(
-        self, partition: int, partitions: int, spec: MonitorSpec, layouts: Layouts, store: Store, progress: bytes | None
+        self,
+        partition: int,
+        partitions: int,
+        spec: MonitorSpec,
+        layouts: Layouts,
+        store: Store,
+        progress: bytes | None,
+        archive: ArchiveWriter | None = None,
     ) -> None:
         self.partition = partition
         self._spec = spec
@@ -68,7 +82,11 @@ class SourcePartition:
         """Codes of the model versions in what `take` is given."""
         self._decoder = Decoder(spec, layouts, self.groups)
         self._join = Join(spec, self.groups, store, self._clock, self._accounting, self._incomplete)
-        self._panes = OpenPanes(spec, layouts, self.groups, store, self._join.logs, self._incomplete)
+        self._archive = archive
+        self._archived = None if archive is None else ArchivePanes(spec, self.groups, self._join.logs)
+        self._panes = OpenPanes(spec, layouts, self.groups, store, self._join.logs, self._incomplete, self._archived)
+        if self._archived is not None:
+            self._archived.restore(self._panes.keys)
         self._rejections = Rejections(spec, self.groups, self._panes)
         self._odd = OddFeatures(spec, self.groups, self._panes)
         for key in self._panes.keys:
@@ -83,13 +101,25 @@ class SourcePartition:
             self._incomplete,
             self._outbox,
             state.boundaries,
+            self._archived,
         )
         self._changed = False
         self._sealed: Changes = {}
+        self._leaving: list[Over] = []
+        """What goes into the archive before the sealed transaction is written."""
+        self._complete: dict[str, Micros] = {}
+        """Event time of each model in it."""
 
     @classmethod
     def open(
-        cls, partition: int, partitions: int, spec: MonitorSpec, layouts: Layouts, path: Path, progress: bytes | None
+        cls,
+        partition: int,
+        partitions: int,
+        spec: MonitorSpec,
+        layouts: Layouts,
+        path: Path,
+        progress: bytes | None,
+        archive: ArchiveWriter | None = None,
     ) -> "SourcePartition":
         """Open the store in `path`; where it is new, start from `progress`, the newest record of the progress topic.
 
@@ -98,7 +128,7 @@ class SourcePartition:
         Stopped
             When the state was made with another monitor file.
         """
-        return cls(partition, partitions, spec, layouts, Store(path), progress)
+        return cls(partition, partitions, spec, layouts, Store(path), progress, archive)
 
     @property
     def versions(self) -> int:
@@ -229,12 +259,30 @@ class SourcePartition:
             save_state(self._store, state)
             self._changed = False
             self._sealed = self._store.seal()
+            if self._archived is not None:
+                self._leaving = self._archived.take()
+                marks = {name: self._clock.complete(model, self._spec) for name, model in self._spec.models.items()}
+                self._complete = {name: mark for name, mark in marks.items() if mark is not None}
 
     def write(self) -> None:
-        """Make the transaction durable. May run in another thread, while chunks are processed in this one."""
-        if self._sealed:
-            self._store.write(self._sealed)
-            self._sealed = {}
+        """Make the transaction durable, and before it what goes into the archive.
+
+        May run in another thread, while chunks are processed in this one.
+
+        Raises
+        ------
+        Stopped
+            When the archive cannot be written.
+        """
+        if not self._sealed:
+            return
+        if self._archive is not None and self._leaving:
+            self._archive.write(self._leaving, self._stored_blocks)
+            self._leaving = []
+        self._store.write(self._sealed)
+        self._sealed = {}
+        if self._archive is not None and self._complete:
+            self._archive.retain(self._complete)
 
     def outbox(self) -> list[Outgoing]:
         """Return what the newest checkpoint has to send, in order; the progress record is its last entry."""
@@ -254,6 +302,8 @@ class SourcePartition:
             if role in self._clock.times:  # nothing of it is there any more
                 self._lost.lost_until(role, self._clock.times[role])
         self._close_panes()
+        if self._archived is not None:
+            self._archived.take()  # it was written then, before the progress record was sent
         self._join.sweep()
         self._outbox.clear()
         self._accounting.replace(target.counts)
@@ -269,6 +319,13 @@ class SourcePartition:
         """Return the accounting of each topic, cumulative since the partition was first read."""
         return self._accounting.counts
 
+    def unarchived(self) -> int:
+        """Return how many rows wait for the end of their cohort to go into the archive."""
+        if self._archived is None:
+            return 0
+        self._panes.count()
+        return self._archived.open_rows(self._panes.keys)
+
     def close(self) -> None:
         """Let go of the store; what was not checkpointed will be read again."""
         self._store.close()
@@ -282,10 +339,15 @@ class SourcePartition:
     def _rest(self) -> None:
         """Let go of what a rebuild no longer needs: it may read more than fits into memory."""
         self._panes.count()
+        if self._archived is not None:
+            self._archived.take()
         self._join.sweep()
         self._outbox.clear()
         self._join.save()
         self._store.write(self._store.seal())
+
+    def _stored_blocks(self, table: Table, log: int) -> StoredBlocks:
+        return StoredBlocks(self._store, self._sealed, table, log)
 
     def _lateness(self, events: Rows | FeedbackColumns) -> npt.NDArray[np.int64] | int:
         if isinstance(events, Rows):

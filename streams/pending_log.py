@@ -48,6 +48,8 @@ class Joined(NamedTuple):
     truths: npt.NDArray[np.int64]
     offsets: npt.NDArray[np.int64]
     """Of the feedback events."""
+    drawn: npt.NDArray[np.float64]
+    """Probability with which the row was drawn at random for this label; NaN: none."""
 
 
 Outcome = Accepted | Joined

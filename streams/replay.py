@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import msgspec
 from rich.console import Console
@@ -20,6 +20,8 @@ from schemas.event_time import Micros, rfc3339
 from schemas.spec import MonitorSpec
 from streams.accounting import adds_up
 from streams.allocator import give_back
+from streams.archive_writer import open_archive
+from streams.command_file import read_commands
 from streams.dead_letters import describe
 from streams.errors import UserError
 from streams.files import load_layouts
@@ -53,26 +55,36 @@ FILES: dict[Destination, str] = {
 }
 
 
-def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False) -> None:
+def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False, commands: Path | None = None) -> None:
     """Run the tables of a monitor file through both levels and write what comes of it into `out`.
 
     Ends with a watermark at the largest event time of all tables, as `send` does: a pane that ends later stays open.
 
+    Parameters
+    ----------
+    commands
+        File of commands: each is carried out before the first pane that is due after its time, those that are left at
+        the end.
+
     Raises
     ------
     UserError
-        When a table or a profile is missing or damaged, most rows of a table are refused, or `out` cannot be written.
+        When a table, a profile or the file of commands is missing or damaged, most rows of a table are refused, or
+        `out` cannot be written.
     """
     give_back()
     layouts = load_layouts(spec, base)
+    told = [] if commands is None else read_commands(commands, spec)
     tables = Tables(spec, base)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{out}: cannot be made a directory for the reports: {error.strerror}") from error
     with _collecting_rarely(), tempfile.TemporaryDirectory(prefix="streamgauge-") as scratch, _Reports(out) as reports:
-        source = SourcePartition(0, 1, spec, layouts, Store(Path(scratch), durable=False), None)
+        archive = open_archive(spec, base, 0, 1, durable=False)
+        source = SourcePartition(0, 1, spec, layouts, Store(Path(scratch), durable=False), None, archive)
         monitors = MonitorPartition(spec, layouts)
+        monitors.schedule(told)
         levels = _Levels(source, monitors, reports)
         try:
             levels.take(_with_progress(tables.chunks(layouts, source.groups, CHUNK), tables.rows, progress))
@@ -81,21 +93,33 @@ def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False) 
         for role in ROLES:
             source.process(role, [Record(source.position[role] or 0, -1, None, _watermark(tables.end))])
         levels.checkpoint()
+        for output in monitors.finish():
+            reports.write(output)
         counts = source.counts()
+        unarchived = source.unarchived()
         source.close()
-    accounting = {
+    accounting: dict[str, Any] = {
         "events": counts,
         "adds_up": all(adds_up(counts[role]) for role in ROLES),
         "feedback_rows_without_outcome": tables.not_known_yet,
         "outputs": reports.counts,
     }
+    notes = list(tables.notes)
+    if commands is not None:
+        refused = monitors.refused
+        accounting["commands"] = {"given": len(told), "refused": {name: each for name, each in refused.items() if each}}
+        notes += [f"command {id_} of {name}: {why}" for name, each in refused.items() for id_, why in each.items()]
+    if archive is not None:
+        archived = {"rows": archive.rows, "late_labels": archive.labels, "rows_of_open_panes": unarchived}
+        accounting["archive"] = archived
+        notes.append(archive.told(unarchived))
     (out / "accounting.json").write_text(json.dumps(accounting, indent=2) + "\n")
     outputs = read_outputs(out, spec)
     write_report(out, spec, outputs)
     topics: dict[Role, str] = {role: getattr(spec.kafka.topics, role) for role in ROLES}
     unnamed = missing_classes(spec, lambda name: None if spec.models[name].classes else layouts.classes(name))
     warnings = much_refused(counts, topics, outputs.dead_letters.values())
-    print_report(Console(), out, spec, outputs, [*tables.notes, *unnamed, *warnings])
+    print_report(Console(), out, spec, outputs, [*notes, *unnamed, *warnings])
 
 
 @contextmanager

@@ -21,6 +21,10 @@ POLICIES = {
     "schedule": "the schedule",
     "drift": "the drift policy",
     "performance": "the performance policy",
+    "cost": "the cost policy",
+    "any": "one of several policies",
+    "all": "several policies together",
+    "first": "the first policy that could tell",
 }
 
 

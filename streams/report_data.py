@@ -17,8 +17,10 @@ from schemas.alert import Alert
 from schemas.event_time import Micros, to_micros
 from schemas.reading import Family, Status, Tier
 from schemas.schema_change import SchemaChange
+from schemas.serving import Serving
 from schemas.spec import MonitorSpec
 from schemas.trigger import RetrainingTrigger
+from schemas.trigger_outcome import TriggerOutcome
 from streams.report_series import Key, Point, Series
 
 EXAMPLES = 3  # messages shown for one reason of dead letters
@@ -133,6 +135,10 @@ class Outputs:
     dead_letters: dict[tuple[str, str], DeadLetters] = field(default_factory=dict)
     label_requests: dict[tuple[str, str, str], LabelRequests] = field(default_factory=dict)
     accounting: dict[str, Any] = field(default_factory=dict)
+    outcomes: dict[str, TriggerOutcome] = field(default_factory=dict)
+    """The newest by trigger."""
+    serving: dict[str, Serving] = field(default_factory=dict)
+    """The newest by model."""
 
     @property
     def span(self) -> tuple[Micros, Micros] | None:
@@ -178,6 +184,10 @@ def read_outputs(out: Path, spec: MonitorSpec) -> Outputs:
     outputs.alerts = [Alert.model_validate_json(line) for line in _lines(out / "alerts.jsonl")]
     outputs.triggers = [RetrainingTrigger.model_validate_json(line) for line in _lines(out / "triggers.jsonl")]
     outputs.schema_changes = [SchemaChange.model_validate_json(line) for line in _lines(out / "schema_changes.jsonl")]
+    found = [TriggerOutcome.model_validate_json(line) for line in _lines(out / "outcomes.jsonl")]
+    outputs.outcomes = {outcome.trigger: outcome for outcome in found}
+    served = [Serving.model_validate_json(line) for line in _lines(out / "serving.jsonl")]
+    outputs.serving = {serving.model: serving for serving in served}
     _read_dead_letters(outputs, out / "dead_letters.jsonl")
     _read_label_requests(outputs, out / "label_requests.jsonl")
     if (out / "accounting.json").exists():

@@ -64,6 +64,18 @@ class OpenedBlock:
         ends = number_ends(self._block)
         return _parts(bytes(self._block.numbers), _NUMBER * _begins(ends, at), _NUMBER * ends[at])
 
+    def times(self, at: Positions) -> Positions:
+        """Return the event times of the rows at these positions in the block."""
+        return widen(self._block.times, len(self._block))[at]
+
+    def offsets(self, at: Positions) -> Positions:
+        """Return the offsets of the events that they came in."""
+        return widen(self._block.offsets, len(self._block))[at]
+
+    def flags(self, at: Positions) -> Positions:
+        """Return their flags, as far as a block holds them."""
+        return widen(self._block.flags, len(self._block))[at]
+
     def tails(self, at: Positions) -> list[bytes]:
         """Return the tails of the rows at these positions in the block."""
         ends = widen(self._block.ends, len(self._block))

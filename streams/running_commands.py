@@ -8,7 +8,7 @@ import typer
 
 from streams.command_group import example, group
 from streams.errors import UserError
-from streams.monitor_argument import Also, Bootstrap, Monitor, load
+from streams.monitor_argument import Also, Archived, Bootstrap, CommandsOut, CommandTime, Monitor, archived_at, load
 
 running = group("Run a monitor, or speak with one that runs.")
 
@@ -18,6 +18,16 @@ def replay(
     monitor: Monitor,
     out: Annotated[Path, typer.Option(help="Directory for the reports; made where it is missing.", show_default=False)],
     also: Also = None,
+    archive: Archived = None,
+    commands: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Commands as JSON Lines, in order of their times, carried out as event time comes to them; commands "
+            "such as promote write them with --out.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Run the tables of the monitor file through the monitor, without a broker.
 
@@ -28,7 +38,8 @@ def replay(
     from streams.replay import replay as run
     from streams.score import with_scored
 
-    run(with_scored(spec, also or ()), monitor.parent, out, progress=sys.stderr.isatty())
+    spec = archived_at(with_scored(spec, also or ()), archive)
+    run(spec, monitor.parent, out, progress=sys.stderr.isatty(), commands=commands)
 
 
 @running.command(epilog=example("streamgauge worker monitor.yaml --data-dir /var/lib/streamgauge"))
@@ -137,9 +148,12 @@ def trigger(
     version: Annotated[
         str | None, typer.Option(help="Version to replace; the one seen last where it is left out.")
     ] = None,
+    out: CommandsOut = None,
+    at: CommandTime = None,
 ) -> None:
     """Ask the workers for a retraining trigger now, whatever the signals say."""
     spec = load(monitor, bootstrap)
-    from streams.trigger import trigger as run
+    from streams.send_command import command_of, tell
 
-    run(spec, monitor.parent, model, reason, id=id, version=version)
+    command = command_of(spec, "trigger", model, {"reason": reason, "version": version}, id=id, at=at)
+    tell(spec, monitor.parent, command, f"asked for a retraining of {model}", out)

@@ -33,8 +33,8 @@ class _Sent(Protocol):
     def get(self, timeout: float | None = None) -> Any: ...
 
 
-def parse_time(text: str) -> Micros:
-    """Return the moment that `text` (RFC 3339) names.
+def parse_time(text: str, option: str = "--watermark") -> Micros:
+    """Return the moment that `text` (RFC 3339), the value of an option, names.
 
     Raises
     ------
@@ -44,9 +44,7 @@ def parse_time(text: str) -> Micros:
     try:
         return to_micros(TypeAdapter(Timestamp).validate_python(text))
     except ValidationError:
-        raise UserError(
-            f"--watermark: {text!r} is not RFC 3339 with a time zone, such as 2026-01-31T12:00:00Z"
-        ) from None
+        raise UserError(f"{option}: {text!r} is not RFC 3339 with a time zone, such as 2026-01-31T12:00:00Z") from None
 
 
 def send(

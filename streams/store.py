@@ -65,6 +65,13 @@ class Store:
         self._read += len(found or b"")
         return found
 
+    def committed(self, table: Table, key: bytes) -> bytes | None:
+        """Return what a key held before what was sealed; for the thread that is about to `write` that."""
+        with self._environment.begin() as transaction:
+            found: bytes | None = transaction.get(key, db=self._tables[table])
+        self._read += len(found or b"")  # a count that is lost between two threads makes the map live longer
+        return found
+
     def put(self, table: Table, key: bytes, value: bytes | None) -> None:
         """Let a key hold `value`; None removes it."""
         self._changes[table, key] = value

@@ -51,6 +51,8 @@ class FeedbackTableColumns:
         value, rating = self._number(batch, columns.value), self._number(batch, columns.rating)
         odd |= value.odd | ~(value.null | np.isfinite(value.values))
         odd |= rating.odd | ~(rating.null | is_share(rating.values))
+        drawn = self._number(batch, columns.inclusion_probability)
+        odd |= drawn.odd | ~(drawn.null | (is_share(drawn.values) & (drawn.values > 0)))
         odd |= self._unfit(models, label, correction, value, rating)
         corrected = ~correction.none
         source_codes = sources.numbers(_code_of_source)
@@ -71,6 +73,7 @@ class FeedbackTableColumns:
             labels=said,
             values=values,
             ratings=rating.values,
+            drawn=drawn.values,
             inside={},
         )
         return events, odd

@@ -179,7 +179,7 @@ class FeedbackRows:
             columns.model,
             *(getattr(columns, field) for field in self._outcomes),
         )
-        self.columns = self.time_columns | _names(columns.source, columns.version)
+        self.columns = self.time_columns | _names(columns.source, columns.version, columns.inclusion_probability)
 
     def kept(self, batch: Batch) -> Mask:
         """Return whether each row says anything: all its outcomes empty means that nothing is known yet."""
@@ -205,6 +205,9 @@ class FeedbackRows:
         ids, models = self._ids(batch), self._models(batch)
         versions = named(batch, columns.version, self.table.version)
         sources = [cells.text(cell) for cell in batch.column(columns.source)]
+        drawn = [
+            None if cells.missing(cell) else cells.number(cell) for cell in batch.column(columns.inclusion_probability)
+        ]
         stamps = timestamps(times, batch.column(columns.timestamp))
         outcomes = {
             field: [None if cells.missing(cell) else convert(cell) for cell in batch.column(getattr(columns, field))]
@@ -216,6 +219,7 @@ class FeedbackRows:
                 continue
             event = {"prediction_id": ids[row], "timestamp": stamps[row]}
             optional = {"source": sources[row], "model": models[row], "version": versions[row]}
+            optional["inclusion_probability"] = drawn[row]
             event |= {field: cell for field, cell in optional.items() if cell is not None}
             event |= {field: column[row] for field, column in outcomes.items() if column[row] is not None}
             yield Event(_key(ids[row]), cells.encode(event))

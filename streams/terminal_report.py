@@ -16,6 +16,7 @@ from streams.report_changes import Episode, episodes, explained, raised
 from streams.report_data import Outputs, Version, read_outputs
 from streams.report_text import INVALID, clean, moment, plural, sentence
 from streams.report_unknown import LINES, Unknown, others, performance
+from streams.retraining_report import outcome_facts, retraining_lines
 
 SHOWN = 20  # changes, and kinds of dead letters; the rest stands in the files
 NOTED = 0.001  # of a feature's values: fewer are 0.0 %
@@ -127,7 +128,7 @@ def _model(page: _Page, name: str, outputs: Outputs, spec: MonitorSpec) -> None:
             page.line(sentence(str(line)), indent=2, label="unknown", style=_STYLES["unknown"])
         if len(missing) > len(unknown) + LINES:
             page.line("and more; see What is not known in report.html", indent=11)
-    for text in held_back(versions):
+    for text in [*held_back(versions), *retraining_lines(outputs, name)]:
         page.line(text, indent=2)
     if model is not None:
         for text in _invalid(versions, model):
@@ -135,7 +136,7 @@ def _model(page: _Page, name: str, outputs: Outputs, spec: MonitorSpec) -> None:
     for trigger in triggers:
         page.line()
         page.line(sentence(trigger.reason), indent=2, label="retrain", style=_STYLES["retrain"])
-        for fact in trigger_facts(trigger, model, outputs.shares):
+        for fact in [*trigger_facts(trigger, model, outputs.shares), *outcome_facts(outputs.outcomes.get(trigger.id))]:
             page.line(fact.text, indent=4, label=f"{fact.name.lower():13}")
             if fact.name != "How sure":  # the alarms below say it
                 for detail in fact.details:
@@ -151,11 +152,14 @@ def _model(page: _Page, name: str, outputs: Outputs, spec: MonitorSpec) -> None:
         page.line(sentence(each.summary), indent=2, label="schema   ", style=_STYLES["schema"])
     if len(schema) > SHOWN:
         page.line(f"and {len(schema) - SHOWN:,} more in schema_changes.jsonl", indent=2)
-    for (owner, version, _), requests in outputs.label_requests.items():
+    asked: dict[str, dict[str, int]] = {}
+    for (owner, version, reason), requests in outputs.label_requests.items():
         if owner == name:
-            page.line(
-                f"{plural(requests.count, 'label')} of version {version} would help; see label_requests.jsonl", indent=2
-            )
+            asked.setdefault(version, {})[reason] = requests.count
+    for version, counts in asked.items():
+        why = ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
+        of = f"version {version}" + (f" ({why})" if len(counts) > 1 else "")
+        page.line(f"{plural(sum(counts.values()), 'label')} of {of} would help; see label_requests.jsonl", indent=2)
 
 
 def _invalid(versions: list[Version], model: ModelSpec) -> list[str]:
@@ -209,6 +213,8 @@ def _dead_letters(page: _Page, outputs: Outputs) -> None:
 
 def _files(outputs: Outputs) -> str:
     names = ["alerts.jsonl", "triggers.jsonl", "panes.jsonl", "accounting.json"]
+    names += ["outcomes.jsonl"] if outputs.outcomes else []
+    names += ["serving.jsonl"] if outputs.serving else []
     names += ["schema_changes.jsonl"] if outputs.schema_changes else []
     names += ["label_requests.jsonl"] if outputs.label_requests else []
     return ", ".join(names + (["dead_letters.jsonl"] if outputs.dead_letters else []))

@@ -1,4 +1,4 @@
-"""`streamgauge watch`: shows alerts, triggers and schema changes as they come, each once by its id."""
+"""`streamgauge watch`: shows alerts, triggers, who serves and what came of it as they come, each once by its id."""
 
 import json
 import re
@@ -21,11 +21,11 @@ NAMED = 4  # signals that moved along; of more it is said how many
 
 _FRACTION = re.compile(r"(T\d\d:\d\d:\d\d)\.\d+", re.ASCII)
 _STYLES = {"alarm": "bold red", "notice": "yellow", "recovered": "green", "trigger": "bold magenta"}
-_STYLES |= {"schema": "cyan"}
+_STYLES |= {"schema": "cyan", "serving": "bold cyan", "outcome": "magenta"}
 
 
 def watch(spec: MonitorSpec, base: Path, *, as_json: bool = False, from_beginning: bool = False) -> None:
-    """Follow the topics of alerts, triggers and schema changes until interrupted.
+    """Follow the topics of alerts, triggers, schema changes, who serves and outcomes until interrupted.
 
     Parameters
     ----------
@@ -41,6 +41,7 @@ def watch(spec: MonitorSpec, base: Path, *, as_json: bool = False, from_beginnin
     """
     names = spec.kafka.topics
     topics = {names.alerts: "alert", names.triggers: "trigger", names.schema_changes: "schema"}
+    topics |= {names.serving: "serving", names.outcomes: "outcome"}
     show = _json_line if as_json else _Screen()
     with reaching(spec.kafka):
         counts = partitions(spec.kafka, base, list(topics))
@@ -72,7 +73,7 @@ def _follow(
             event = _parse(record.value)
             if event is None:
                 continue
-            id = str(event.get("id"))
+            id = f"{event.get('id')} {event.get('time')}"  # an outcome that is known better comes again with its id
             if id in seen:
                 continue
             seen[id] = None
@@ -162,7 +163,25 @@ def _schema_lines(event: dict[str, Any]) -> tuple[str, ...]:
     return str(event.get("summary") or ""), fits, str(event.get("action") or "")
 
 
+def _serving_lines(event: dict[str, Any]) -> tuple[str, ...]:
+    """Return why, and who serves or is tried now."""
+    share = event.get("share")
+    answers = f" answers {share:.0%}" if isinstance(share, int | float) and share else " in shadow"
+    tried = f"; version {event.get('candidate')}{answers}" if event.get("candidate") else ""
+    return str(event.get("reason") or ""), f"Version {event.get('version')} serves{tried}."
+
+
+def _outcome_lines(event: dict[str, Any]) -> tuple[str, ...]:
+    """Return what came of a trigger, and what it cost and saved."""
+    cost, saved = event.get("retraining_cost"), event.get("saved")
+    told = f"Trigger {event.get('trigger')}: {str(event.get('status')).replace('_', ' ')}"
+    if isinstance(cost, int | float) and isinstance(saved, int | float):
+        told += f"; cost {number(cost)}, saved {number(saved)} so far"
+    return str(event.get("reason") or ""), f"{told}."
+
+
 _LINES = {"alert": _alert_lines, "trigger": _trigger_lines, "schema": _schema_lines}
+_LINES |= {"serving": _serving_lines, "outcome": _outcome_lines}
 
 
 def _said(text: object) -> str:

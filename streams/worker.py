@@ -15,6 +15,7 @@ from kafka.errors import KafkaConnectionError, KafkaTimeoutError, NodeNotReadyEr
 
 from schemas.event_time import SECOND
 from schemas.spec import MonitorSpec
+from streams.archive_writer import open_archive
 from streams.broker_watch import BrokerWatch, wait_for_broker
 from streams.collector import spare_the_collector
 from streams.command_level import CommandLevel
@@ -131,11 +132,13 @@ def build(
     app = new_app(spec.kafka, base, data_dir, instance_id)
     publisher = Publisher(lambda: app.producer, topics, counts.__getitem__)
     settings = aiokafka_settings(spec.kafka, base)
+    open_archive(spec, base, 0, counts[topics.predictions])  # what cannot be written is told now, not when a pane ends
     read = partial(read_partitions, settings)
 
     def open_source(partition: int, progress: bytes | None) -> SourcePartition:
-        path = data_dir / spec.kafka.group / f"{topics.predictions}-{partition}"
-        return SourcePartition.open(partition, counts[topics.predictions], spec, layouts, path, progress)
+        path, partitions = data_dir / spec.kafka.group / f"{topics.predictions}-{partition}", counts[topics.predictions]
+        archive = open_archive(spec, base, partition, partitions)
+        return SourcePartition.open(partition, partitions, spec, layouts, path, progress, archive)
 
     async def committed(partitions: Iterable[TP]) -> dict[TP, int | None]:
         return dict(await app.consumer.committed(partitions))

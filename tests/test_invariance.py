@@ -32,9 +32,18 @@ from .streams.world import (
 )
 
 POLICY = {"policies": [{"type": "performance"}], "cooldown": "2d", "minimum_labels": 50}
+ASK = {"strategies": ["uncertainty", "disagreement", "drifted", "rare", "errors"]}
+RULES = [{"name": "high", "when": "x > 1"}, {"name": "a", "when": 'c == "a"'}]
 SPEC = spec_of(
-    m={**MODEL, "retraining": POLICY, "challenger": True, "sample": 20},  # panes hold more rows than the sample
-    r={**OTHER, "retraining": POLICY, "challenger": True},
+    m={  # panes hold more rows than the samples
+        **MODEL,
+        "retraining": POLICY,
+        "challenger": True,
+        "sample": 20,
+        "traffic_sample": 20,
+        "label_requests": {**ASK, "per_pane": 10, "rules": RULES},
+    },
+    r={**OTHER, "retraining": POLICY, "challenger": True, "label_requests": ASK},
 )
 LAYOUTS = layouts_of(SPEC, rows=3_000)
 HOURS, PER_HOUR = 110, 60
@@ -69,6 +78,8 @@ def events() -> Events:
         inside = {"prediction": prediction(f"own{id}", time, model)} if number % 41 == 0 else {}
         name = f"own{id}" if inside else id
         found["feedback"].append((known, name.encode(), feedback(name, known, **said, **inside)))
+        if number % 29 == 0:
+            found["feedback"].append((time + HOUR, name.encode(), feedback(name, time + HOUR, rating=0.1)))
         if number % 23 == 0:
             again = known + HOUR
             found["feedback"].append((again, name.encode(), feedback(name, again, label="0", value=1.0)))
@@ -125,7 +136,7 @@ def by_model(published: list[Outgoing]) -> dict[bytes, list[tuple[str, bytes, st
     found: dict[bytes, list[tuple[str, bytes, str]]] = {}
     for one in published:
         content = json.loads(one.value or b"")
-        content.pop("provenance")
+        content.pop("provenance", None)  # decisions have none
         text = json.dumps(content)  # keeps the order of keys, and writes a number as it was
         found.setdefault(one.key, []).append((one.destination, dict(one.headers)["ce_id"], text))
     return found
@@ -145,6 +156,11 @@ def test_the_stream_has_something_to_say(one_partition: tuple[list[Outgoing], di
         severities = [json.loads(one.value or b"")["severity"] for one in published if one.destination == "alerts"]
         assert {"alarm", "notice"} <= set(severities)
         assert kinds.count("pane_reports") > 500
+        asked = [json.loads(one.value or b"") for one in published if one.destination == "label_requests"]
+        reasons = {one["reason"] for one in asked if one["model"] == model.decode()}
+        assert reasons >= {"random", "uncertainty", "disagreement", "drifted", "errors"} | (
+            {"rule"} if model == b"m" else set()
+        )
     assert counts["predictions"]["late"] == counts["feedback"]["late"] == 0
     for bin_ in ("summarised", "duplicate", "orphaned"):
         assert counts["feedback"][bin_] > 0

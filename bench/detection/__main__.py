@@ -16,7 +16,6 @@ from typing import Any
 
 from bench.cluster import ROOT
 from bench.detection import report
-from bench.detection.data import MissingTables
 from bench.detection.lines.car_loan import car_loan
 from bench.detection.lines.cbpe import cbpe
 from bench.detection.lines.cost import cost
@@ -40,6 +39,7 @@ from bench.detection.protocol import Scale
 from bench.detection.report import TITLES
 from bench.machine import describe, too_busy
 from bench.measuring import attempt, finish, say
+from bench.tables import MissingTables
 
 LINES: dict[str, Callable[[Scale], dict[str, Any]]] = {
     "false_alarms": false_alarms,

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv
 from river import tree
 
-from bench.detection.data import MissingTables, folder
 from bench.detection.streams import Bits
+from bench.tables import table
 
 Example = tuple[dict[str, float], str]
 
@@ -22,17 +21,13 @@ def examples(name: str) -> list[Example]:
     MissingTables
         When the table is not there.
     """
-    path = folder() / f"{name}.csv.gz"
-    if not path.exists():
-        raise MissingTables(f"{path} is missing; STREAMGAUGE_DATA names the folder with the tables")
-    table = csv.read_csv(path)
+    rows = table(name)
     columns: Mapping[str, list[float]] = {
-        column: pc.cast(table[column], pa.float64()).to_pylist() for column in table.column_names if column != "class"
+        column: pc.cast(rows[column], pa.float64()).to_pylist() for column in rows.column_names if column != "class"
     }
-    rows = zip(*columns.values(), strict=True)
-    names = tuple(columns)
+    names, values = tuple(columns), zip(*columns.values(), strict=True)
     return [
-        (dict(zip(names, row, strict=True)), kind) for row, kind in zip(rows, table["class"].to_pylist(), strict=True)
+        (dict(zip(names, row, strict=True)), kind) for row, kind in zip(values, rows["class"].to_pylist(), strict=True)
     ]
 
 

@@ -1,13 +1,13 @@
 """Figures of the lines → results (JSON) → the tables of docs/scorecard.md."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.detection.data import missing
 from bench.detection.protocol import TARGETS
 from bench.document import put_between
-from bench.targets import Target
+from bench.scorecard import beside, described, judged, verdicts
 
 BEGIN, END = "<!-- bench-detection: begin -->", "<!-- bench-detection: end -->"
 TITLES = {
@@ -36,22 +36,7 @@ TITLES = {
 
 def complete(results: Mapping[str, Any]) -> dict[str, Any]:
     """Return results with the verdict on every target first, measured or not."""
-    lines = results.get("lines") or {}
-    ordered = {name: lines[name] for name in TITLES if name in lines}
-    verdicts = [_verdict(target, ordered) for target in TARGETS]
-    return {"targets": verdicts} | {**results, "targets": verdicts, "lines": ordered}
-
-
-def _verdict(target: Target, lines: Mapping[str, Any]) -> dict[str, Any]:
-    value = target.measured(lines)
-    return {
-        "name": target.what,
-        "value": value,
-        "target": target.bound,
-        "sense": target.sense,
-        "unit": target.unit,
-        "met": None if value is None else target.met(value),
-    }
+    return judged(results, TARGETS, TITLES)
 
 
 def write_tables(results: Mapping[str, Any], document: Path) -> None:
@@ -67,50 +52,18 @@ def write_tables(results: Mapping[str, Any], document: Path) -> None:
 
 def tables(results: Mapping[str, Any]) -> str:
     """Return the verdicts and what stands beside them, in Markdown."""
-    targets = complete(results)["targets"]
-    judged = [one for one in targets if one["met"] is not None]
-    lines = [*_provenance(results)]
-    lines += [f"{sum(one['met'] for one in judged)} of {len(judged)} measured targets are met.", ""]
-    lines += ["| what | measured | target | |", "|---|--:|--:|---|", *(_row(one) for one in targets)]
+    lines = [*_provenance(results), *verdicts(complete(results)["targets"])]
     lines += ["", *(f"- {name} failed: {text}" for name, text in (results.get("errors") or {}).items())]
     lines += [f"- {line}: not there: {', '.join(names)}" for line, names in missing().items()]
-    for name, title in TITLES.items():
-        if beside := (results.get("lines") or {}).get(name, {}).get("beside"):
-            lines += ["", f"### {title}", "", *_table(beside)]
-    return "\n".join(lines).strip()
+    return "\n".join([*lines, *beside(results, TITLES)]).strip()
 
 
 def _provenance(results: Mapping[str, Any]) -> list[str]:
     if not results.get("lines"):
         return []
-    machine = "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in (results.get("machine") or {}).items())
+    machine = described(results.get("machine"))
     seconds = sum(line.get("seconds", 0) for line in results["lines"].values())
     share = results.get("scale", 1)
     smoke = f" A smoke run at {share:g} of the protocol: the figures count for nothing." if share != 1 else ""
     when = results.get("measured_at", "an unknown day")
     return [f"Measured on {when} with River {results.get('river')}, in {seconds:,.0f} s.{smoke} {machine}.", ""]
-
-
-def _row(one: Mapping[str, Any]) -> str:
-    bound = f"{'≤' if one['sense'] == 'at most' else '≥'} {_text(one['target'])} {one['unit']}".strip()
-    if one["met"] is None:
-        return f"| {one['name']} | – | {bound} | not measured yet |"
-    return f"| {one['name']} | {_text(one['value'])} | {bound} | {'met' if one['met'] else '**missed**'} |"
-
-
-def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    numeric = {column: all(isinstance(row.get(column, 0), int | float) for row in rows) for column in columns}
-    return [
-        f"| {' | '.join(columns)} |",
-        f"|{'|'.join('--:' if numeric[column] else '---' for column in columns)}|",
-        *(f"| {' | '.join(_text(row.get(column, '–')) for column in columns)} |" for row in rows),
-    ]
-
-
-def _text(figure: Any) -> str:
-    if isinstance(figure, str):
-        return figure
-    if isinstance(figure, int) or abs(figure) >= 1_000:
-        return f"{figure:,.0f}"
-    return f"{figure:.1f}" if abs(figure) >= 100 else f"{figure:.3g}"

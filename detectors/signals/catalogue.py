@@ -23,6 +23,7 @@ from detectors.signals.recent_drift import recent_drifts
 from detectors.signals.signal import Signal
 from detectors.signals.system import systems
 from detectors.signals.top_bottom import TopBottom
+from detectors.version_comparison import RolloutStake
 
 UNRELATED: Any = {"retraining": True, "costs": {"loss"}, "label_requests": True, "reference": True}
 """Settings that no signal depends on."""
@@ -41,7 +42,8 @@ def signals_of(layout: Layout) -> list[Signal]:
     signals += proxies(layout, spec.notice_weights.proxies)
     if spec.task != "text":
         signals.append(TopBottom(layout))
-    return within_budget(signals)
+    within_budget([*signals, RolloutStake(spec.weights.rollout)])  # it reads two versions' panes: see detectors.rollout
+    return signals
 
 
 def settings_of(layout: Layout) -> str:

@@ -70,6 +70,11 @@ class EstimatedLoss:
             self._unjudged = self._bets.problem
 
     @property
+    def regressor(self) -> LossRegressor | None:
+        """What has learnt which losses to expect; None without a reference."""
+        return self._regressor
+
+    @property
     def stakes(self) -> tuple[Stake, ...]:
         """What it stakes of which budget."""
         return () if self._bets is None else self._bets.stakes

@@ -8,12 +8,12 @@ import pytest
 
 from bench.detection import __main__ as main
 from bench.detection import champion
-from bench.detection.data import MissingTables
 from bench.detection.lines import elec2, tornado
 from bench.detection.peers import ADWIN, Tuned, as_shipped
 from bench.detection.protocol import CHAMPION_REFERENCE, ELEC2_FLIPPED, ELEC2_RISE, IID, Scale, generator
 from bench.detection.streams import changing, stationary
 from bench.measuring import attempt, finish
+from bench.tables import MissingTables
 
 
 @pytest.fixture

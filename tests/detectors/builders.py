@@ -15,6 +15,7 @@ from detectors.counting import (
     said_codes,
     segment_cells,
 )
+from detectors.curation.picking import COMPLAINTS, complaints, picked_by_rules, picks_complaints
 from detectors.id_hash import id_hashes
 from detectors.label_counting import count_cohort_labels, count_labels, label_columns
 from detectors.layout import FIXED, Layout
@@ -153,6 +154,8 @@ def count(layout: Layout, summary: PaneSummary, rows: Sequence[LabelledRow]) -> 
     if summary.key.family == "traffic":
         count_traffic(layout, summary.counts, columns)
         taken = [SampledRow(row.time, row) for row, _ in rows]
+        for name, true in picked_by_rules(layout, columns):
+            pick(layout, summary, name, [taken[i] for i in np.flatnonzero(true)])
     elif summary.key.family == "cohort":
         count_cohort(layout, summary.counts, segment_cells(layout, columns), said_codes(layout, columns.said))
         count_cohort_labels(layout, summary.counts, labels)
@@ -162,7 +165,19 @@ def count(layout: Layout, summary: PaneSummary, rows: Sequence[LabelledRow]) -> 
     else:
         count_labels(layout, summary.counts, labels)
         taken = [SampledRow(max(row.time, label.time), row, label, loss) for row, label, loss in joined]
+        if picks_complaints(layout.spec):
+            ratings = np.array([label.rating for _, label in pairs], dtype=np.float64)
+            says = np.array([label.label is not None or label.value is not None for _, label in pairs], dtype=bool)
+            complained = [pairs[i] for i in np.flatnonzero(complaints(layout.spec, ratings, says))]
+            rated = [SampledRow(max(row.time, label.time), row, label) for row, label in complained]
+            pick(layout, summary, COMPLAINTS, rated)
     summary.sample.merge(sample_of(shape, summary.sample.size, taken))
+
+
+def pick(layout: Layout, summary: PaneSummary, name: str, rows: Sequence[SampledRow]) -> None:
+    """Add rows to those that a summary has picked for one reason."""
+    size = layout.spec.label_requests.per_pane
+    summary.picked.setdefault(name, Sample(size)).merge(sample_of(RowShape(layout.spec), size, rows))
 
 
 def sample_of(shape: RowShape, size: int, rows: Sequence[SampledRow]) -> Sample:
@@ -177,7 +192,14 @@ def closed(layout: Layout, summary: PaneSummary, mismatched: int = 0) -> ClosedP
     sample = (summary.sample or Sample(1)).rows(RowShape(layout.spec))
     rows = layout.families[family].view(summary.counts, "labelled" if family == "label" else "n")
     return ClosedPane(
-        summary.key, layout, summary.counts, sample, int(rows[0]) <= len(sample), mismatched, {0: summary.offsets}
+        summary.key,
+        layout,
+        summary.counts,
+        sample,
+        int(rows[0]) <= len(sample),
+        mismatched,
+        {0: summary.offsets},
+        picked={name: picked.rows(RowShape(layout.spec)) for name, picked in summary.picked.items()},
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from detectors.bounds import dispersion_of, upper_bound, upper_bound_of_mean
+from detectors.bounds import dispersion_of, upper_bound, upper_bound_of_bounded_mean, upper_bound_of_mean
 
 
 @pytest.mark.parametrize("confidence", [0.9, 0.95, 1 - 0.05 / 41])
@@ -90,3 +90,22 @@ def test_panes_of_different_sizes_are_weighed_by_their_rows() -> None:
 def test_one_pane_or_a_constant_says_nothing_about_dispersion() -> None:
     assert dispersion_of(np.array([3.0]), np.array([10.0]), 0.2) == 1.0
     assert dispersion_of(np.zeros(40), np.full(40, 10.0), 0.0) == 1.0
+
+
+@pytest.mark.parametrize("total", [0.0, 3.0, 250.5, 499.0, 500.0])
+def test_the_bound_of_values_of_unknown_spread_is_where_hoeffdings_chance_is_used_up(total: float) -> None:
+    q, p = upper_bound_of_bounded_mean(total, 500.0), total / 500
+    assert q >= float(upper_bound(total, 500)) - 1e-12  # with no error at all they are the same
+    if total < 500:
+        chance = (q / p) ** (500 * p) * ((1 - q) / (1 - p)) ** (500 * (1 - p)) if p else (1 - q) ** 500
+        assert chance == pytest.approx(0.05, rel=1e-6)
+    assert upper_bound_of_bounded_mean(total / 4, 125.0) == pytest.approx(
+        upper_bound_of_bounded_mean(total, 500.0, dispersion=4.0)
+    )
+
+
+@pytest.mark.parametrize(("a", "b"), [(1.0, 9.0), (0.02, 0.2), (2.0, 2.0)])
+def test_the_bound_of_values_of_unknown_spread_covers_their_mean(a: float, b: float) -> None:
+    totals = np.random.default_rng(1).beta(a, b, size=(2_000, 200)).sum(axis=1)
+    bounds = [upper_bound_of_bounded_mean(float(total), 200.0) for total in totals]
+    assert np.mean(np.array(bounds) >= a / (a + b)) >= 0.95

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from detectors.monitor import COMMANDS, VERSIONS, Monitor, MonitorState, Output
 from detectors.pane import ClosedPane
 from detectors.state import decode, encode
+from schemas.advice import Advice
 from schemas.alert import Alert
 from schemas.command import CommandAdapter
+from schemas.decision import RetrainingDecision
 from schemas.event_time import from_micros, rfc3339
 from schemas.label_request import LabelRequest
 from schemas.pane_report import PaneReport
@@ -60,7 +62,8 @@ def command(kind: str, moment: int, number: int = 0, **fields: Any) -> Any:
     return CommandAdapter.validate_python(given | fields)
 
 
-SPEC = model_spec(segments=["region"], retraining={"minimum_labels": 100})
+PERFORMANCE = {"policies": [{"type": "performance"}], "minimum_labels": 100, "answer_within": "90d"}
+SPEC = model_spec(segments=["region"], retraining=PERFORMANCE)
 
 
 # determinism
@@ -118,7 +121,7 @@ def test_clean_data_raises_neither_alarm_nor_notice(task: str) -> None:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_change_is_one_alarm_and_one_trigger_with_what_to_train_on(task: str) -> None:
-    spec = model_spec(task, retraining={"minimum_labels": 100})
+    spec = model_spec(task, retraining=PERFORMANCE)
     watched = Watched.of(spec, profile_of(spec))
     watched.close(panes_of(layout_of(spec, profile_of(spec)), changed(spec)))
     told = alarms(watched.outputs)
@@ -134,7 +137,7 @@ def test_a_change_is_one_alarm_and_one_trigger_with_what_to_train_on(task: str) 
 
 
 def test_a_change_that_ends_is_recovered_and_the_next_one_is_told_again() -> None:
-    spec = model_spec(retraining={"minimum_labels": 100})
+    spec = model_spec(retraining=PERFORMANCE)
     rows = changed(spec) + days(spec, 30, first=40) + days(spec, 20, first=70, error=0.4)
     watched = Watched.of(spec, profile_of(spec))
     watched.close(panes_of(layout_of(spec, profile_of(spec)), rows))
@@ -182,7 +185,7 @@ def break_income(rows: list[LabelledRow]) -> list[LabelledRow]:
 
 
 def test_broken_data_alarms_and_never_triggers() -> None:
-    spec = model_spec(retraining={"minimum_labels": 50})
+    spec = model_spec(retraining=PERFORMANCE | {"minimum_labels": 50})
     rows = days(spec, 20) + break_income(days(spec, 25, first=20, error=0.5))
     watched = Watched.of(spec, profile_of(spec))
     watched.close(panes_of(layout_of(spec, profile_of(spec)), rows))
@@ -192,7 +195,7 @@ def test_broken_data_alarms_and_never_triggers() -> None:
 
 @pytest.mark.parametrize(("error", "triggers"), [(0.1, 0), (0.5, 1)])
 def test_mended_data_triggers_only_if_clean_cohorts_are_bad_too(error: float, triggers: int) -> None:
-    spec = model_spec(retraining={"minimum_labels": 100})
+    spec = model_spec(retraining=PERFORMANCE)
     rows = days(spec, 20) + break_income(days(spec, 6, first=20, error=0.5)) + days(spec, 30, first=26, error=error)
     watched = Watched.of(spec, profile_of(spec))
     watched.close(panes_of(layout_of(spec, profile_of(spec)), rows))
@@ -208,7 +211,8 @@ def test_mended_data_triggers_only_if_clean_cohorts_are_bad_too(error: float, tr
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("case", ["none", "few panes", "other width"])
 def test_without_a_usable_reference_nothing_is_judged_and_nothing_fired(task: str, case: str) -> None:
-    spec = model_spec(task, segments=["region"], retraining={"minimum_labels": 0})
+    retraining = {"policies": [{"type": "performance"}, {"type": "drift", "features": 1}], "minimum_labels": 0}
+    spec = model_spec(task, segments=["region"], retraining=retraining)
     profile = {
         "none": None,
         "few panes": profile_of(spec, panes=29),
@@ -252,7 +256,7 @@ def test_whatever_is_unknown_says_why_and_whatever_is_not_has_nothing_to_say(tas
 
 
 def test_snoozed_alerts_are_told_afterwards_if_the_change_lasts() -> None:
-    spec = model_spec(retraining={"minimum_labels": 100})
+    spec = model_spec(retraining=PERFORMANCE)
     panes = panes_of(layout_of(spec, profile_of(spec)), changed(spec))
     loud, quiet = (Watched.of(spec, profile_of(spec)) for _ in range(2))
     until = START + 34 * DAY
@@ -268,7 +272,7 @@ def test_snoozed_alerts_are_told_afterwards_if_the_change_lasts() -> None:
 
 
 def test_a_snoozed_signal_neither_alerts_nor_triggers_and_others_do() -> None:
-    spec = model_spec(retraining={"minimum_labels": 100}, weights={"calibration": 0})
+    spec = model_spec(retraining=PERFORMANCE, weights={"calibration": 0})
     rows = changed(spec)
     for row, _ in rows[1_000:]:
         row.features[1] = "west"
@@ -281,7 +285,7 @@ def test_a_snoozed_signal_neither_alerts_nor_triggers_and_others_do() -> None:
 
 
 def test_a_snoozed_performance_signal_does_not_trigger() -> None:
-    spec = model_spec(retraining={"minimum_labels": 100}, weights={"calibration": 0})
+    spec = model_spec(retraining=PERFORMANCE, weights={"calibration": 0})
     watched = Watched.of(spec, profile_of(spec))
     snooze = command("snooze", START, until=rfc3339(START + 999 * DAY), signal="error_rate")
     watched.state, _ = watched.monitor.command(watched.state, snooze)
@@ -309,21 +313,22 @@ def test_a_command_is_carried_out_once() -> None:
     watched.state, first = watched.monitor.command(watched.state, asked)
     watched.state, second = watched.monitor.command(watched.state, asked)
     watched.state, other = watched.monitor.command(watched.state, command("trigger", START + 5 * DAY, number=1))
-    assert [type(output) for output in first] == [RetrainingTrigger]
+    assert [type(output) for output in first] == [RetrainingDecision, RetrainingTrigger]
     assert second == []
-    assert other[0].id != first[0].id
+    assert not {output.id for output in other} & {output.id for output in first}
     assert len(watched.state.commands) <= COMMANDS
 
 
 def test_an_ad_hoc_trigger_before_the_first_pane_is_answered() -> None:
     watched = Watched.of(SPEC, None)
     watched.state, said = watched.monitor.command(watched.state, command("trigger", START, version="7"))
-    (trigger,) = said
+    decision, trigger = said
+    assert (decision.verdict, decision.trigger) == ("trigger", trigger.id)
     assert (trigger.policy, trigger.version) == ("ad_hoc", "7")
 
 
 def test_a_failed_retraining_fires_again_after_the_cooldown() -> None:
-    spec = model_spec(retraining={"minimum_labels": 100, "cooldown": "2d"})
+    spec = model_spec(retraining=PERFORMANCE | {"cooldown": "2d"})
     panes = panes_of(layout_of(spec, profile_of(spec)), changed(spec, after=30))
     watched = Watched.of(spec, profile_of(spec))
     for pane in panes:
@@ -450,3 +455,44 @@ def test_a_long_run_of_broken_rows_is_survived() -> None:
     assert of_kind(watched.outputs, RetrainingTrigger) == []
     assert encode(decode(encode(watched.state))) == encode(watched.state)
     assert isinstance(watched.state, MonitorState)
+
+
+# decisions and advice
+
+
+def test_each_judged_cohort_has_its_decision_after_the_report_and_before_the_trigger() -> None:
+    spec = model_spec(retraining=PERFORMANCE)
+    watched = Watched.of(spec, profile_of(spec))
+    fired = 0
+    for pane in panes_of(layout_of(spec, profile_of(spec)), changed(spec)):
+        said = watched.close([pane])
+        decided = of_kind(said, RetrainingDecision)
+        triggers = of_kind(said, RetrainingTrigger)
+        assert len(decided) == 1 if pane.key.family == "cohort" or triggers else len(decided) <= 1
+        for trigger in triggers:
+            fired += 1
+            assert said.index(decided[0]) < said.index(trigger)
+            assert (decided[0].trigger, trigger.decision) == (trigger.id, decided[0].id)
+    assert fired == 1
+
+
+def test_a_costly_change_advises_what_to_do_before_anything_is_retrained() -> None:
+    fallback = {"times": 2.0, "rule": "ask a person", "prefer": ["rule"]}
+    spec = model_spec(retraining=PERFORMANCE | {"minimum_labels": 600, "fallback": fallback})
+    watched = Watched.of(spec, profile_of(spec))
+    watched.close(panes_of(layout_of(spec, profile_of(spec)), changed(spec, after=40)))
+    (advice,) = of_kind(watched.outputs, Advice)
+    (trigger,) = of_kind(watched.outputs, RetrainingTrigger)
+    assert advice.time < trigger.time
+    assert (advice.fallback, advice.rule, advice.version) == ("rule", "ask a person", "1")
+    assert advice.loss >= 2 * advice.reference
+
+
+def test_the_challenger_is_compared_on_label_panes_and_the_cost_policy_adds_it_up() -> None:
+    watched = Watched.of(model_spec(), profile_of(model_spec()))
+    watched.close(panes_of(layout_of(model_spec(), profile_of(model_spec())), days(model_spec(), 12)))
+    (version,) = watched.state.versions.values()
+    assert len(version.history.compared) >= 11
+    decision = of_kind(watched.outputs, RetrainingDecision)[-1]
+    assert decision.policies[0].policy == "cost"
+    assert decision.policies[0].numbers["challenger_excess"] == 0.0  # it cannot know what is random

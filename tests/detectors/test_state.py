@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def sealed(body: bytes) -> bytes:
-    return b"SGS4" + hashlib.blake2b(body, digest_size=16).digest() + body
+    return b"SGS5" + hashlib.blake2b(body, digest_size=16).digest() + body
 
 
 def opened(data: bytes) -> Any:
@@ -447,7 +447,7 @@ def test_deep_nesting_is_refused() -> None:
         encode(deep)
 
 
-@pytest.mark.parametrize("data", [b"", b"SGS4", pickle.dumps(Node()), b"SGX2" + bytes(40)])
+@pytest.mark.parametrize("data", [b"", b"SGS5", pickle.dumps(Node()), b"SGX2" + bytes(40)])
 def test_other_bytes_are_no_state(data: bytes) -> None:
     with pytest.raises(StateError):
         decode(data)

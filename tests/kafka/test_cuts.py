@@ -66,7 +66,7 @@ def test_alerts_and_triggers_are_those_of_the_replay(
         with showing(working[cut][0]):
             until(run.done, f"the stream to be read, cut into {cut[0]}", 240, pause=1.0)
             assert [process.stop() for process in working[cut]] == [0] * cut[1]
-    assert len(replayed["triggers"]) == 1
+    assert replayed["triggers"], "something to compare"
     for cut, run in runs.items():
         outputs = run.outputs()
         for role, wanted in replayed.items():

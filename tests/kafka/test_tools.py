@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from schemas.command import CommandAdapter
 from schemas.examples import EXAMPLES
+from schemas.kafka_spec import Topics
 from schemas.watermark import Watermark
 from streams.cli import app
 from streams.cloudevents import headers
@@ -43,9 +44,7 @@ def monitor(broker: str, unique: str, tmp_path: Path) -> Path:
         outcomes.append(f"p{row},{row % 2}")
     (tmp_path / "predictions.csv").write_text("\n".join(predictions) + "\n")
     (tmp_path / "outcomes.csv").write_text("\n".join(outcomes) + "\n")
-    names = ("predictions", "feedback", "summaries", "progress", "snapshots", "alerts", "triggers", "label_requests")
-    names = (*names, "pane_reports", "schema_changes", "dead_letters", "commands")
-    topics = {name: f"{unique}-{name}" for name in names}
+    topics = {name: f"{unique}-{name}" for name in Topics.model_fields}
     path = tmp_path / "monitor.yaml"
     path.write_text(
         f"""

@@ -18,12 +18,14 @@ from kafka import TopicPartition
 
 from schemas.kafka_spec import Topics
 from schemas.spec import MonitorSpec
+from streams.archive import Archive
 from streams.build_reference import build_reference
 from streams.errors import UserError
 from streams.files import load_spec
+from streams.replay import replay
 from streams.send import send
+from streams.send_command import command_of, send_command
 from streams.topics import create
-from streams.trigger import trigger
 from streams.worker import owned_directory
 
 from .broker import Broker, Kafka, Process, until
@@ -88,6 +90,7 @@ def write_monitor(base: Path, bootstrap: str, prefix: str, partitions: int = 3) 
             }
         },
         "limits": {"idle_after": "1m"},
+        "archive": {"url": f"{prefix}-archive"},
         "files": {
             "reference": [{"path": "reference.csv", "columns": {**columns, "outcome": "outcome"}}],
             "predictions": [{"path": "stream.csv", "columns": columns}],
@@ -214,7 +217,7 @@ def wanted(kafka: Kafka, base: Path, tmp_path_factory: pytest.TempPathFactory) -
             until(run.done, "the undisturbed run to end", 120, pause=0.5)
             outputs = run.outputs()
             assert_metrics(run, process.get("metrics")[1], outputs)
-            trigger(run.spec, base, "credit", "because we say so", id="command-1")
+            send_command(run.spec, base, command_of(run.spec, "trigger", "credit", {"reason": "so"}, id="command-1"))
             until(lambda: "ad_hoc" in policies(run.outputs()), "a trigger on command", 10)
             assert process.stop() == 0
     finally:
@@ -229,6 +232,23 @@ def assert_same(found: dict[str, dict[str, Any]], wanted: dict[str, dict[str, An
     for role in OUTPUTS:
         assert found[role].keys() == wanted[role].keys(), role
         assert found[role] == wanted[role], role
+
+
+def assert_archived(run: Run) -> None:
+    """The archive of a run holds what a replay archives: every row of every cohort that is over, once."""
+    base = run.path.parent
+    place = run.spec.archive
+    assert place is not None
+    replayed = place.model_copy(update={"url": f"{run.path.stem}-replayed"})
+    replay(run.spec.model_copy(update={"archive": replayed}), base, base / f"{run.path.stem}-out")
+    found, wanted = (
+        Archive(one, base)
+        .rows("credit", run.spec.models["credit"], 0, 2**60)
+        .drop_columns(["partition", "prediction_offset"])
+        for one in (place, replayed)
+    )
+    assert len(wanted) > (DAYS - 6) * A_DAY
+    assert found == wanted
 
 
 def test_kill_9_and_cuts_change_nothing_that_is_published(
@@ -248,6 +268,7 @@ def test_kill_9_and_cuts_change_nothing_that_is_published(
         until(run.done, "the run that was killed to end", 120, pause=0.5)
         assert process.stop() == 0
     assert_same(run.outputs(), wanted)
+    assert_archived(run)
 
 
 def test_three_workers_on_eight_partitions_publish_the_same(

@@ -99,6 +99,7 @@ KEYS = [
         "text",
         "rating",
         "correction",
+        "inclusion_probability",
         "source",
         "prediction",
         "x",
@@ -199,6 +200,7 @@ def feedback(rng: random.Random, spec: MonitorSpec = SPEC) -> dict[str, Any]:
         "value": rng.choice([1, 2.5, -0.0, None]),
         "rating": rng.choice([0, 1, 0.5, -0.0, None]),
         "correction": rng.choice(["1", "0", "7.5", "nan", "1e999", "word", 3, None]),
+        "inclusion_probability": rng.choice([1, 0.25, 1e-300, None, 0, -0.0]),
         "extra": [1, 2],
     }
     event |= {name: one for name, one in optional.items() if rng.random() < (0.15 if name == "correction" else 0.5)}

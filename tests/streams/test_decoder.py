@@ -92,7 +92,7 @@ class Judge:
             NO_MODEL if event.model is None else self.groups.model_codes.get(event.model, OTHER_MODEL),
             NO_VERSION if event.version is None else version_hash(event.version),
             label,
-            exact([value, event.rating]),
+            exact([value, event.rating, event.inclusion_probability]),
             inside,
         )
 
@@ -121,7 +121,7 @@ def row_verdict(rows: Rows, place: int) -> Verdict:
 
 
 def feedback_verdict(columns: FeedbackColumns, place: int) -> Verdict:
-    numbers = [float(column[place]) for column in (columns.values, columns.ratings)]
+    numbers = [float(column[place]) for column in (columns.values, columns.ratings, columns.drawn)]
     inside = columns.inside.get(place)
     return (
         "feedback",

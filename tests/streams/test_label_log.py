@@ -82,6 +82,7 @@ class Log:
             np.array([one[4] for one in entries], dtype=np.int64),
             np.array([one[3] for one in entries], dtype=np.uint8),
             [one[1].label for one in entries],
+            floats([rng.choice([None, 0.25]) for _ in entries]),
         )
         numbers = self.labels.append(found)
         # The join has told the rows itself.

@@ -111,6 +111,25 @@ def test_a_sample_that_is_not_of_our_form_is_refused(changes: dict[str, object])
         decode_message(Record(0, 0, b"m", summary_bytes(rows, **changes)))
 
 
+def test_rows_that_were_picked_come_out_as_they_went_in() -> None:
+    rows = [row("a", 1), row("b", 2, 0.5)]
+    summary = PaneSummary(PaneKey("m", "1", "traffic", 0), "f", np.ones(3, dtype=np.int64), sample_of(SHAPE, 4, []))
+    summary.picked = {"rule ä": sample_of(SHAPE, 7, rows), "none": sample_of(SHAPE, 7, [])}
+    message = received(summary_message(summary, 0, {}))
+    assert isinstance(message, SummaryMessage)
+    back = summary_of(message).picked
+    assert {name: (sample.size, sample.rows(SHAPE)) for name, sample in back.items()} == {
+        "rule ä": (7, rows),
+        "none": (7, []),
+    }
+
+
+@pytest.mark.parametrize("picked", [[7, [], b"\0" * 8], [0, [], b""], [7, [b"x"], b""], {"size": 7}])
+def test_picked_rows_that_are_not_of_our_form_are_refused(picked: object) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        decode_message(Record(0, 0, b"m", summary_bytes([], picked={"rule": picked})))
+
+
 def test_a_summary_that_came_in_may_be_added_to() -> None:
     """Level 2 merges in place: the counts must not lie in the message's read-only bytes."""
     summary = PaneSummary(PaneKey("m", "1", "traffic", 0), "f", np.ones(3, dtype=np.int64), sample_of(SHAPE, 4, []))

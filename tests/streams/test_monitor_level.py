@@ -6,6 +6,7 @@ from unittest.mock import patch
 import pytest
 from faust.types import TP
 
+from detectors.rollouts import RolloutsState
 from detectors.state import StateError
 from schemas.kafka_spec import Topics
 from streams.errors import Stopped
@@ -22,6 +23,7 @@ class FakeMonitors:
     """Remembers values; its position is the one after the last record it was given."""
 
     late: ClassVar[dict[str, int]] = {}
+    rollouts: ClassVar[dict[str, RolloutsState]] = {}
 
     def __init__(self) -> None:
         self.position: int | None = None

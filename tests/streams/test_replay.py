@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ ROADWORKS = "2026-02-20T00:00:00Z"
 
 AGAIN = """
 import sys
+from itertools import pairwise
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from streams import replay
@@ -158,8 +160,15 @@ def test_car_loan_has_an_alarm_within_1250_labels_of_the_change(car_loan: Replay
     assert abs(moment(alarms[0]["since"]) - moment(CHANGE)) <= timedelta(days=3)
 
 
-def test_car_loan_has_exactly_one_trigger_with_what_to_train_on(car_loan: Replayed) -> None:
-    (trigger,) = car_loan.lines("triggers.jsonl")
+def test_car_loan_has_one_trigger_with_what_to_train_on_and_asks_again_ever_later_as_nobody_answers(
+    car_loan: Replayed,
+) -> None:
+    trigger, *again = car_loan.lines("triggers.jsonl")
+    for earlier, later in pairwise([trigger, *again]):
+        assert later["since"] == earlier["since"]
+        assert moment(later["time"]) - moment(earlier["time"]) >= timedelta(days=28)
+    statuses = [line["status"] for line in car_loan.lines("outcomes.jsonl")]
+    assert statuses == ["unanswered"] * len(statuses)
     alarms = [line for line in car_loan.lines("alerts.jsonl") if line["severity"] == "alarm"]
     assert trigger["time"] >= alarms[0]["time"] > CHANGE
     assert trigger["evidence"][0]["alert"] == alarms[0]["id"]

@@ -177,7 +177,7 @@ PREDICTION_COLUMNS: dict[str, list[Kind]] = {
 }  # fmt: skip
 FEEDBACK_COLUMNS: dict[str, list[Kind]] = {
     "id": IDS, "time": TIMES, "label": LABELS, "value": NUMBERS, "rating": SHARES, "correction": CORRECTIONS,
-    "source": SOURCES, "model": NAMES, "version": VERSIONS,
+    "source": SOURCES, "inclusion_probability": SHARES, "model": NAMES, "version": VERSIONS,
 }  # fmt: skip
 
 
@@ -256,7 +256,7 @@ def worlds(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, tuple[dict[str, A
                     columns["scores"] = {"s1": "first", "s3": "second"}  # type: ignore[assignment]
             else:
                 fields = draw(st.sets(st.sampled_from(["label", "value", "rating", "correction"]), min_size=1))
-                fields |= draw(st.sets(st.sampled_from(["source", "version"])))
+                fields |= draw(st.sets(st.sampled_from(["source", "version", "inclusion_probability"])))
                 if draw(st.booleans()):
                     del columns["timestamp"]
                     entry["delay"] = "2h"
@@ -389,6 +389,7 @@ def of_feedback(columns: FeedbackColumns, place: int, groups: Groups) -> tuple[A
         columns.labels[place],
         bits(float(columns.values[place])),
         bits(float(columns.ratings[place])),
+        bits(float(columns.drawn[place])),
         None if place not in columns.inside else of_row(columns.inside[place], 0, groups),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bench.detection.champion import examples, frozen_errors
-from bench.detection.data import MissingTables, missing
+from bench.detection.data import missing
 from bench.detection.peers import ADWIN, DUMMIES, as_shipped, tuned
 from bench.detection.protocol import (
     CHAMPION_REFERENCE,
@@ -24,6 +24,7 @@ from bench.detection.protocol import (
 )
 from bench.detection.streams import Bits
 from bench.detection.watched import GATED, ErrorReference, error_reference
+from bench.tables import MissingTables
 
 Watch = Callable[[Bits], Iterator[int]]
 

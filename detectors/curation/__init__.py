@@ -1,0 +1,1 @@
+"""Curation: which rows are worth a label, within a budget."""

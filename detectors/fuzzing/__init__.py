@@ -1,0 +1,1 @@
+"""Rows made from declared types: valid ones that nobody sent yet."""

@@ -1,0 +1,72 @@
+"""Mean losses of some rows, and how much two such means differ, with intervals (95 %). Pure."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from detectors.intervals import Z
+from schemas.trigger_outcome import Performance
+
+
+class Difference(NamedTuple):
+    """A difference of two means with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Labelled rows, and the sums of their losses and of the squares; no loss is above `scale`."""
+
+    n: int
+    total: float
+    squares: float
+    scale: float
+
+    def spread(self) -> tuple[float, float]:
+        """Return a mean and the variance of it, with one loss of 0 and one of `scale` added.
+
+        Without those two rows, losses that happen to be all the same would have an interval of no width.
+
+        References
+        ----------
+        Agresti and Caffo, "Simple and effective confidence intervals for proportions and differences of proportions
+        result from adding two successes and two failures", The American Statistician 54, 2000.
+        """
+        n, total, squares = self.n + 2, self.total + self.scale, self.squares + self.scale**2
+        mean = total / n
+        return mean, max(0.0, squares / n - mean * mean) / n
+
+    def performance(self, version: str, dispersion: float) -> Performance | None:
+        """Return the mean with its interval; None where there is no row."""
+        if self.n == 0:
+            return None
+        mean = self.total / self.n
+        middle, variance = self.spread()
+        half = Z * math.sqrt(variance * dispersion)
+        low, high = max(0.0, min(mean, middle - half)), min(self.scale, max(mean, middle + half))
+        return Performance(version=version, rows=self.n, loss=mean, low=low, high=high)
+
+
+def difference_of(new: Losses, old: Losses, dispersion: float) -> Difference:
+    """Return the mean of `new` less that of `old`; both have rows.
+
+    Parameters
+    ----------
+    dispersion
+        φ: by how much the means of panes vary more than those of independent rows. 1 where both are of the same panes:
+        what moves a pane moves both.
+
+    Examples
+    --------
+    >>> found = difference_of(Losses(1_000, 150.0, 150.0, 1.0), Losses(1_000, 250.0, 250.0, 1.0), 1.0)
+    >>> round(found.value, 3), found.high < 0
+    (-0.1, True)
+    """
+    value = new.total / new.n - old.total / old.n
+    (mine, variance), (theirs, other) = new.spread(), old.spread()
+    half = Z * math.sqrt((variance + other) * dispersion)
+    middle = mine - theirs
+    return Difference(value, min(value, middle - half), max(value, middle + half))

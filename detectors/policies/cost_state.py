@@ -1,0 +1,159 @@
+"""`CostState`: the excess costs of one version, kept up with what its history tells of whole, judged cohorts."""
+
+import math
+from dataclasses import dataclass
+
+from detectors.excess_cost import ExcessCost
+from detectors.policies.yardstick import ASSUMED_PREDICTIONS, Yardstick
+from detectors.situation import Situation
+from detectors.state import register
+from schemas.event_time import Micros
+from schemas.policy_spec import CostPolicy
+
+CERTAIN = 4.0  # standard errors; they are looked at after each pane
+
+
+@register
+@dataclass
+class CostState:
+    """What the cost policy remembers of one version."""
+
+    champion: ExcessCost
+    """Of the version's loss above what it was when it was new."""
+    rival: ExcessCost
+    """Of its loss above the challenger's on the same rows: what a bad birth hides."""
+    promised: float | None
+    """Upper bound that the champion was held against from the first, before its own burn-in told more."""
+    through: Micros = 0
+    """End of the newest cohort that was looked at."""
+    compared: Micros = 0
+    """End of the newest comparison that was looked at."""
+    serving: Micros | None = None
+    """Since when the version serves: what it loses in the shadow costs nobody anything."""
+    known: tuple[Micros, ...] = ()
+    """Starts of the broken stretches that were left out."""
+    births: tuple[int, float] = (0, 0.0)
+    """Labelled rows and loss of its burn-in."""
+
+
+def fresh(spec: CostPolicy, measure: Yardstick, promised: float | None, situation: Situation) -> CostState:
+    """Return the state of a version that nothing is known of yet."""
+    cost = math.inf if measure.retraining is None else measure.retraining  # until the burn-in tells what it is
+    scale = measure.scale or 1.0
+    champion = ExcessCost(
+        measure.price, cost, spec.burn_in, spec.confidence, promised, scale, dispersion=measure.dispersion
+    )
+    rival = ExcessCost(measure.price, cost, spec.burn_in, spec.confidence, bound=0.0, scale=scale)
+    return CostState(champion, rival, promised, serving=0 if situation.primary else None)
+
+
+def promised_bound(
+    spec: CostPolicy, measure: Yardstick, held_out: tuple[float, int] | None, situation: Situation
+) -> float | None:
+    """Return the upper bound that a version is held against before its own burn-in, or None.
+
+    It is that of its held-out loss, or of its reference: one speaks for the version that it was made of, and for the
+    first one.
+    """
+    profile = situation.layout.profile
+    own = isinstance(situation.layout.spec.reference, dict) or (
+        profile is not None and profile.version == situation.layout.version
+    )
+    bounds = [measure.reference] if own or situation.first else []
+    if held_out is not None:
+        bounds.append(measure.held_out(*held_out, spec.confidence))
+    return min((bound for bound in bounds if bound is not None), default=None)
+
+
+def take(state: CostState, measure: Yardstick, situation: Situation) -> None:
+    """Bring the excess costs up to the newest cohort and comparison, broken data left out."""
+    _forget_broken(state, measure, situation)
+    if situation.primary and state.serving is None:
+        state.serving = situation.now  # cohorts that are still to be judged began in the shadow
+        if state.champion.excess == 0 and state.champion.since is not None:
+            state.champion.since = max(state.champion.since, state.serving)
+    elif not situation.primary:
+        state.serving = None
+    history = situation.history
+    for cohort in situation.whole([c for c in history.cohorts if c.end > state.through and c.problem is None]):
+        told = measure.told(cohort)
+        serves = state.serving is not None and cohort.start >= state.serving
+        champion, burning = state.champion, not state.champion.burnt_in
+        if not serves and not burning:
+            continue
+        champion.update(cohort.start, cohort.end, *told)
+        if not serves:  # it tells what the version loses when it is new, and no more
+            champion.excess, champion.since = 0.0, cohort.end
+        if burning:
+            state.births = (state.births[0] + told.n, state.births[1] + told.loss)
+    if history.cohorts:
+        state.through = max(state.through, history.cohorts[-1].end)
+    _price(state, measure)
+    for one in [c for c in history.compared if c.end > state.compared]:
+        if situation.primary and not any(
+            _touches(situation, b.since, b.until, one.start, one.end) for b in situation.broken
+        ):
+            price = _of_loss(measure, situation)
+            state.rival.price = measure.price * price
+            state.rival.update(
+                one.start, one.end, one.labelled, (one.champion - one.challenger) / one.rows * one.labelled
+            )
+        state.compared = one.end
+
+
+def surely_better(state: CostState, situation: Situation) -> bool:
+    """Whether the challenger has lost less since the second S was 0 by more than noise makes of two equal models.
+
+    A sum of differences around 0 walks to any height some day, and on many rows soon. So the difference has to be above
+    `CERTAIN` standard errors, with the largest variance that losses with these means can have.
+    """
+    since, scale = state.rival.since, situation.layout.loss_scale
+    found = [one for one in situation.history.compared if since is not None and one.start >= since]
+    rows = sum(one.rows for one in found)
+    if rows == 0 or scale is None:
+        return False
+    means = [
+        min(sum(each) / rows / scale, 1.0) for each in zip(*((o.champion, o.challenger) for o in found), strict=True)
+    ]
+    variance = sum(mean * (1 - mean) for mean in means)
+    return means[0] - means[1] > CERTAIN * math.sqrt(state.champion.dispersion * variance / rows)
+
+
+def _touches(situation: Situation, since: Micros, until: Micros | None, start: Micros, end: Micros) -> bool:
+    """Whether labels that became known in a pane may be of rows of a broken stretch."""
+    return since < end and (until is None or until + situation.layout.spec.maturity > start)
+
+
+def _price(state: CostState, measure: Yardstick) -> None:
+    """Where nobody says what a retraining costs, what the version loses when it is new stands in."""
+    bound = state.champion.bound
+    if measure.retraining is None and bound and measure.price > 0 and math.isinf(state.champion.retraining_cost):
+        cost = ASSUMED_PREDICTIONS * measure.price * bound
+        state.champion.retraining_cost = state.rival.retraining_cost = cost
+
+
+def _of_loss(measure: Yardstick, situation: Situation) -> float:
+    """Return what a unit of loss costs, in units of what is judged: as much as it did of late."""
+    if not measure.priced:
+        return 1.0
+    cohorts = situation.history.cohorts
+    loss, cost = sum(c.loss for c in cohorts if c.costed), sum(c.cost for c in cohorts)
+    return cost / loss if loss > 0 else 0.0
+
+
+def _forget_broken(state: CostState, measure: Yardstick, situation: Situation) -> None:
+    """Take cohorts out again that turned out to be broken after they were judged."""
+    found = [broken.since for broken in situation.broken if broken.since not in state.known]
+    if not found:
+        return
+    state.known = tuple(broken.since for broken in situation.broken)
+    champion, bound = state.champion, state.champion.bound
+    if min(found) >= state.through or bound is None or champion.since is None or state.serving is None:
+        return
+    champion.excess, start = 0.0, max(champion.since, state.serving)
+    cohorts = [c for c in situation.history.cohorts if start <= c.start and c.end <= state.through and not c.problem]
+    for cohort in situation.whole(cohorts):  # again from where it was 0, which is all that it depends on
+        told = measure.told(cohort)
+        champion.excess = max(0.0, champion.excess + champion.price * (told.loss - told.n * bound))
+        if champion.excess == 0:
+            champion.since = cohort.end

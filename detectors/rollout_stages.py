@@ -1,0 +1,311 @@
+"""What closed cohorts mean for a rollout: each is compared; an answer ends the stage, one way or the other. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from detectors.bounds import upper_bound, upper_bound_of_mean
+from detectors.history import Cohort, History
+from detectors.layout import Layout
+from detectors.pane import ClosedPane
+from detectors.reference import loss_name
+from detectors.rollout import (
+    Change,
+    Moment,
+    Refused,
+    RolloutState,
+    again,
+    next_share,
+    promote,
+    roll_back,
+)
+from detectors.signals.loss import NAMES
+from detectors.signals.signal import Finding, Grounds
+from detectors.version_comparison import Bound, VersionComparison
+from detectors.version_losses import VersionLosses
+from detectors.wording import value_text
+from schemas.event_time import Micros, rfc3339
+from schemas.reading import Reading, Status
+from schemas.spec import ModelSpec
+
+SIGNAL = "version_difference"
+MOST_CREDIT = 0.1  # beyond which waiting earns nothing: no rollout is rolled back falsely more often than that
+STAKED = 0.5  # of the credit, at the start of a stage; the rest is for the stages after it
+UNKNOWN_MEAN, UNKNOWN_VARIANCE = 0.25, 0.1  # of a loss over its scale, where nothing is known of the old version
+
+Past = Callable[[str], tuple[History, Layout] | None]
+"""What is known of a version that has predicted."""
+
+
+@dataclass(frozen=True)
+class Worse:
+    """A new version has been shown to be worse than the old one: what people are told of it."""
+
+    new: str
+    old: str
+    stage: str
+    """What was going on: shadow, canary or full."""
+    what: str
+    """By how much, in words."""
+    value: float
+    reference: float
+    margin: float
+    n: int
+    since: Micros
+    evidence: float
+    automatic: bool
+    """It has been rolled back; else people are to do it."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a cohort came to."""
+
+    findings: list[Finding]
+    change: Change | None = None
+    worse: Worse | None = None
+
+
+def begin_stage(state: RolloutState, spec: ModelSpec, past: Past, now: Micros, since: Micros | None = None) -> None:
+    """Stake on the stage that has just begun; without one, do nothing.
+
+    Parameters
+    ----------
+    since
+        Start of the change that the new version was trained for, where it is known.
+    """
+    earn(state, spec, now)
+    if state.candidate is None and not state.guarding:
+        return
+    assert state.serving is not None
+    old = state.serving if state.candidate is not None else state.previous
+    known = None if old is None else past(old)
+    if state.comparison is None:
+        mean, variance = (UNKNOWN_MEAN, UNKNOWN_VARIANCE) if known is None else _guess(*known)
+        state.comparison = VersionComparison(spec.retraining.rollout.margin, mean, variance)
+    stake = STAKED * state.credit
+    state.credit -= stake
+    state.comparison.begin_stage(stake)
+    state.window = {}
+    if state.guarding and known is not None:
+        state.bound = _bound(*known, spec.retraining.rollout.stage_labels, state.time, since)
+
+
+def earn(state: RolloutState, spec: ModelSpec, now: Micros) -> None:
+    """Earn credit of the budget of false alarms for the event time that has passed.
+
+    A stake α on "worse" that is not, is lost with probability 1 - α at least: so all stakes in a time T sum to at most
+    share · T / budget, and so does the expected number of false alarms.
+    """
+    if state.credited is None:
+        state.credited = now
+    passed = max(0, now - state.credited)
+    state.credit = min(MOST_CREDIT, state.credit + spec.weights.rollout * passed / spec.false_alarms.length)
+    state.credited = max(state.credited, now)
+
+
+def read(state: RolloutState, moment: Moment, pane: ClosedPane, past: Past, since: Micros | None) -> Step:
+    """Take a closed cohort; return its reading, and what the comparison comes to with it."""
+    spec = pane.layout.spec
+    earn(state, spec, pane.due)
+    comparison = state.comparison
+    if state.pair is None or comparison is None:
+        return Step([])
+    new, old = state.pair
+    findings: list[Finding] = []
+    if any(known.start != pane.start for known in state.window.values()):
+        findings += _lonely(state, comparison, pane)
+        state.window = {}
+    if pane.key.version in (new, old):
+        state.window[pane.key.version] = VersionLosses.of(pane)
+    if len(state.window) == 2:
+        ours, theirs = state.window[new], state.window[old]
+        comparison.compare(ours, theirs, counts=ours.start >= state.time)
+        findings.append(_reading(comparison, spec, pane.key.version, ours, theirs, old))
+        state.window = {}
+    if not findings:
+        return Step([])
+    change, worse = _decide(state, comparison, moment, spec, past, since)
+    return Step(findings, change, worse)
+
+
+def _lonely(state: RolloutState, comparison: VersionComparison, pane: ClosedPane) -> list[Finding]:
+    """Return what is said of a cohort that only one of the two versions is in."""
+    assert state.pair is not None
+    new, old = state.pair
+    ((version, losses),) = state.window.items()
+    if version == new and state.bound is not None:
+        if losses.start >= state.time:  # before, it was not on guard yet
+            comparison.hold(losses, state.bound)
+    else:
+        silent = old if version == new else new
+        comparison.silent(f"version {silent} has no predictions in the pane of {rfc3339(losses.start)}")
+    found = losses if version == new else None
+    return [_reading(comparison, pane.layout.spec, pane.key.version, found, None, old)]
+
+
+def _decide(
+    state: RolloutState,
+    comparison: VersionComparison,
+    moment: Moment,
+    spec: ModelSpec,
+    past: Past,
+    since: Micros | None,
+) -> tuple[Change | None, Worse | None]:
+    rollout = spec.retraining.rollout
+    assert state.pair is not None
+    new, old = state.pair
+    labels = comparison.new.rows
+    said = _said(comparison, spec, state)
+    if comparison.worse:
+        if not rollout.automatic and state.warned is not None and state.warned.version == new:
+            return None, None
+        worse = _worse(state, comparison, spec, said)
+        change = None
+        if rollout.automatic:
+            change = _carried_out(roll_back(state, moment, old, f"version {new} was rolled back: {said}"))
+        return change, worse
+    if state.guarding:
+        if labels >= rollout.guard_labels:
+            state.guarding, state.comparison, state.bound = False, None, None
+        return None, None
+    enough = max(rollout.stage_labels, rollout.guard_labels)
+    if state.answered or labels < rollout.stage_labels or not (comparison.not_worse or labels >= enough):
+        return None, None
+    if comparison.not_worse:
+        answer = f"version {new} is not worse than version {old}: {said}"
+    else:
+        answer = f"no difference between version {new} and version {old} was found: {said}"
+    if not rollout.automatic:
+        state.answered = True
+        return again(state, moment, f"{answer}; promote it, or leave it"), None
+    share = next_share(rollout, state)
+    change = _carried_out(promote(state, moment, new, share, None, answer))
+    begin_stage(state, spec, past, moment.now, since)
+    return change, None
+
+
+def _carried_out(result: Change | Refused) -> Change:
+    assert isinstance(result, Change), result
+    return result
+
+
+def _worse(state: RolloutState, comparison: VersionComparison, spec: ModelSpec, said: str) -> Worse:
+    assert state.pair is not None
+    new, old = state.pair
+    reference = _old_mean(comparison, state)
+    return Worse(
+        new=new,
+        old=old,
+        stage=state.stage,
+        what=said,
+        value=comparison.new.mean or 0.0,
+        reference=reference or 0.0,
+        margin=comparison.margin,
+        n=comparison.new.rows,
+        since=state.time,
+        evidence=comparison.evidence,
+        automatic=spec.retraining.rollout.automatic,
+    )
+
+
+def _old_mean(comparison: VersionComparison, state: RolloutState) -> float | None:
+    if comparison.old.rows:
+        return comparison.old.mean
+    return None if state.bound is None else state.bound.mean
+
+
+def _said(comparison: VersionComparison, spec: ModelSpec, state: RolloutState) -> str:
+    """Return what the two versions lost in this stage, in words."""
+    name = NAMES[spec.task]
+    mine = value_text(name, comparison.new.mean)
+    theirs = value_text(name, _old_mean(comparison, state))
+    rows = f"{comparison.new.rows:,}"
+    if comparison.how == "before" and state.bound is not None:
+        where = f"over {rows} rows, against {state.bound.rows:,} before"
+    elif comparison.how == "pairs":
+        where = f"over {rows} rows that both predicted"
+    else:
+        where = f"over {rows} and {comparison.old.rows:,} rows of the same panes"
+    return f"{name.replace('_', ' ')} {mine} against {theirs}, {where}"
+
+
+def _reading(
+    comparison: VersionComparison,
+    spec: ModelSpec,
+    version: str,
+    new: VersionLosses | None,
+    old: VersionLosses | None,
+    old_name: str,
+) -> Finding:
+    """Return how much more the new version lost in the cohort than the old one."""
+    problem = comparison.problem
+    if problem is None and not spec.weights.rollout:
+        problem = "weights.rollout is 0: nothing is staked on it"
+    value = None
+    if new is not None and old is not None and new.labelled and old.labelled:
+        value = new.loss / new.labelled - old.loss / old.labelled
+    stage_new, stage_old = comparison.new.mean, comparison.old.mean
+    status: Status = "unknown" if problem is not None else "alarm" if comparison.worse else "ok"
+    pair = [each for each in (new, old) if each is not None]
+    own = next((each for each in pair if each.version == version), None)
+    other = next((each for each in pair if each.version != version), None)
+    return Finding(
+        Reading(
+            signal=SIGNAL,
+            tier="performance",
+            detector="betting",
+            value=value,
+            n=0 if own is None else own.labelled,
+            status=status,
+            reason=problem,
+            detail=f"new version less version {old_name}" + (f", {comparison.how}" if comparison.how else ""),
+            baseline=comparison.margin,
+            effect=None if stage_new is None or stage_old is None else stage_new - stage_old,
+            other_version=None if other is None else other.version,
+            other_n=None if other is None else other.labelled,
+            evidence=comparison.evidence,
+        )
+    )
+
+
+def _guess(history: History, layout: Layout) -> tuple[float, float]:
+    """Return the mean of the old version's newest losses over their scale, and the variance of one."""
+    cohorts = list(history.cohorts)[-30:]
+    n = sum(cohort.labelled for cohort in cohorts)
+    scale = layout.loss_scale
+    if not n or scale is None:
+        return UNKNOWN_MEAN, UNKNOWN_VARIANCE
+    mean = min(1.0, sum(cohort.loss for cohort in cohorts) / n / scale)
+    squares = min(mean, sum(_squares(cohort, scale) for cohort in cohorts) / n / scale / scale)
+    return mean, max(squares - mean * mean, 0.01 * mean * (1 - mean), 1e-4)
+
+
+def _bound(history: History, layout: Layout, labels: int, until: Micros, since: Micros | None) -> Bound | None:
+    """Return the upper bound of the old version's mean loss before it was replaced.
+
+    Of the cohorts since the change that it was replaced for, where that is known; else of the newest that have enough
+    labels.
+    """
+    scale = layout.loss_scale
+    cohorts: list[Cohort] = []
+    for cohort in reversed(history.cohorts):
+        enough = sum(each.labelled for each in cohorts) >= labels
+        if enough if since is None else cohort.end <= since:
+            break
+        if cohort.start < until:
+            cohorts.append(cohort)
+    n = sum(cohort.labelled for cohort in cohorts)
+    if not n or scale is None:
+        return None
+    loss = sum(cohort.loss for cohort in cohorts)
+    phi = Grounds(layout).dispersion(loss_name(None, 0))
+    if layout.loss_bins == 1:
+        upper = float(upper_bound(loss / scale, n, dispersion=phi))
+    else:
+        squares = sum(_squares(cohort, scale) for cohort in cohorts) / scale / scale
+        upper = upper_bound_of_mean(loss / scale, squares, n, dispersion=phi)
+    return Bound(loss / n, n, upper * scale, phi)
+
+
+def _squares(cohort: Cohort, scale: float) -> float:
+    return cohort.loss * scale if cohort.squares is None else cohort.squares

@@ -1,0 +1,1 @@
+"""`streamgauge backtest`: history under many retraining policies, and what each would have cost."""

@@ -1,0 +1,115 @@
+"""`streamgauge retrain --from`: the triggers that `replay` wrote, carried out without a broker.
+
+Reports go to `commands.jsonl` beside them. Their time is that of the trigger, as if a training took none: a replay that
+is given them carries them out there.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from schemas.command import CommandAdapter
+from schemas.event_time import Micros, to_micros
+from schemas.spec import MonitorSpec
+from streams.dataset_trigger import trigger_of, triggers_file, triggers_in
+from streams.errors import UserError
+from streams.retrain import Retraining
+from streams.retrain_reports import Report, answered, decoded, encoded
+from streams.retrain_work import RetrainWork
+from streams.trainers.choose import require_trainers
+
+FILE = "commands.jsonl"
+
+
+def retrain_files(
+    spec: MonitorSpec,
+    base: Path,
+    place: Path,
+    work: RetrainWork,
+    id: str | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> int:
+    """Carry out the triggers of a file that have no answer yet, oldest first, and say on stdout what came of each.
+
+    Parameters
+    ----------
+    place
+        The file of triggers, or the directory that `replay` wrote.
+    id
+        Only this trigger.
+
+    Returns
+    -------
+    int
+        How many failed.
+
+    Raises
+    ------
+    UserError
+        When the file is missing or holds something else, or there is no such trigger.
+    """
+    path = triggers_file(place)
+    found = triggers_in(place)
+    wanted = found if id is None else [trigger_of(found, id, str(path))]
+    commands = path.with_name(FILE)
+    done = answered(_reports(commands))
+    retraining = Retraining(
+        spec, base, work, lambda report: _put(commands, report), lambda each: to_micros(each.time), stopping, 0.0
+    )
+    failures = 0
+    require_trainers(spec, base)
+    for trigger in wanted:
+        if trigger.id in done:
+            sys.stdout.write(f"{trigger.id}: answered before\n")
+            continue
+        if trigger.model not in spec.models:
+            raise UserError(
+                f"{path}: trigger {trigger.id} is of model {trigger.model!r}, which the monitor file has not"
+            )
+        report = retraining.carry_out(trigger)
+        failures += report.type == "retraining_failed"
+        done.add(trigger.id)
+        sys.stdout.write(f"{trigger.id}: {report.type.replace('_', ' ')}: {report.reason}\n")
+    if not wanted:
+        sys.stdout.write(f"{path}: no triggers\n")
+    return failures
+
+
+def _reports(commands: Path) -> list[Report]:
+    return [report for line in _lines(commands) if (report := decoded(line)) is not None]
+
+
+def _lines(commands: Path) -> list[bytes]:
+    return [line for line in commands.read_bytes().splitlines() if line.strip()] if commands.exists() else []
+
+
+def _put(commands: Path, report: Report) -> None:
+    """Put a report where its time comes in the file, unless it is there; the file is whole at any moment."""
+    if any(known.id == report.id for known in _reports(commands)):
+        return
+    lines = _lines(commands)
+    times = map(_time, lines)
+    until = to_micros(report.timestamp)
+    before = [place for place, time in enumerate(times) if time is not None and time <= until]
+    lines.insert(before[-1] + 1 if before else 0, encoded(report))
+    beside = commands.with_name(f".{commands.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as file:
+            file.write(b"".join(line + b"\n" for line in lines))
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(commands)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UserError(f"{commands}: cannot be written: {error.strerror}") from None
+
+
+def _time(line: bytes) -> Micros | None:
+    """Return the time of a command, whoever wrote it; None where the line is none."""
+    try:
+        return to_micros(CommandAdapter.validate_json(line).timestamp)
+    except ValidationError:
+        return None
