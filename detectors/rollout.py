@@ -197,11 +197,6 @@ def again(state: RolloutState, moment: Moment, reason: str) -> Change:
     return _change(state, moment, reason)
 
 
-def is_open(state: RolloutState, trigger: str) -> bool:
-    """Whether the version that a trigger led to is being tried, or on guard."""
-    return state.trigger == trigger and (state.candidate is not None or state.guarding)
-
-
 def next_share(spec: RolloutSpec, state: RolloutState) -> float:
     """Return the share of the stage that follows: 1 is all of the traffic."""
     return next((share for share in spec.canary if share > state.share), 1.0)
@@ -216,7 +211,9 @@ def _try(
         dropped = Dropped(state.candidate or "", state.trigger, why)
     trigger = _trigger(state, version, trigger)
     if state.candidate != version:
+        previous = state.previous
         _settle_on(state, moment.primary)
+        state.previous = previous
     announce(state, version, trigger)
     state.serving, state.candidate, state.trigger = moment.primary, version, trigger
     state.stage, state.share, state.answered, state.guarding = stage, share, False, False

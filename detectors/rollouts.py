@@ -101,7 +101,7 @@ class Rollouts:
         *,
         quiet: bool,
     ) -> list[Told]:
-        """Return what is to be told of a closed cohort. The histories have it by now.
+        """Return what is to be told after a closed pane. The histories have it by now.
 
         Parameters
         ----------
@@ -116,7 +116,9 @@ class Rollouts:
             told += [] if quiet else [alert]
         if step.change is not None:
             told += self._changed(state, step.change, seen, pane.due)
-        return [*told, *self._outcomes(seen).judged(state.outcomes, state.rollout, pane.due)]
+        if pane.key.family == "cohort":
+            told += self._outcomes(seen).judged(state.outcomes, state.rollout, pane.due)
+        return told
 
     def command(self, state: RolloutsState, command: RolloutCommand, now: Micros, seen: Seen) -> list[Told]:
         """Carry out a command; one that cannot be is refused, and says why in `state`.

@@ -29,7 +29,7 @@ def growth_of_pairs(differences: Floats, margin: float) -> Floats:
     Examples
     --------
     >>> growth = growth_of_pairs(np.array([1.0, 1.0, 0.0, -1.0] * 30), margin=0.0)
-    >>> growth[0].max() > 0 > growth[1].max()
+    >>> bool(growth[0].max() > 0 > growth[1].max())
     True
     """
     stakes = BOLDEST / (1 + margin) * np.geomspace(SHYEST, 1.0, STRENGTHS)[:, None]
@@ -64,7 +64,7 @@ def growth_of_two(new: Histogram, old: Histogram, margin: float, mean: float, va
     Examples
     --------
     >>> new, old = (Histogram(np.array([500.0]), np.array([wrong])) for wrong in (150.0, 100.0))
-    >>> growth_of_two(new, old, 0.0, 0.25, 0.19)[0].max() > 3
+    >>> bool(growth_of_two(new, old, 0.0, 0.25, 0.19)[0].max() > 3)
     True
     """
     n1, n0 = float(new.counts.sum()), float(old.counts.sum())

@@ -31,19 +31,6 @@ Find = Callable[[Table, Micros], StoredBlocks]
 """Blocks of the table `rows` or `labels`, by the lifetime of their log."""
 
 
-def open_archive(
-    spec: MonitorSpec, base: Path, partition: int, partitions: int, *, durable: bool = True
-) -> "ArchiveWriter | None":
-    """Return what writes the archive of the monitor file; None where it has none.
-
-    Raises
-    ------
-    UserError
-        When nothing can be written there.
-    """
-    return None if spec.archive is None else ArchiveWriter(spec, base, partition, partitions, durable=durable)
-
-
 class ArchiveWriter:
     """Writes the files of one source partition; in any thread, one call at a time.
 

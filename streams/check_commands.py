@@ -57,11 +57,12 @@ def check(
         str | None,
         typer.Option(metavar="ID", help="Trigger whose slices must not get worse.", show_default=False),
     ] = None,
-    triggers: Annotated[
+    from_: Annotated[
         Path | None,
         typer.Option(
-            metavar="PATH",
-            help="Where it is: triggers.jsonl, or the directory that replay wrote; else the dataset, else the topic.",
+            "--from",
+            metavar="DIR",
+            help="Where replay wrote triggers.jsonl (or that file), instead of the triggers topic.",
             show_default=False,
         ),
     ] = None,
@@ -92,7 +93,7 @@ def check(
     from streams.check.report import as_json
     from streams.check.terminal import print_report
 
-    named = Named(candidate, champion, dataset, holdout, trigger, triggers, suite, out)
+    named = Named(candidate, champion, dataset, holdout, trigger, from_, suite, out)
     report = run(spec, monitor.parent, model, named)
     if json:
         typer.echo(as_json(report), nl=False)
@@ -102,3 +103,46 @@ def check(
             typer.echo(f"\nReport: {out / 'report.html'}\nBeside it: check.json")
     if not report.passed:
         raise typer.Exit(1)
+
+
+@checks.command(
+    epilog=example(
+        "streamgauge score monitor.yaml car_loan --from out --out shadow.parquet",
+        "streamgauge score monitor.yaml car_loan --candidate scoring:new --version 2 --since 2026-01-01 --out s.parquet",
+    )
+)
+def score(
+    monitor: Monitor,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Whose rows are answered.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Where the table is written (Parquet).", show_default=False)],
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="DIR",
+            help="Where retrain wrote commands.jsonl (or that file): its newest version, from its time on.",
+            show_default=False,
+        ),
+    ] = None,
+    candidate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHAT", help="A model directory, or module:function, as check has it.", show_default=False
+        ),
+    ] = None,
+    version: Annotated[
+        str | None, typer.Option(help="What the answers' version is called.", show_default=False)
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Only predictions from this event time on.", show_default=False),
+    ] = None,
+) -> None:
+    """Let a candidate answer the predictions of the tables: a shadow, on files.
+
+    The table is played beside the others by replay --also and send --also, so that both versions are compared.
+    """
+    spec = load(monitor)
+    from streams.score_command import run
+
+    run(spec, monitor.parent, model, out, place=from_, candidate=candidate, version=version, since=since)

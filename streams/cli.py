@@ -74,7 +74,8 @@ def _root(
 
     On files: init writes a monitor file, reference learns what good looks like, replay shows what would have happened.
 
-    On Kafka: topics create, worker, and watch; send plays tables into the topics, trigger asks for a retraining.
+    On Kafka: topics create, worker, and watch; send plays tables into the topics, trigger asks for a retraining,
+    promote and roll-back say which version serves, and serving shows it.
     """
 
 

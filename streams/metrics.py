@@ -143,5 +143,6 @@ def set_accounting(topic: str, partition: int, counts: Mapping[str, int]) -> Non
 
 def forget_partition(topic: str, partition: int) -> None:
     """Drop the series of a topic-partition that another worker owns now."""
-    for metric in (EVENTS_READ, EVENTS, EVENTS_WAITING, DUPLICATES, FORGOTTEN, UNARCHIVED, WATERMARK_LAG, POSITION, LAG):
+    evicted = (FORGOTTEN, UNARCHIVED)
+    for metric in (EVENTS_READ, EVENTS, EVENTS_WAITING, DUPLICATES, *evicted, WATERMARK_LAG, POSITION, LAG):
         metric.remove_by_labels({"topic": topic, "partition": str(partition)})

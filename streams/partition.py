@@ -15,17 +15,15 @@ says which offsets to feed to `process` again, and `rebuilt` drops what that yie
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors.layouts import Layouts
 from detectors.rows import Rows
-from schemas.event_time import Micros
 from schemas.spec import MonitorSpec
 from streams.accounting import Accounting
-from streams.archive_panes import ArchivePanes, Over
-from streams.archive_writer import ArchiveWriter
 from streams.decoded import Decoded
 from streams.decoder import Decoder
 from streams.feedback_columns import FeedbackColumns
@@ -37,6 +35,7 @@ from streams.odd_features import OddFeatures
 from streams.open_panes import OpenPanes
 from streams.outbox import Outbox
 from streams.pane_closing import PaneClosing, Source
+from streams.partition_archive import PartitionArchive
 from streams.partition_state import PartitionState, load_state, save_state
 from streams.progress import Mark, Progress, needed, worth_a_mark
 from streams.rebuild import Rebuild
@@ -44,8 +43,10 @@ from streams.records import Outgoing, Record, RecordBatch, Role
 from streams.refusals import Refusals
 from streams.rejections import Rejections
 from streams.state_fingerprint import state_fingerprints
-from streams.store import Changes, Store, Table
-from streams.stored_blocks import StoredBlocks
+from streams.store import Changes, Store
+
+if TYPE_CHECKING:  # without an archive, none of its libraries load
+    from streams.archive_writer import ArchiveWriter
 
 
 class SourcePartition:
@@ -62,7 +63,7 @@ class SourcePartition:
         layouts: Layouts,
         store: Store,
         progress: bytes | None,
-        archive: ArchiveWriter | None = None,
+        archive: "ArchiveWriter | None" = None,
     ) -> None:
         self.partition = partition
         self._spec = spec
@@ -82,11 +83,12 @@ class SourcePartition:
         """Codes of the model versions in what `take` is given."""
         self._decoder = Decoder(spec, layouts, self.groups)
         self._join = Join(spec, self.groups, store, self._clock, self._accounting, self._incomplete)
-        self._archive = archive
-        self._archived = None if archive is None else ArchivePanes(spec, self.groups, self._join.logs)
-        self._panes = OpenPanes(spec, layouts, self.groups, store, self._join.logs, self._incomplete, self._archived)
-        if self._archived is not None:
-            self._archived.restore(self._panes.keys)
+        logs = self._join.logs
+        self._archive = None if archive is None else PartitionArchive(archive, spec, self.groups, logs)
+        gathering = None if self._archive is None else self._archive.panes
+        self._panes = OpenPanes(spec, layouts, self.groups, store, logs, self._incomplete, gathering)
+        if gathering is not None:
+            gathering.restore(self._panes.keys)
         self._rejections = Rejections(spec, self.groups, self._panes)
         self._odd = OddFeatures(spec, self.groups, self._panes)
         for key in self._panes.keys:
@@ -101,14 +103,10 @@ class SourcePartition:
             self._incomplete,
             self._outbox,
             state.boundaries,
-            self._archived,
+            gathering,
         )
         self._changed = False
         self._sealed: Changes = {}
-        self._leaving: list[Over] = []
-        """What goes into the archive before the sealed transaction is written."""
-        self._complete: dict[str, Micros] = {}
-        """Event time of each model in it."""
 
     @classmethod
     def open(
@@ -119,7 +117,7 @@ class SourcePartition:
         layouts: Layouts,
         path: Path,
         progress: bytes | None,
-        archive: ArchiveWriter | None = None,
+        archive: "ArchiveWriter | None" = None,
     ) -> "SourcePartition":
         """Open the store in `path`; where it is new, start from `progress`, the newest record of the progress topic.
 
@@ -259,10 +257,8 @@ class SourcePartition:
             save_state(self._store, state)
             self._changed = False
             self._sealed = self._store.seal()
-            if self._archived is not None:
-                self._leaving = self._archived.take()
-                marks = {name: self._clock.complete(model, self._spec) for name, model in self._spec.models.items()}
-                self._complete = {name: mark for name, mark in marks.items() if mark is not None}
+            if self._archive is not None:
+                self._archive.prepare(self._clock)
 
     def write(self) -> None:
         """Make the transaction durable, and before it what goes into the archive.
@@ -276,13 +272,12 @@ class SourcePartition:
         """
         if not self._sealed:
             return
-        if self._archive is not None and self._leaving:
-            self._archive.write(self._leaving, self._stored_blocks)
-            self._leaving = []
+        if self._archive is not None:
+            self._archive.write(self._store, self._sealed)
         self._store.write(self._sealed)
         self._sealed = {}
-        if self._archive is not None and self._complete:
-            self._archive.retain(self._complete)
+        if self._archive is not None:
+            self._archive.written()
 
     def outbox(self) -> list[Outgoing]:
         """Return what the newest checkpoint has to send, in order; the progress record is its last entry."""
@@ -302,8 +297,8 @@ class SourcePartition:
             if role in self._clock.times:  # nothing of it is there any more
                 self._lost.lost_until(role, self._clock.times[role])
         self._close_panes()
-        if self._archived is not None:
-            self._archived.take()  # it was written then, before the progress record was sent
+        if self._archive is not None:
+            self._archive.forget()
         self._join.sweep()
         self._outbox.clear()
         self._accounting.replace(target.counts)
@@ -321,10 +316,8 @@ class SourcePartition:
 
     def unarchived(self) -> int:
         """Return how many rows wait for the end of their cohort to go into the archive."""
-        if self._archived is None:
-            return 0
         self._panes.count()
-        return self._archived.open_rows(self._panes.keys)
+        return 0 if self._archive is None else self._archive.waiting(self._panes.keys)
 
     def close(self) -> None:
         """Let go of the store; what was not checkpointed will be read again."""
@@ -339,15 +332,12 @@ class SourcePartition:
     def _rest(self) -> None:
         """Let go of what a rebuild no longer needs: it may read more than fits into memory."""
         self._panes.count()
-        if self._archived is not None:
-            self._archived.take()
+        if self._archive is not None:
+            self._archive.forget()
         self._join.sweep()
         self._outbox.clear()
         self._join.save()
         self._store.write(self._store.seal())
-
-    def _stored_blocks(self, table: Table, log: int) -> StoredBlocks:
-        return StoredBlocks(self._store, self._sealed, table, log)
 
     def _lateness(self, events: Rows | FeedbackColumns) -> npt.NDArray[np.int64] | int:
         if isinstance(events, Rows):

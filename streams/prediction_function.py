@@ -82,6 +82,8 @@ class PredictionFunction:
             if isinstance(shares, Mapping) and shares:
                 by_class = {str(normalise_label(name)): float(share) for name, share in shares.items()}
             label = given.get("label")
+            if not isinstance(label, str | int | float | None):
+                raise TypeError("no label")
             score, value = (None if given.get(name) is None else float(given[name]) for name in ("score", "value"))
             found = ModelOutput(None if label is None else str(normalise_label(label)), score, value, by_class)
             if any(part is not None for part in found):

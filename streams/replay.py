@@ -20,12 +20,12 @@ from schemas.event_time import Micros, rfc3339
 from schemas.spec import MonitorSpec
 from streams.accounting import adds_up
 from streams.allocator import give_back
-from streams.archive_writer import open_archive
 from streams.command_file import read_commands
 from streams.dead_letters import describe
 from streams.errors import UserError
 from streams.files import load_layouts
 from streams.monitoring import MonitorPartition
+from streams.open_archive import open_archive
 from streams.partition import SourcePartition
 from streams.records import ROLES, Destination, Outgoing, Record, Role
 from streams.refusal_remedy import much_refused, remedy

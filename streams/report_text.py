@@ -63,6 +63,7 @@ _TITLES = {
     "throughput": "predictions a second",
     "top_bottom": "high scores against low ones (Cliff's delta)",
     "unexpected_features": "rows with undeclared features",
+    "version_difference": "loss of a new version less that of the old one",
     "version_skew": "skew against the version before",
     "volume": "predictions in a pane",
 }

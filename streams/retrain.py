@@ -107,7 +107,7 @@ class Retraining:
             raise
         except UserError as error:
             return failed(trigger, self._time_of(trigger), str(error))
-        except Exception as error:  # whatever else fails is the end of this trigger, and not of the worker
+        except (Exception, SystemExit) as error:  # whatever else fails ends this trigger, and not the worker
             log.exception("trigger %s: failed in a way that nobody foresaw", trigger.id)
             return failed(trigger, self._time_of(trigger), f"unexpectedly: {type(error).__name__}: {error}")
 

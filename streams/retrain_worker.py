@@ -32,7 +32,8 @@ from streams.cloudevents import headers, unwrap
 from streams.errors import UserError
 from streams.logs import log_to_stderr
 from streams.retrain import Retraining
-from streams.retrain_reports import Report, answered, decoded, encoded
+from streams.retrain_answers import Answers
+from streams.retrain_reports import Report, encoded
 from streams.retrain_work import RetrainWork
 from streams.trainers.choose import require_trainers
 from streams.trainers.given_up import GivenUp
@@ -74,16 +75,10 @@ class RetrainWorker:
         Raises
         ------
         UserError
-            When a topic is missing or the broker cannot be reached.
+            When the broker cannot be reached.
         """
         kafka, topics = self._spec.kafka, self._spec.kafka.topics
-        require_trainers(self._spec, self._base)
         with reaching(kafka):
-            for topic, count in partitions(kafka, self._base, [topics.triggers, topics.commands]).items():
-                if count is None:
-                    raise UserError(
-                        f"topic {topic} does not exist at {kafka.bootstrap}: streamgauge topics create MONITOR"
-                    )
             settings = {
                 "session_timeout_ms": SESSION_MS,
                 "partition_assignment_strategy": [StickyPartitionAssignor],
@@ -93,14 +88,14 @@ class RetrainWorker:
                 producer(kafka, self._base) as writing,
                 group_consumer(kafka, self._base, f"{kafka.group}-retrain", **settings) as client,
             ):
-                reports = _Reports(reading, topics.commands)
+                answers = Answers(reading, topics.commands)
                 log.info("waiting for triggers on %s as one of %s-retrain", topics.triggers, kafka.group)
                 client.subscribe([topics.triggers], listener=_Listener(self._assigned))
                 while not self._stopped.is_set():
-                    self._turn(client, reports, writing)
+                    self._turn(client, answers, writing)
                 self._leave()
 
-    def _turn(self, client: KafkaConsumer, reports: "_Reports", writing: KafkaProducer) -> None:
+    def _turn(self, client: KafkaConsumer, answers: Answers, writing: KafkaProducer) -> None:
         """Poll once: for the next trigger, or to stay in the group while one is worked on."""
         if self._current is None:
             client.resume(*client.paused())
@@ -109,7 +104,7 @@ class RetrainWorker:
         batches = client.poll(timeout_ms=POLL_MS, max_records=1)
         if self._current is None:
             for part, records in batches.items():
-                self._current = self._begin(client, part, records[0], reports, writing)
+                self._current = self._begin(client, part, records[0], answers, writing)
             return
         for part, records in batches.items():  # a rebalance has taken the pause away
             client.seek(part, records[0].offset)
@@ -121,10 +116,10 @@ class RetrainWorker:
             self._current = None
 
     def _begin(
-        self, client: KafkaConsumer, part: TopicPartition, record: Any, reports: "_Reports", writing: KafkaProducer
+        self, client: KafkaConsumer, part: TopicPartition, record: Any, answers: Answers, writing: KafkaProducer
     ) -> "_Current | None":
         trigger = self._trigger(part, record)
-        if trigger is not None and trigger.id in reports.answered():
+        if trigger is not None and trigger.id in answers.triggers():
             log.info("trigger %s: has its final report", trigger.id)
             trigger = None
         if trigger is None:
@@ -197,7 +192,7 @@ class _Current:
     def __init__(self, part: TopicPartition, record: Any, trigger: RetrainingTrigger) -> None:
         self.part, self.record, self.trigger = part, record, trigger
         self.stop = threading.Event()
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.thread = threading.Thread(target=lambda: None)
 
     def start(self, retraining: Retraining) -> None:
@@ -206,7 +201,7 @@ class _Current:
         def work() -> None:
             try:
                 retraining.carry_out(self.trigger)
-            except Exception as error:
+            except BaseException as error:  # somebody's code may call sys.exit: no report was sent then either
                 self.error = error
 
         self.thread = threading.Thread(target=work, name="retraining", daemon=True)
@@ -217,7 +212,8 @@ class _Current:
 
         So a report of a trigger that came of replayed history lies in that history, and not at the end of time.
         """
-        passed = max(0, int(time() * MILLISECOND) - int(self.record.timestamp))
+        published = int(self.record.timestamp)
+        passed = max(0, int(time() * MILLISECOND) - published) if published > 0 else 0
         return to_micros(trigger.time) + passed * MILLISECOND
 
 
@@ -233,30 +229,18 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
         self._assigned(set(assigned))
 
 
-class _Reports:
-    """The reports on the commands topic, read on whenever somebody asks."""
-
-    def __init__(self, client: KafkaConsumer, topic: str) -> None:
-        self._client = client
-        self._parts = [TopicPartition(topic, number) for number in sorted(client.partitions_for_topic(topic) or ())]
-        client.assign(self._parts)
-        client.seek_to_beginning(*self._parts)
-        self._answered: set[str] = set()
-
-    def answered(self) -> set[str]:
-        """Return the triggers that have their final report by now."""
-        ends = self._client.end_offsets(self._parts)
-        while any(self._client.position(part) < end for part, end in ends.items()):
-            for records in self._client.poll(timeout_ms=POLL_MS).values():
-                found = (decoded(record.value or b"", tuple(record.headers)) for record in records)
-                self._answered |= answered(report for report in found if report is not None)
-        return self._answered
-
-
 def run(
     spec: MonitorSpec, base: Path, work: RetrainWork, *, since: Micros | None = None, log_level: str = "info"
 ) -> None:
-    """Work on Kafka until SIGTERM or Ctrl-C."""
+    """Work on Kafka until SIGTERM or Ctrl-C.
+
+    Raises
+    ------
+    UserError
+        When a trainer of the monitor file or a topic is missing, or the broker cannot be reached.
+    """
+    require_trainers(spec, base)
+    _require_topics(spec, base)
     log_to_stderr(log_level)
     worker = RetrainWorker(spec, base, work, since)
     with stopped_by_signals(worker.stop):
@@ -276,6 +260,14 @@ def stopped_by_signals(stop: Any) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _require_topics(spec: MonitorSpec, base: Path) -> None:
+    kafka, topics = spec.kafka, spec.kafka.topics
+    with reaching(kafka):
+        for topic, count in partitions(kafka, base, [topics.triggers, topics.commands]).items():
+            if count is None:
+                raise UserError(f"topic {topic} does not exist at {kafka.bootstrap}: streamgauge topics create MONITOR")
 
 
 def _commit(client: KafkaConsumer, part: TopicPartition, offset: int) -> None:

@@ -104,7 +104,8 @@ def retrain(
         from streams.logs import log_to_stderr
         from streams.retrain_files import retrain_files
 
-        log_to_stderr("warning" if log_level == "info" else log_level)
+        if log_level != "info":  # what came of each trigger is said on stdout
+            log_to_stderr(log_level)
         inside = (place if place.is_dir() else place.parent) / "retrain"
         if retrain_files(spec, monitor.parent, place, RetrainWork(work or inside), trigger):
             raise typer.Exit(1)

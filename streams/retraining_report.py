@@ -35,7 +35,7 @@ def outcome_facts(outcome: TriggerOutcome | None) -> list[Fact]:
             f"cost {number(outcome.retraining_cost)}{assumed}, saved {number(outcome.saved)} so far, over "
             f"{outcome.served_rows:,} rows"
         )
-    return [Fact("What came of it", _WORDS[outcome.status], [sentence(clean(outcome.reason)), *details])]
+    return [Fact("Outcome", _WORDS[outcome.status], [sentence(clean(outcome.reason)), *details])]
 
 
 def retraining_lines(outputs: Outputs, model: str) -> list[str]:
@@ -68,4 +68,7 @@ def _record(outcomes: list[TriggerOutcome], triggers: int) -> str:
     cost = sum(one.retraining_cost for one in outcomes)
     saved = sum(one.saved or 0.0 for one in outcomes)
     assumed = " (assumed)" if any(one.price_assumed for one in outcomes) else ""
-    return f"{plural(triggers, 'retraining trigger')}, {plural(len(outcomes), 'known outcome')}: {told}; {helped:.0%} helped. Cost {number(cost)}{assumed}, saved {number(saved)} so far."
+    return (
+        f"{plural(triggers, 'retraining trigger')}, {plural(len(outcomes), 'known outcome')}: {told}; "
+        f"{helped:.0%} helped. Cost {number(cost)}{assumed}, saved {number(saved)} so far."
+    )

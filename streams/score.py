@@ -75,6 +75,8 @@ def score(
     finally:
         if writer is not None:
             writer.close()
+    if not rows:
+        raise UserError(f"no prediction of {model} in the tables is of {'that time' if since is not None else 'it'}")
     return rows
 
 

@@ -15,7 +15,6 @@ from kafka.errors import KafkaConnectionError, KafkaTimeoutError, NodeNotReadyEr
 
 from schemas.event_time import SECOND
 from schemas.spec import MonitorSpec
-from streams.archive_writer import open_archive
 from streams.broker_watch import BrokerWatch, wait_for_broker
 from streams.collector import spare_the_collector
 from streams.command_level import CommandLevel
@@ -29,6 +28,7 @@ from streams.log_reader import read_ranges
 from streams.logs import log_to_stderr
 from streams.monitor_level import MonitorLevel
 from streams.monitoring import MonitorPartition
+from streams.open_archive import open_archive
 from streams.partition import SourcePartition
 from streams.publisher import Publisher
 from streams.security import aiokafka_settings

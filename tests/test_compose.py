@@ -289,7 +289,20 @@ def test_every_command_that_talks_to_kafka_takes_it():
         todo += [(f"{name} {sub}".strip(), one) for sub, one in getattr(command, "commands", {}).items()]
         if any(parameter.envvar == "STREAMGAUGE_BOOTSTRAP" for parameter in command.params):
             taking.add(name)
-    assert taking == {"worker", "send", "watch", "trigger", "topics create", "topics check"}
+    assert taking == {
+        "worker",
+        "send",
+        "watch",
+        "trigger",
+        "shadow",
+        "promote",
+        "roll-back",
+        "serving",
+        "snooze",
+        "acknowledge",
+        "topics create",
+        "topics check",
+    }
 
 
 # Dockerfile

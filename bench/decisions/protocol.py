@@ -1,4 +1,4 @@
-"""The protocol of the decisions scorecard: every constant, every seed, every target. Written before any policy was run.
+"""The protocol of the decisions scorecard: every constant, seed and target, written before a scored stream was run.
 
 A stream is cut into batches. A model is trained on batches, errs on each later one, and after each batch a policy may
 have another trained, which serves from the next batch on. What is paid is the sum of the mean errors of the batches,

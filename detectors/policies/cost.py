@@ -55,9 +55,8 @@ class Cost:
         numbers = self._numbers(own, measure, situation, h)
         problem = _problem(own, measure, situation)
         if not situation.primary:
-            return self._says(
-                "no", f"version {situation.layout.version} does not serve: its loss costs nothing", numbers
-            )
+            reason = f"version {situation.layout.version} does not serve: its loss costs nothing"
+            return self._says("no", reason, numbers, "that it serves")
         if own.champion.called or (own.rival.called and surely_better(own, situation)):
             return self._called(state, own, measure, situation, numbers)
         if problem is not None:
@@ -176,9 +175,11 @@ def _problem(own: CostState, measure: Yardstick, situation: Situation) -> str | 
     return None
 
 
-def _awaited(own: CostState, measure: Yardstick) -> str | None:
-    if measure.scale is None or measure.price == 0:
-        return None
+def _awaited(own: CostState, measure: Yardstick) -> str:
+    if measure.scale is None:
+        return "a reference profile with labels"
+    if measure.price == 0:
+        return "a price above 0"
     if own.champion.bound is None:
         left = own.champion.burn_in - own.champion.labels
         return f"{left:,} more labelled rows, or the held-out loss of the version"

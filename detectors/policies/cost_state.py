@@ -1,7 +1,7 @@
 """`CostState`: the excess costs of one version, kept up with what its history tells of whole, judged cohorts."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from detectors.excess_cost import ExcessCost
 from detectors.policies.yardstick import ASSUMED_PREDICTIONS, Yardstick
@@ -10,6 +10,7 @@ from detectors.state import register
 from schemas.event_time import Micros
 from schemas.policy_spec import CostPolicy
 
+STINTS = 100  # in which a version did not serve; the newest are remembered
 CERTAIN = 4.0  # standard errors; they are looked at after each pane
 
 
@@ -28,8 +29,8 @@ class CostState:
     """End of the newest cohort that was looked at."""
     compared: Micros = 0
     """End of the newest comparison that was looked at."""
-    serving: Micros | None = None
-    """Since when the version serves: what it loses in the shadow costs nobody anything."""
+    idle: list[tuple[Micros, Micros | None]] = field(default_factory=list)
+    """From when to when it did not serve: what it loses in the shadow costs nobody anything."""
     known: tuple[Micros, ...] = ()
     """Starts of the broken stretches that were left out."""
     births: tuple[int, float] = (0, 0.0)
@@ -44,7 +45,7 @@ def fresh(spec: CostPolicy, measure: Yardstick, promised: float | None, situatio
         measure.price, cost, spec.burn_in, spec.confidence, promised, scale, dispersion=measure.dispersion
     )
     rival = ExcessCost(measure.price, cost, spec.burn_in, spec.confidence, bound=0.0, scale=scale)
-    return CostState(champion, rival, promised, serving=0 if situation.primary else None)
+    return CostState(champion, rival, promised, idle=[] if situation.primary else [(0, None)])
 
 
 def promised_bound(
@@ -68,22 +69,18 @@ def promised_bound(
 def take(state: CostState, measure: Yardstick, situation: Situation) -> None:
     """Bring the excess costs up to the newest cohort and comparison, broken data left out."""
     _forget_broken(state, measure, situation)
-    if situation.primary and state.serving is None:
-        state.serving = situation.now  # cohorts that are still to be judged began in the shadow
-        if state.champion.excess == 0 and state.champion.since is not None:
-            state.champion.since = max(state.champion.since, state.serving)
-    elif not situation.primary:
-        state.serving = None
+    _note_service(state, situation)
     history = situation.history
     for cohort in situation.whole([c for c in history.cohorts if c.end > state.through and c.problem is None]):
         told = measure.told(cohort)
-        serves = state.serving is not None and cohort.start >= state.serving
+        serves = _serves(state, cohort.start)
         champion, burning = state.champion, not state.champion.burnt_in
         if not serves and not burning:
             continue
+        excess, since = champion.excess, champion.since
         champion.update(cohort.start, cohort.end, *told)
         if not serves:  # it tells what the version loses when it is new, and no more
-            champion.excess, champion.since = 0.0, cohort.end
+            champion.excess, champion.since = excess, cohort.end if excess == 0 else since
         if burning:
             state.births = (state.births[0] + told.n, state.births[1] + told.loss)
     if history.cohorts:
@@ -101,6 +98,22 @@ def take(state: CostState, measure: Yardstick, situation: Situation) -> None:
         state.compared = one.end
 
 
+def _note_service(state: CostState, situation: Situation) -> None:
+    """Note when the version stops to serve and when it serves again."""
+    idle = bool(state.idle) and state.idle[-1][1] is None
+    if situation.primary and idle:
+        state.idle[-1] = (state.idle[-1][0], situation.now)  # cohorts that are still to be judged began in the shadow
+        if state.champion.excess == 0 and state.champion.since is not None:
+            state.champion.since = max(state.champion.since, situation.now)
+    elif not situation.primary and not idle:
+        state.idle.append((situation.now, None))
+        del state.idle[:-STINTS]
+
+
+def _serves(state: CostState, moment: Micros) -> bool:
+    return not any(since <= moment and (until is None or moment < until) for since, until in state.idle)
+
+
 def surely_better(state: CostState, situation: Situation) -> bool:
     """Whether the challenger has lost less since the second S was 0 by more than noise makes of two equal models.
 
@@ -112,11 +125,10 @@ def surely_better(state: CostState, situation: Situation) -> bool:
     rows = sum(one.rows for one in found)
     if rows == 0 or scale is None:
         return False
-    means = [
-        min(sum(each) / rows / scale, 1.0) for each in zip(*((o.champion, o.challenger) for o in found), strict=True)
-    ]
-    variance = sum(mean * (1 - mean) for mean in means)
-    return means[0] - means[1] > CERTAIN * math.sqrt(state.champion.dispersion * variance / rows)
+    totals = sum(one.champion for one in found), sum(one.challenger for one in found)
+    champion, challenger = (min(total / rows / scale, 1.0) for total in totals)
+    variance = champion * (1 - champion) + challenger * (1 - challenger)
+    return champion - challenger > CERTAIN * math.sqrt(state.champion.dispersion * variance / rows)
 
 
 def _touches(situation: Situation, since: Micros, until: Micros | None, start: Micros, end: Micros) -> bool:
@@ -148,11 +160,13 @@ def _forget_broken(state: CostState, measure: Yardstick, situation: Situation) -
         return
     state.known = tuple(broken.since for broken in situation.broken)
     champion, bound = state.champion, state.champion.bound
-    if min(found) >= state.through or bound is None or champion.since is None or state.serving is None:
+    if min(found) >= state.through or bound is None or champion.since is None:
         return
-    champion.excess, start = 0.0, max(champion.since, state.serving)
+    champion.excess, start = 0.0, champion.since
     cohorts = [c for c in situation.history.cohorts if start <= c.start and c.end <= state.through and not c.problem]
-    for cohort in situation.whole(cohorts):  # again from where it was 0, which is all that it depends on
+    for cohort in situation.whole(
+        [c for c in cohorts if _serves(state, c.start)]
+    ):  # again from where it was 0, which is all that it depends on
         told = measure.told(cohort)
         champion.excess = max(0.0, champion.excess + champion.price * (told.loss - told.n * bound))
         if champion.excess == 0:

@@ -45,7 +45,8 @@ class Schedule:
     def judge(self, state: PolicyState, situation: Situation) -> PolicyCall:
         """Return whether a tick is due that no trigger has answered, or enough labels have come since the last one."""
         if not situation.primary:
-            return PolicyCall(self.name, self._path, "no", "calendars are about the version that serves", clocked=True)
+            reason = "calendars are about the version that serves"
+            return PolicyCall(self.name, self._path, "no", reason, {}, "that it serves", clocked=True)
         own = self._state(state)
         since = situation.beginning if state.covered is None else state.covered
         if self._spec.cron is not None:

@@ -4,10 +4,12 @@ A candidate is named by what it has learnt: rows since a moment, as they were kn
 the hash of their id, are kept from all of them, so that any two can be compared on rows that neither has learnt.
 """
 
+import shutil
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -166,17 +168,22 @@ def learner_of(trainer: Trainer, *, directories: bool) -> Callable[[pa.Table], F
     Parameters
     ----------
     directories
-        The trainer works on directories alone (a command): each fit has one of its own, which is gone afterwards.
+        The trainer works on directories alone (a command): each fit has a model directory of its own, for as long as
+        the function that is returned lives, since a model may read it whenever it is asked.
     """
     if not directories:
         return trainer.fit
+    scratch = tempfile.TemporaryDirectory(prefix="streamgauge-")
+    fits = count()
 
     def learn(rows: pa.Table) -> FittedModel:
-        with tempfile.TemporaryDirectory(prefix="streamgauge-") as scratch:
-            dataset, model = Path(scratch) / "dataset", Path(scratch) / "model"
-            dataset.mkdir()
-            pq.write_table(rows, dataset / "train.parquet")
-            trainer.train(dataset, model)
-            return trainer.load(model)
+        place = Path(scratch.name) / str(next(fits))
+        dataset, model = place / "dataset", place / "model"
+        dataset.mkdir(parents=True)
+        model.mkdir()
+        pq.write_table(rows, dataset / "train.parquet")
+        trainer.train(dataset, model)
+        shutil.rmtree(dataset)
+        return trainer.load(model)
 
     return learn

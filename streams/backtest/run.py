@@ -70,6 +70,11 @@ def backtest(
     table = archived_rows(spec, base, name) if archive else rows_of_tables(spec, base, name, layouts, notes.append)
     trainer = spec.models[name].retraining.trainer
     if isinstance(trainer, CommandTrainer):
+        if trainer.predict is None:
+            raise UserError(
+                f"models.{name}.retraining.trainer.predict: without it nobody can ask a command's model, and a "
+                "backtest asks what each would have answered"
+            )
         notes.append("a command trains each candidate in a directory of its own: that may take long")
     learn = learner_of(trainer_of(spec, name, base), directories=isinstance(trainer, CommandTrainer))
     with _progress() as step:
@@ -162,6 +167,8 @@ def replayed(
         candidates.of(newest_matured(history, moment, window), point)
     best = best_in_hindsight(candidates)
     failed = [done for _, courses in runs for course in courses for done in course.retrainings if done.came == "failed"]
+    if failed and len(candidates.fitted) == 1:
+        raise UserError(f"{model}: no model could be trained, not even once. The first time: {failed[0].reason}")
     if failed:
         notes.append(f"{len(failed)} trainings failed and are paid for. The first: {failed[0].reason}")
     outcomes = [outcome_of(contender, courses, best) for contender, courses in runs]

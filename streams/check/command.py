@@ -9,6 +9,7 @@ from schemas.check_report import CheckReport
 from schemas.profile import ReferenceProfile
 from schemas.spec import MonitorSpec
 from schemas.trigger import RetrainingTrigger
+from streams.asked_model import asked_model
 from streams.check.held_out import newest_rows, rows_of_table
 from streams.check.report import write_files
 from streams.check.run import run_checks
@@ -16,10 +17,7 @@ from streams.dataset import HOLDOUT, TRAIN, read_manifest, read_rows
 from streams.dataset_trigger import trigger_of, triggers_in, triggers_on_topic
 from streams.errors import UserError
 from streams.files import load_profile, resolve
-from streams.prediction_function import PredictionFunction
 from streams.spec_errors import did_you_mean
-from streams.trainer import FittedModel, Trainer
-from streams.trainers.choose import load_model, trainer_of
 
 
 class Named(NamedTuple):
@@ -50,8 +48,8 @@ def check(spec: MonitorSpec, base: Path, model: str, named: Named) -> CheckRepor
         raise UserError(f"no model {model!r} in the monitor file{did_you_mean(model, spec.models)}; it has {known}")
     if named.dataset is not None and named.holdout is not None:
         raise UserError("give --dataset, which has held-out rows, or --holdout, and not both")
-    candidate, trainer = _model(spec, base, model, named.candidate, "--candidate")
-    champion = None if named.champion is None else _model(spec, base, model, named.champion, "--champion")[0]
+    candidate, trainer = asked_model(spec, base, model, named.candidate, "--candidate")
+    champion = None if named.champion is None else asked_model(spec, base, model, named.champion, "--champion")[0]
     trigger = _trigger(spec, base, model, named)
     holdout, train = _rows(spec, base, model, named)
     report = run_checks(
@@ -71,16 +69,6 @@ def check(spec: MonitorSpec, base: Path, model: str, named: Named) -> CheckRepor
     if named.out is not None:
         write_files(report, named.out)
     return report
-
-
-def _model(spec: MonitorSpec, base: Path, model: str, what: str, option: str) -> tuple[FittedModel, Trainer | None]:
-    """Return a model, and what trains such models where the monitor file knows."""
-    path = Path(what)
-    if path.is_dir():
-        return load_model(spec, model, base, path), trainer_of(spec, model, base)
-    if ":" in what and not path.exists():
-        return PredictionFunction(what, spec.models[model], base, option), None
-    raise UserError(f"{option} {what}: neither a model directory nor module:function, such as scoring:predict")
 
 
 def _name(what: str) -> str:

@@ -4,7 +4,7 @@ All come out as `archive_schema` has them. What cannot be read as its type is mi
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +81,9 @@ def rows_of_table(spec: MonitorSpec, model: str, path: Path) -> pa.Table:
     if file.format == "parquet" and any(name.startswith(FEATURE) for name in file.header):
         return conform(settings, pq.read_table(path))
     found: dict[str, list[Any]] = {}
-    columns, mapped = _mapping(spec, model, file.header)
-    for batch in file.batches():
+    batches = list(file.batches())
+    columns, mapped = _mapping(spec, model, {name for batch in batches for name in batch.columns})
+    for batch in batches:
         for name, values in _read(settings, columns, batch, file.typed).items():
             found.setdefault(name, []).extend(values)
         if columns.model is not None:
@@ -106,7 +107,7 @@ def rows_of_table(spec: MonitorSpec, model: str, path: Path) -> pa.Table:
     return table
 
 
-def _mapping(spec: MonitorSpec, model: str, header: Sequence[str]) -> tuple[ReferenceColumns, str]:
+def _mapping(spec: MonitorSpec, model: str, header: Collection[str]) -> tuple[ReferenceColumns, str]:
     """Return which columns a table has by the monitor file, and the place there that says so."""
     files = spec.files
     only = len(spec.models) == 1

@@ -89,11 +89,11 @@ def _named(context: CheckContext) -> Iterator[tuple[str, Mask]]:
     spec, table, seen = context.spec, context.holdout.table, set()
     for segment in spec.segments:
         place = list(spec.features).index(segment)
-        values = [category(row[place]) for row in context.holdout.features]
-        for value in sorted(set(values)):
+        values, codes = np.unique([category(row[place]) for row in context.holdout.features], return_inverse=True)
+        for code, value in enumerate(values.tolist()):
             name = f"{segment}={value}" if value else f"{segment} missing"
             seen.add(name)
-            yield name, np.array([each == value for each in values], dtype=np.bool_)
+            yield name, codes == code
     trigger = context.trigger.train_on if context.trigger is not None else None
     for each in trigger.slices if trigger else ():
         if each.segment not in seen:

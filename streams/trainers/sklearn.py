@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import sklearn
+from threadpoolctl import threadpool_limits
 
 from schemas.prediction import FeatureValue
 from schemas.spec import ModelSpec
@@ -30,6 +31,8 @@ MOST_NOTES = 20
 
 class SklearnTraining:
     """Fits the estimator that the monitor file names.
+
+    One thread adds up floats, so that the model does not depend on how many cores there are; `n_jobs` still holds.
 
     Parameters
     ----------
@@ -97,7 +100,7 @@ class SklearnTraining:
             raise UserError(f"{self._where}: all features are text, which it cannot use; a command trainer can")
         notes += [f"left out, being text: {', '.join(text)}"] if text else []
         truths, other = self._truths(rows)
-        with warnings.catch_warnings(record=True) as said:
+        with warnings.catch_warnings(record=True) as said, threadpool_limits(1):  # sums of floats by one thread
             warnings.simplefilter("always")
             try:
                 warm = self._warm(champion, estimator, rows, truths, notes)

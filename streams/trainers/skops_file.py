@@ -1,6 +1,7 @@
 """An estimator as a file of skops: reading it runs no code that it names, and the same estimator is the same bytes.
 
-skops writes addresses of memory and the time of day into its file. Both are replaced here by what does not change.
+skops writes addresses of memory, the time of day, and what lies between the fields of structured arrays into its file.
+All that is replaced here by what does not change.
 """
 
 import io
@@ -8,6 +9,7 @@ import json
 import zipfile
 from typing import Any
 
+import numpy as np
 import skops.io
 
 from streams.errors import UserError
@@ -115,9 +117,24 @@ def _canonical(data: bytes) -> bytes:
 
     with zipfile.ZipFile(io.BytesIO(data)) as old:
         schema = renumbered(json.loads(old.read(SCHEMA)))
-        members = {new: old.read(name) for name, new in files.items()}
+        members = {new: _without_padding(name, old.read(name)) for name, new in files.items()}
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new_file:
         for name, content in [*members.items(), (SCHEMA, json.dumps(schema).encode())]:
             new_file.writestr(zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED)
+    return out.getvalue()
+
+
+def _without_padding(name: str, content: bytes) -> bytes:
+    """Return an array's file with zeros between the fields of its rows: what lies there is whatever was in memory."""
+    if not name.endswith(".npy"):
+        return content
+    array = np.load(io.BytesIO(content))
+    if array.dtype.names is None:
+        return content
+    clean = np.zeros(array.shape, array.dtype)
+    for field in array.dtype.names:
+        clean[field] = array[field]
+    out = io.BytesIO()
+    np.save(out, clean)
     return out.getvalue()

@@ -354,7 +354,7 @@ def test_promotion_says_which_version_serves() -> None:
     watched.state, said = watched.monitor.command(watched.state, command("trigger", START, id="third", version="9"))
     assert said == []  # nobody has seen it
     watched.state, _ = watched.monitor.command(watched.state, command("roll_back", START, version="2"))
-    assert watched.state.serving == "2"
+    assert watched.state.rollouts.rollout.serving == "2"
 
 
 # versions

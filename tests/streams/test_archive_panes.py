@@ -16,9 +16,10 @@ from schemas.archive_spec import ArchiveSpec
 from schemas.event_time import Micros
 from schemas.spec import MonitorSpec
 from schemas.watermark import Watermark
-from streams.archive_writer import ArchiveWriter, open_archive
+from streams.archive_writer import ArchiveWriter
 from streams.decode import Refusal, decode
 from streams.fit import Fit
+from streams.open_archive import open_archive
 from streams.partition import SourcePartition
 from streams.records import ROLES, Outgoing, Record, Role
 from streams.store import Store
@@ -330,7 +331,7 @@ def test_evicted_rows_are_counted_and_told(tmp_path: Path, caplog: pytest.LogCap
 
 def test_without_an_archive_nothing_is_gathered(tmp_path: Path) -> None:
     source = open_source(SPEC, LAYOUTS, tmp_path)
-    assert source._archived is source._archive is None
+    assert source._archive is None
     assert source.unarchived() == 0
     source.close()
 

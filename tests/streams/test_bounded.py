@@ -136,7 +136,7 @@ def sizes(source: SourcePartition) -> dict[str, int]:
         "rows not sealed": sum(len(log.rows._ids) for log in join.logs),
         "blocks of rows": sum(len(log.rows._blocks._starts) for log in join.logs),
         "labels not sealed": sum(len(log.labels._labels) for log in join.logs),
-        "blocks of labels": sum(len(log.labels._last_rows) for log in join.logs),
+        "blocks of labels": sum(len(log.labels._spans) for log in join.logs),
         "waiting feedback": len(join._waiting),
         "labels of waiting feedback": len(join._waiting._labels),
         "room for feedback": join._waiting.columns._capacity,

@@ -1,3 +1,4 @@
+import doctest
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import streams.dataset_hash
 from detectors.training_data import holdout_seed
 from schemas.event_time import from_micros
 from streams.dataset import form_dataset, read_manifest, sha256_of
@@ -295,3 +297,8 @@ def test_what_is_no_dataset_is_said(tmp_path: Path):
     (tmp_path / "manifest.json").write_text(json.dumps({"format": 99}))
     with pytest.raises(UserError, match="streamgauge dataset"):
         read_manifest(tmp_path)
+
+
+def test_the_examples_are_true():
+    assert doctest.testmod(streams.dataset_hash).failed == 0
+    assert doctest.testmod(streams.dataset_hash).attempted

@@ -94,11 +94,11 @@ def test_every_problem_has_a_line_of_its_own(tmp_path: Path) -> None:
         ("    lateness:", "models.credit.lateness: an empty value is not a duration"),
         (
             "    retraining: {policies: [{type: perf}]}",
-            "models.credit.retraining.policies[0].type: 'perf' is not one of performance, drift, schedule",
+            "models.credit.retraining.policies[0].type: 'perf' is not one of cost, performance, drift, schedule, any",
         ),
         (
             "    retraining: {policies: [{typ: drift}]}",
-            "models.credit.retraining.policies[0]: 'type' is missing; it is one of performance, drift, schedule",
+            "models.credit.retraining.policies[0]: 'type' is missing; it is one of cost, performance, drift, schedule, any",
         ),
         (
             "    retraining: {policies: [{type: drift, feature: 1}]}",

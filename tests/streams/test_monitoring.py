@@ -480,7 +480,9 @@ def test_nothing_is_needed_of_the_log_before_a_model_is_known() -> None:
 def test_a_command_is_carried_out_once_and_in_its_place(tmp_path: Path) -> None:
     log = log_by_hand(command("m", 1, 5), command("m", 1, 5), command("m", 2, 6))
     monitors = MonitorPartition(SPEC, LAYOUTS)
-    triggers = [json.loads(one.value or b"") for one in monitors.process(log)]
+    outputs = monitors.process(log)
+    assert [one.destination for one in outputs] == ["decisions", "triggers"] * 2
+    triggers = [json.loads(one.value or b"") for one in outputs if one.destination == "triggers"]
     assert [one["policy"] for one in triggers] == ["ad_hoc", "ad_hoc"]
     after = MonitorPartition(SPEC, LAYOUTS)
     for one in monitors.snapshots():
@@ -492,7 +494,8 @@ def test_a_command_is_carried_out_once_and_in_its_place(tmp_path: Path) -> None:
 def test_a_command_from_another_age_stops_nothing(time: str) -> None:
     sent = command_message("m", json.dumps({"type": "trigger", "id": "c", "model": "m", "timestamp": time}).encode())
     outputs = MonitorPartition(SPEC, LAYOUTS).process(log_by_hand(sent, command("m", 1, 5)))
-    assert len(outputs) == (2 if time.startswith("1969") else 1), "left out, or carried out: it is of this age"
+    triggers = [one for one in outputs if one.destination == "triggers"]
+    assert len(triggers) == (2 if time.startswith("1969") else 1), "left out, or carried out: it is of this age"
 
 
 def test_what_somebody_else_writes_to_the_summaries_topic_is_left_out(tmp_path: Path) -> None:
@@ -501,7 +504,7 @@ def test_what_somebody_else_writes_to_the_summaries_topic_is_left_out(tmp_path: 
     bad += [command_message("x", b'{"type":"trigger","id":"1","model":"x","timestamp":"2026-01-01T00:00:00Z"}').value]
     log = [Record(number, -1, b"m", value) for number, value in enumerate(bad)]
     outputs = MonitorPartition(SPEC, LAYOUTS).process([*log, good._replace(offset=len(log))])
-    assert len(outputs) == 1
+    assert [one.destination for one in outputs] == ["decisions", "triggers"]
 
 
 def test_summaries_and_snapshots_of_a_model_that_left_the_monitor_file_are_left_alone(tmp_path: Path) -> None:

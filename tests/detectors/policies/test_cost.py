@@ -208,6 +208,18 @@ def test_what_a_version_loses_in_the_shadow_costs_nothing_and_tells_its_burn_in(
     assert trigger.since >= from_micros(START + 20 * DAY)
 
 
+def test_versions_that_take_turns_pay_for_the_cohorts_that_they_served() -> None:
+    spec, state = spec_of(COST, costs={"loss": 1.0, "retraining": 1e6}), PolicyState()
+    past, other = History(), {"2": history(60)}
+    for number in range(40):  # primary on every other day, a cohort is judged three days after its start
+        past.cohorts.append(cohort(number, 50, 30.0))
+        one = situation(spec, number + 3, past=past, primary=number % 2 == 0, others=other)
+        decision = decide(state, one).decision
+    served = [number for number in range(40) if number <= 3 or (number - 3) % 2 == 0]  # idle stints are (odd + 3) on
+    told = numbers(decision)["excess"]
+    assert told == pytest.approx(len(served) * (30.0 - 50 * bound_of(spec)))
+
+
 def test_cohorts_with_too_few_labels_count_for_nothing_and_are_unknown() -> None:
     spec, state = spec_of(COST, costs=PRICED), PolicyState()
     past = history(20)

@@ -176,17 +176,29 @@ def test_a_model_answers_no_row_from_before_its_training_is_over():
 
 
 def test_trainings_that_fail_are_paid_for_and_told():
+    def fails_late(rows: pa.Table) -> FittedModel:
+        if int(rows["time"][-1].as_py().timestamp() * 1_000_000) > BEGIN + 12 * DAY:
+            raise UserError("the disk is full")
+        return learn(rows)
+
+    model, notes = spec(), []
+    rows = table(model, [1] * 12 + [-1] * 12)
+    result = replayed(MonitorSpec(models={"m": model}), "m", rows, world.layouts(model), fails_late, notes)
+    assert any("the disk is full" in note for note in notes)
+    period = next(one for one in result.outcomes if one.family == "period")
+    assert any(each["came"] == "failed" for each in period.triggers)
+    assert period.retraining_cost == pytest.approx(40 * period.retrainings)
+    assert min(one.regret for one in result.outcomes) >= 0
+
+
+def test_where_no_training_works_there_is_nothing_to_compare():
     def fails(_: pa.Table) -> FittedModel:
         raise UserError("the program was not found")
 
-    model, notes = spec(), []
-    result = replayed(
-        MonitorSpec(models={"m": model}), "m", table(model, [1] * 12 + [-1] * 12), world.layouts(model), fails, notes
-    )
-    assert result.best.trained == []
-    assert any("the program was not found" in note for note in notes)
-    period = next(one for one in result.outcomes if one.family == "period")
-    assert period.retraining_cost == pytest.approx(40 * period.retrainings)
+    model = spec()
+    rows = table(model, [1] * 12 + [-1] * 12)
+    with pytest.raises(UserError, match="the program was not found"):
+        replayed(MonitorSpec(models={"m": model}), "m", rows, world.layouts(model), fails, [])
 
 
 def test_few_decision_points_are_said_and_still_bound_every_policy():

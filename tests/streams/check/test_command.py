@@ -180,7 +180,7 @@ def test_a_model_directory_on_a_dataset_has_its_training_set_its_trainer_and_its
 
 
 def test_a_trigger_is_found_in_a_file_of_replay(place: Path) -> None:
-    arguments = ("--candidate", "scoring_of_loans:new", "--trigger", "777777", "--triggers", place / "triggers.jsonl")
+    arguments = ("--candidate", "scoring_of_loans:new", "--trigger", "777777", "--from", place / "triggers.jsonl")
     _, found = in_json(place, *arguments)
     assert found["trigger"] == "77777777"
 
@@ -195,7 +195,7 @@ def test_a_trigger_is_found_in_a_file_of_replay(place: Path) -> None:
         (["--candidate", "scoring_of_loans:new", "--holdout", "no.csv"], "no such file"),
         (["--candidate", "scoring_of_loans:new", "--dataset", "."], "no dataset"),
         (["--candidate", "scoring_of_loans:new", "--dataset", ".", "--holdout", "x"], "not both"),
-        (["--candidate", "scoring_of_loans:new", "--trigger", "abcdef", "--triggers", "nowhere"], "cannot be read"),
+        (["--candidate", "scoring_of_loans:new", "--trigger", "abcdef", "--from", "nowhere"], "cannot be read"),
     ],
 )
 def test_what_is_not_there_is_one_sentence_and_exit_code_2(place: Path, arguments: list[str], said: str) -> None:
