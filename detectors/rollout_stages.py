@@ -1,13 +1,8 @@
 """What closed cohorts mean for a rollout: each is compared; an answer ends the stage, one way or the other. Pure."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from detectors.bounds import upper_bound, upper_bound_of_mean
-from detectors.history import Cohort, History
-from detectors.layout import Layout
 from detectors.pane import ClosedPane
-from detectors.reference import loss_name
 from detectors.rollout import (
     Change,
     Moment,
@@ -19,21 +14,18 @@ from detectors.rollout import (
     roll_back,
 )
 from detectors.signals.loss import NAMES
-from detectors.signals.signal import Finding, Grounds
-from detectors.version_comparison import Bound, VersionComparison
+from detectors.signals.signal import Finding
+from detectors.version_comparison import VersionComparison
 from detectors.version_losses import VersionLosses
+from detectors.version_past import UNKNOWN_MEAN, UNKNOWN_VARIANCE, Past, bound_of, guess_of
 from detectors.wording import value_text
 from schemas.event_time import Micros, rfc3339
 from schemas.reading import Reading, Status
 from schemas.spec import ModelSpec
 
 SIGNAL = "version_difference"
-MOST_CREDIT = 0.1  # beyond which waiting earns nothing: no rollout is rolled back falsely more often than that
+MOST_CREDIT = 0.1  # beyond which waiting earns nothing: no stage stakes more than half of that
 STAKED = 0.5  # of the credit, at the start of a stage; the rest is for the stages after it
-UNKNOWN_MEAN, UNKNOWN_VARIANCE = 0.25, 0.1  # of a loss over its scale, where nothing is known of the old version
-
-Past = Callable[[str], tuple[History, Layout] | None]
-"""What is known of a version that has predicted."""
 
 
 @dataclass(frozen=True)
@@ -80,14 +72,14 @@ def begin_stage(state: RolloutState, spec: ModelSpec, past: Past, now: Micros, s
     old = state.serving if state.candidate is not None else state.previous
     known = None if old is None else past(old)
     if state.comparison is None:
-        mean, variance = (UNKNOWN_MEAN, UNKNOWN_VARIANCE) if known is None else _guess(*known)
+        mean, variance = (UNKNOWN_MEAN, UNKNOWN_VARIANCE) if known is None else guess_of(*known)
         state.comparison = VersionComparison(spec.retraining.rollout.margin, mean, variance)
     stake = STAKED * state.credit
     state.credit -= stake
     state.comparison.begin_stage(stake)
     state.window = {}
     if state.guarding and known is not None:
-        state.bound = _bound(*known, spec.retraining.rollout.stage_labels, state.time, since)
+        state.bound = bound_of(*known, spec.retraining.rollout.stage_labels, state.time, since)
 
 
 def earn(state: RolloutState, spec: ModelSpec, now: Micros) -> None:
@@ -138,6 +130,8 @@ def _lonely(state: RolloutState, comparison: VersionComparison, pane: ClosedPane
             comparison.hold(losses, state.bound)
     else:
         silent = old if version == new else new
+        if state.guarding and version == new and losses.start >= state.time:
+            comparison.count(losses)  # with nothing to hold it against, the guard still has its end
         comparison.silent(f"version {silent} has no predictions in the pane of {rfc3339(losses.start)}")
     found = losses if version == new else None
     return [_reading(comparison, pane.layout.spec, pane.key.version, found, None, old)]
@@ -266,46 +260,3 @@ def _reading(
             evidence=comparison.evidence,
         )
     )
-
-
-def _guess(history: History, layout: Layout) -> tuple[float, float]:
-    """Return the mean of the old version's newest losses over their scale, and the variance of one."""
-    cohorts = list(history.cohorts)[-30:]
-    n = sum(cohort.labelled for cohort in cohorts)
-    scale = layout.loss_scale
-    if not n or scale is None:
-        return UNKNOWN_MEAN, UNKNOWN_VARIANCE
-    mean = min(1.0, sum(cohort.loss for cohort in cohorts) / n / scale)
-    squares = min(mean, sum(_squares(cohort, scale) for cohort in cohorts) / n / scale / scale)
-    return mean, max(squares - mean * mean, 0.01 * mean * (1 - mean), 1e-4)
-
-
-def _bound(history: History, layout: Layout, labels: int, until: Micros, since: Micros | None) -> Bound | None:
-    """Return the upper bound of the old version's mean loss before it was replaced.
-
-    Of the cohorts since the change that it was replaced for, where that is known; else of the newest that have enough
-    labels.
-    """
-    scale = layout.loss_scale
-    cohorts: list[Cohort] = []
-    for cohort in reversed(history.cohorts):
-        enough = sum(each.labelled for each in cohorts) >= labels
-        if enough if since is None else cohort.end <= since:
-            break
-        if cohort.start < until:
-            cohorts.append(cohort)
-    n = sum(cohort.labelled for cohort in cohorts)
-    if not n or scale is None:
-        return None
-    loss = sum(cohort.loss for cohort in cohorts)
-    phi = Grounds(layout).dispersion(loss_name(None, 0))
-    if layout.loss_bins == 1:
-        upper = float(upper_bound(loss / scale, n, dispersion=phi))
-    else:
-        squares = sum(_squares(cohort, scale) for cohort in cohorts) / scale / scale
-        upper = upper_bound_of_mean(loss / scale, squares, n, dispersion=phi)
-    return Bound(loss / n, n, upper * scale, phi)
-
-
-def _squares(cohort: Cohort, scale: float) -> float:
-    return cohort.loss * scale if cohort.squares is None else cohort.squares

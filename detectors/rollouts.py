@@ -23,9 +23,10 @@ from detectors.rollout import (
     shadow,
 )
 from detectors.rollout_alert import alert_of_worse, over
-from detectors.rollout_stages import Past, Step, Worse, begin_stage, read
+from detectors.rollout_stages import Step, Worse, begin_stage, read
 from detectors.state import register
 from detectors.trigger_outcomes import OutcomeState, TriggerOutcomes
+from detectors.version_past import Past
 from schemas import command as commands
 from schemas.alert import Alert
 from schemas.event_time import Micros

@@ -11,8 +11,8 @@ from detectors.history import Cohort
 from detectors.loss_difference import Difference, Losses, difference_of
 from detectors.policies.yardstick import Yardstick, yardstick_of
 from detectors.rollout import Change, RolloutState
-from detectors.rollout_stages import Past
 from detectors.state import register
+from detectors.version_past import Past
 from detectors.wording import value_text
 from schemas.contract import deterministic_id
 from schemas.event_time import Micros, format_duration, from_micros, rfc3339, to_micros

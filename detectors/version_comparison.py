@@ -152,6 +152,10 @@ class VersionComparison:
         self.how = "before"
         self._take(growth_beyond(new.histogram(new.scale), limit, bound.dispersion), new, None, counts=True)
 
+    def count(self, new: VersionLosses) -> None:
+        """Count the rows of a cohort of the new version that there is nothing to hold against."""
+        self.new = Total(self.new.rows + new.labelled, self.new.loss + new.loss)
+
     def silent(self, reason: str) -> None:
         """Note that a cohort could not be compared, since one version is not in it."""
         self.problem = reason

@@ -108,7 +108,7 @@ def check(
 @checks.command(
     epilog=example(
         "streamgauge score monitor.yaml car_loan --from out --out shadow.parquet",
-        "streamgauge score monitor.yaml car_loan --candidate scoring:new --version 2 --since 2026-01-01 --out s.parquet",
+        "streamgauge score monitor.yaml car_loan --candidate scoring:new --version 2 --out shadow.parquet",
     )
 )
 def score(

@@ -94,7 +94,7 @@ class Contenders:
         """Return the cost policy with one setting at a time moved: those are what people ask about."""
         own, policy = self.candidates.history.spec.retraining, [CostPolicy(type="cost")]
         changes: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
-            (f"cost, costs.retraining {factor:g} times", {"retraining": factor * self.price}, {})
+            (f"cost, costs.retraining {factor:g} times", {"retraining": float(f"{factor * self.price:.4g}")}, {})
             for factor in (0.5, 2.0, 4.0)
         ]
         pane = self.candidates.history.spec.pane

@@ -11,7 +11,7 @@ from schemas.event_time import from_micros
 from streams.backtest.document import ORACLE
 from streams.backtest.recommendation import Recommendation, block
 from streams.backtest.result import Result
-from streams.backtest.table import number
+from streams.backtest.table import number, tied
 from streams.errors import UserError
 from streams.report_axes import Tick, TimeAxis, value_axis
 from streams.report_svg import svg
@@ -42,7 +42,7 @@ def write_page(out: Path, result: Result, advice: Recommendation) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"clean": clean, "number": number}
+    environment.filters |= {"clean": clean, "number": number, "tied": tied}
     chart, legend, x_ticks, y_ticks = _chart(result, advice)
     text = environment.get_template("backtest.html.j2").render(
         result=result,

@@ -12,7 +12,7 @@ from streams.backtest.result import Outcome
 
 DRAWS = 1_000
 SEED = 0
-CLOSE = 0.05  # of the best total: what lies nearer than that is called the same
+_FIRST = {"own": 0, "never": 1}  # of equals, what is there already
 
 CAVEAT = (
     "All of this is hindsight over one history: the cheapest of many settings is cheapest partly by luck, and the next "
@@ -44,7 +44,9 @@ class Recommendation:
     standings: list[Standing]
     """In the order of the totals."""
     chosen_on_first: str
-    """The cheapest on the first half."""
+    """The cheapest on the first half; of equals the monitor file's own, else never, else the first by name."""
+    tied_on_first: int
+    """How many were as cheap there: where nothing happened in it, it tells nothing."""
     second_half: float
     """What that one cost on the second half."""
     second_best: str
@@ -77,7 +79,9 @@ def recommend(outcomes: Sequence[Outcome], model: str) -> Recommendation:
     gaps = np.quantile(drawn - drawn[0], (0.05, 0.95), axis=1)
     half = costs.shape[1] // 2
     first, second = costs[:, :half].sum(axis=1), costs[:, half:].sum(axis=1)
-    pick, best = int(first.argmin()), int(second.argmin())
+    tied = np.flatnonzero(first <= first.min() + 1e-9 * abs(first.min())).tolist()
+    pick = min(tied, key=lambda at: (_FIRST.get(ranked[at].family, len(_FIRST)), ranked[at].name))
+    best = int(second.argmin())
     return Recommendation(
         name=chosen.name,
         yaml=block(model, chosen),
@@ -87,6 +91,7 @@ def recommend(outcomes: Sequence[Outcome], model: str) -> Recommendation:
             for at, one in enumerate(ranked)
         ],
         chosen_on_first=ranked[pick].name,
+        tied_on_first=len(tied),
         second_half=float(second[pick]),
         second_best=ranked[best].name,
         second_best_cost=float(second[best]),

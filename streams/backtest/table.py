@@ -12,7 +12,7 @@ from streams.backtest.recommendation import Recommendation
 from streams.backtest.result import Outcome, Result
 from streams.report_text import clean
 
-SHOWN = 4  # dates of triggers
+SHOWN = 1  # dates of retrainings; the page has all of them
 
 
 def print_result(console: Console, result: Result, advice: Recommendation, out: Path | None) -> None:
@@ -27,7 +27,7 @@ def print_result(console: Console, result: Result, advice: Recommendation, out: 
     table.add_column("policy", overflow="fold", max_width=46)
     for name in ("mistakes", "retrainings", "total", "regret"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("retrained on", overflow="fold")
+    table.add_column("retrained on", no_wrap=True)
     best = result.best
     trained = [result.moments[point + 1] - result.delay for point in best.trained]
     table.add_row(
@@ -71,7 +71,7 @@ def _print_advice(console: Console, advice: Recommendation) -> None:
     if advice.close:
         console.print(f"Not told apart from it: {escape(', '.join(advice.close))}", highlight=False)
     console.print(
-        f"Chosen on the first half: {escape(advice.chosen_on_first)}. On the second half it cost "
+        f"Chosen on the first half: {escape(advice.chosen_on_first)}{tied(advice)}. On the second half it cost "
         f"{number(advice.second_half)}, rank {advice.second_rank} of {advice.contenders}; the cheapest there, "
         f"{escape(advice.second_best)}, {number(advice.second_best_cost)}.",
         highlight=False,
@@ -83,6 +83,13 @@ def _print_advice(console: Console, advice: Recommendation) -> None:
         console.print(f"\n{escape(advice.yaml.rstrip())}", highlight=False)
 
 
+def tied(advice: Recommendation) -> str:
+    """Return how far the first half told contenders apart, where it did not."""
+    if advice.tied_on_first == 1:
+        return ""
+    return f" ({advice.tied_on_first} of {advice.contenders} cost the same there)"
+
+
 def number(value: float) -> str:
     """Return an amount as it is read."""
     return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:,.4g}"
@@ -90,7 +97,7 @@ def number(value: float) -> str:
 
 def _dates(dates: list[str]) -> str:
     more = len(dates) - SHOWN
-    return ", ".join(dates[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(dates[:SHOWN]) + (f" +{more}" if more > 0 else "")
 
 
 def _phases(one: Outcome) -> str:

@@ -146,6 +146,16 @@ def test_after_the_guard_nothing_is_compared_any_more() -> None:
     assert watched.state.rollouts.rollout.previous == "1"  # for a roll-back by hand
 
 
+def test_a_guard_with_nothing_to_hold_a_version_against_has_its_end() -> None:
+    spec = spec_of(automatic=True)
+    rows = [(row, None) for row, _ in days(spec, 10, rows=ROWS, seed=1)]
+    unlabelled = tuple(panes_of(layout_of(spec, profile("binary"), "1"), rows, maturity_only=True))
+    panes = together(unlabelled, _panes("binary", "2", 0.1, 10, 20, ""))
+    commands = [command("shadow", 9, version="2"), command("promote", 10, version="2")]
+    rollout = played(spec, panes, commands).state.rollouts.rollout
+    assert (rollout.serving, rollout.previous, rollout.guarding) == ("2", "1", False)
+
+
 @pytest.mark.parametrize(("stage", "severity"), [("shadow", "notice"), ("canary", "alarm")])
 def test_without_automatic_people_are_told_once_and_when_it_is_over(stage: str, severity: str) -> None:
     spec = spec_of(automatic=False)

@@ -33,6 +33,7 @@ COMMANDS = [
     ["explain"],
     ["features"],
     ["check"],
+    ["score"],
     ["dataset"],
     ["retrain"],
     ["backtest"],
