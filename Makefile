@@ -27,9 +27,8 @@ $(JARS)/.installed: tests/kafka/broker/pom.xml
 	cd tests/kafka/broker && mvn --batch-mode --quiet dependency:copy-dependencies -DoutputDirectory=target/jars
 	@touch $@
 
-demo: setup ## replay the bundled car-loan stream: what it saw, and the trigger it raised
-	$(BIN)/streamgauge reference examples/car_loan/monitor.yaml
-	$(BIN)/streamgauge replay examples/car_loan/monitor.yaml --out out/demo
+demo: setup ## a year of bundled car loans through the nine steps of the retraining cycle
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/car_loan/cycle.sh out/demo
 
 test: lint ## every test; those of Kafka on a real Apache Kafka
 	@if command -v mvn >/dev/null && command -v java >/dev/null; then $(MAKE) --no-print-directory broker; fi
@@ -84,4 +83,4 @@ lock: ## resolve the lock files anew (needs uv)
 	rm requirements/.pins
 
 clean: ## what the targets made, environment and jars excepted
-	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf out examples/*/archive .pytest_cache .mypy_cache .ruff_cache .hypothesis

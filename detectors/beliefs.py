@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from detectors.comparison import FEWEST_ROWS, clearly_better
 from detectors.policies.cost_state import CostState
-from detectors.policies.state import CLOCKED, FAILED, PolicyState
+from detectors.policies.state import FAILED, PolicyState
 from detectors.policies.yardstick import yardstick_of
 from detectors.situation import Situation
 from detectors.triggering import reference_mean
@@ -48,7 +48,7 @@ def believe(state: PolicyState, situation: Situation, own: CostState | None) -> 
     graded = [
         asked.result
         for asked in state.triggers.values()
-        if asked.policy not in CLOCKED and asked.result in ("helped", "no_difference", "worse")
+        if not asked.planned and asked.result in ("helped", "no_difference", "worse")
     ]
     futile = bool(graded) and graded[-1] != "helped"
     birth = _birth(own, situation)

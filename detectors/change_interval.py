@@ -57,10 +57,10 @@ class RecentPanes:
         if len(n) < 2:
             return None
         rows, sums = n.cumsum(), totals.cumsum()
-        before = _log_likelihood(sums[:-1], rows[:-1])
-        after = _log_likelihood(sums[-1] - sums[:-1], rows[-1] - rows[:-1])
+        before = log_likelihood(sums[:-1], rows[:-1])
+        after = log_likelihood(sums[-1] - sums[:-1], rows[-1] - rows[:-1])
         rose = (sums[-1] - sums[:-1]) * rows[:-1] > sums[:-1] * (rows[-1] - rows[:-1])
-        whole = float(_log_likelihood(sums[-1:], rows[-1:])[0])
+        whole = float(log_likelihood(sums[-1:], rows[-1:])[0])
         gain = np.where(rose, before + after - whole, 0.0) / dispersion
         if 2 * gain.max() <= _LIKELY:
             return None
@@ -69,8 +69,8 @@ class RecentPanes:
         return int(starts[likely[0]]), int(starts[gain.argmax()]), int(starts[likely[-1]])
 
 
-def _log_likelihood(sums: Floats, rows: Floats) -> Floats:
-    """Return the log likelihood of 0/1 values at their own mean, by their sums and rows."""
-    share = np.clip(sums / rows, 1e-12, 1 - 1e-12)
+def log_likelihood(sums: Floats, rows: Floats, mean: float | None = None) -> Floats:
+    """Return the log likelihood of 0/1 values at a mean, or at their own, by their sums and rows."""
+    share = np.clip(sums / rows if mean is None else np.full_like(sums, mean), 1e-12, 1 - 1e-12)
     result: Floats = sums * np.log(share) + (rows - sums) * np.log1p(-share)
     return result

@@ -248,6 +248,7 @@ class Monitor:
             primary=layout.version == self._primary(state),
             step=step,
             others={name: other.history for name, other in state.versions.items() if name != layout.version},
+            broken_of={name: other.broken for name, other in state.versions.items() if name != layout.version},
             tried=state.rollouts.rollout.candidate,
             previous=state.rollouts.rollout.previous,
             snoozed=state.snoozed,

@@ -37,6 +37,8 @@ class Situation:
     """Family and start of the pane that has closed; None for a command."""
     others: Mapping[str, History] = field(default_factory=dict)
     """Histories of the other versions that are known."""
+    broken_of: Mapping[str, Sequence[Broken]] = field(default_factory=dict)
+    """When the data of those other versions was broken."""
     tried: str | None = None
     """The version that is in shadow or canary."""
     previous: str | None = None

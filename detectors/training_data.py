@@ -1,25 +1,29 @@
 """From a window of cohorts to `TrainingData`: which rows a trigger says to train on, and which to keep for tests."""
 
 import hashlib
+from collections.abc import Sequence
 
 from detectors.history import Cohort
 from detectors.layout import Layout
+from detectors.lineage import Part
 from detectors.must_have_slices import must_have_slices
 from detectors.situation import Situation
 from schemas.dataset_spec import DatasetSpec
 from schemas.event_time import SECOND, Micros, from_micros
-from schemas.trigger import Holdout, MustHaveRows, SamplePlan, TrainingData, Window
+from schemas.trigger import Holdout, MustHaveRows, SamplePlan, TrainingData, VersionWindow, Window
 
 MOST_WANTED = 200  # labels that are still wanted
 
 
-def training_data(situation: Situation, trigger: str, since: Micros) -> TrainingData:
+def training_data(situation: Situation, trigger: str, since: Micros, parts: Sequence[Part] = ()) -> TrainingData:
     """Return what to train on: what came since a moment, in whole panes, broken data left out.
 
     Parameters
     ----------
     trigger
         Its id, which the draw of the sample depends on: the same trigger gives the same rows.
+    parts
+        Which version's cohorts the history has when, where they are not all of one version.
     """
     span = situation.history.since(since)
     cohorts = situation.whole(span)
@@ -29,6 +33,7 @@ def training_data(situation: Situation, trigger: str, since: Micros) -> Training
     return TrainingData(
         window=Window(start=from_micros(start), end=from_micros(end)),
         exclude=gaps(span, cohorts),
+        versions=_versions(parts, start, end),
         labelled_rows=sum(cohort.labelled for cohort in cohorts),
         slices=must_have_slices(situation.layout, cohorts, spec.max_rows),
         labels_until=from_micros(situation.now),
@@ -71,6 +76,16 @@ def gaps(span: list[Cohort], whole: list[Cohort]) -> list[Window]:
         else:
             found.append((cohort.start, cohort.end))
     return [Window(start=from_micros(start), end=from_micros(end)) for start, end in found]
+
+
+def _versions(parts: Sequence[Part], start: Micros, end: Micros) -> list[VersionWindow]:
+    """Return whose rows are used when, without a gap between them."""
+    mine = [part for part in parts if part.start < end and part.end > start]
+    starts = [start, *(part.start for part in mine[1:]), end]
+    return [
+        VersionWindow(start=from_micros(starts[n]), end=from_micros(starts[n + 1]), version=part.version)
+        for n, part in enumerate(mine)
+    ]
 
 
 def _sample(spec: DatasetSpec, trigger: str, length: Micros, layout: Layout) -> SamplePlan:

@@ -1,14 +1,15 @@
 """From a call to a `RetrainingTrigger`: its evidence, what waiting costs, what to train on and how."""
 
 from detectors.candidates import candidates
-from detectors.comparison import clearly_better, no_worse
+from detectors.comparison import no_worse
 from detectors.costs import cost_sum
 from detectors.episodes import Episode, EpisodeKey
 from detectors.history import Cohort, offset_ranges
 from detectors.indicators import of_losses
 from detectors.layout import Layout
 from detectors.policies.policy import PolicyCall
-from detectors.policies.state import CLOCKED, PolicyState
+from detectors.policies.refit import grounds_of
+from detectors.policies.state import PolicyState
 from detectors.reference import vector
 from detectors.situation import Situation
 from detectors.training_data import training_data
@@ -17,7 +18,6 @@ from schemas.event_time import Micros, from_micros
 from schemas.trigger import Evidence, RetrainingTrigger, WaitingCost
 
 DAY = 86_400_000_000
-WARM_START_BELOW = 5  # times minimum_labels: with fewer rows than that, a full training has too little to go by
 
 
 def trigger_of(
@@ -33,9 +33,10 @@ def trigger_of(
         Id of the decision that it comes of.
     """
     layout, since = situation.layout, situation.now if call.since is None else call.since
-    cohorts = situation.whole(situation.history.since(since))
-    data = training_data(situation, id_, since)
-    few = data.labelled_rows < WARM_START_BELOW * situation.minimum_labels
+    grounds = grounds_of(state, situation, call)
+    cohorts = grounds.situation.whole(grounds.situation.history.since(since))
+    data = training_data(grounds.situation, id_, since, grounds.parts)
+    few = data.labelled_rows < situation.minimum_labels  # a calendar or a person asks for it all the same
     return RetrainingTrigger(
         id=id_,
         model=layout.model,
@@ -47,7 +48,7 @@ def trigger_of(
         since=from_micros(since),
         reason=sentence(call.reason),
         evidence=[_evidence(key, episode) for key, episode in call.causes],
-        waiting=waiting(layout, cohorts),
+        waiting=waiting(layout, situation.whole(situation.history.since(since))),
         train_on=data,
         how=call.how
         or ("promote_challenger" if _incremental(state, situation, call) else None)
@@ -96,16 +97,18 @@ def reference_mean(layout: Layout) -> float | None:
 
 
 def _incremental(state: PolicyState, situation: Situation, call: PolicyCall) -> bool:
-    """Whether the challenger is promoted: it is clearly better already, or changes come too fast for a training."""
-    if call.clocked:
+    """Whether the challenger is promoted: changes come too fast for a training, and it is no worse.
+
+    That it is better than a champion that a change has broken says little: what is trained anew will be, too.
+    """
+    if call.clocked or call.refits is not None:
         return False
     rapid = situation.layout.spec.retraining.incremental
     since: Micros = situation.now - rapid.within
     changes = sum(
-        asked.time > since and asked.policy not in CLOCKED and not state.is_failed(id_)
-        for id_, asked in state.triggers.items()
+        asked.time > since and not asked.planned and not state.is_failed(id_) for id_, asked in state.triggers.items()
     )
-    return clearly_better(situation) or (changes + 1 >= rapid.changes and no_worse(situation))
+    return changes + 1 >= rapid.changes and no_worse(situation)
 
 
 def _evidence(key: EpisodeKey, episode: Episode) -> Evidence:

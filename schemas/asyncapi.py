@@ -36,6 +36,10 @@ CHANNELS = (
     Channel("label_requests", "send", ("label_request",), "model", "Rows whose label is worth getting."),
     Channel("pane_reports", "send", ("pane_report",), "model", "All readings of each closed pane."),
     Channel("schema_changes", "send", ("schema_change",), "model", "A feature appeared, vanished or changed its type."),
+    Channel("decisions", "send", ("retraining_decision",), "model", "What policies came to, be it yes or no."),
+    Channel("advice", "send", ("advice",), "model", "What to fall back on at once."),
+    Channel("outcomes", "send", ("trigger_outcome",), "model", "Whether each retraining helped."),
+    Channel("serving", "send", ("serving",), "model", "Which version should answer; compacted, the newest holds."),
     Channel("dead_letters", "send", ("dead_letter",), "the original key", "Events that broke their contract."),
 )
 

@@ -6,7 +6,7 @@ the facts of each case. Sound, not complete: what cannot be shown to follow is r
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas import scalar_refusals as scalars
@@ -48,25 +48,53 @@ class _Frame:
         )
 
 
+_Question = tuple[tuple[int, ...], int]
+"""The writer's schemas and the reader's, by identity."""
+
+
 class _Check:
-    """One comparison. Recursive schemas are assumed to fit where the same question is open for a larger instance."""
+    """One comparison. Recursive schemas are assumed to fit where the same question is open for a larger instance.
+
+    What was answered with yes may rest on such assumptions, and is forgotten where one of them fails; a no stays one.
+    """
 
     def __init__(self) -> None:
         self._open: list[_Frame] = []
+        self._fitting: dict[_Question, _Frame] = {}
+        """What was answered with yes, in that order."""
+        self._refused: dict[_Question, tuple[_Frame, str, list[Refusal]]] = {}
+        """What was answered with no, and where that was."""
         self._steps = 0
 
     def contained(self, nodes: list[Node], reader: Node, path: str) -> list[Refusal]:
         """Return what an instance that satisfies all of `nodes` may hold that `reader` refuses."""
+        nodes = list(
+            {id(node.schema): node for node in nodes if node.schema is not True}.values()
+        )  # what says something
         if any(frame.same(nodes, reader) for frame in self._open):
             return []
+        question = (tuple(id(node.schema) for node in nodes), id(reader.schema))
+        if question in self._fitting:
+            return []
+        if question in self._refused:
+            _, where, refused = self._refused[question]
+            return [replace(each, path=path + each.path[len(where) :]) for each in refused]
         self._steps += 1
         if len(self._open) > _DEEPEST or self._steps > _MOST_STEPS:
             return [Refusal(path, "too intricate to compare")]
-        self._open.append(_Frame(nodes, reader))
+        known, frame = len(self._fitting), _Frame(nodes, reader)  # the frame keeps alive what the ids are of
+        self._open.append(frame)
         try:
-            return [refusal for case in facts.cases(nodes) for refusal in self._case(case, reader, path, ())]
+            found = [refusal for case in facts.cases(nodes) for refusal in self._case(case, reader, path, ())]
         finally:
             self._open.pop()
+        if found:
+            while len(self._fitting) > known:
+                self._fitting.popitem()
+            self._refused[question] = frame, path, found
+        else:
+            self._fitting[question] = frame
+        return found
 
     def _case(self, case: Case, reader: Node, path: str, above: tuple[JsonSchema, ...]) -> list[Refusal]:
         """The same for one case; `above` are the reader's references that led here without going into the instance."""

@@ -19,6 +19,11 @@ class CostPolicy(Record):
         500, description="Labelled rows after a training whose loss is what it is held against"
     )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Of the upper bound of that loss")
+    refit: PositiveInt | None = Field(
+        5,
+        description="Times minimum_labels: a version that was trained on fewer labelled rows since the change is "
+        "trained once more when so many are there; none: never",
+    )
 
 
 class PerformancePolicy(Record):

@@ -71,11 +71,22 @@ class Window(Record):
     end: Timestamp
 
 
+class VersionWindow(Window):
+    """Part of a window in which the rows of one version are used."""
+
+    version: str
+
+
 class TrainingData(Record):
     """What to train on."""
 
     window: Window = Field(description="Predictions since the change point whose labels have matured")
     exclude: list[Window] = Field(default_factory=list, description="Parts of the window in which data was broken")
+    versions: list[VersionWindow] = Field(
+        default_factory=list,
+        description="Whose rows to use when, where the window begins before the trigger's version did: rows of a "
+        "shadow repeat those of the version that serves; empty: those of the trigger's version alone",
+    )
     labelled_rows: int = Field(ge=0, description="Rows in the window with a label, what is excluded left out")
     slices: list[Slice] = Field(default_factory=list)
     labels_until: Timestamp | None = Field(

@@ -1,6 +1,7 @@
 """`asked_model`: a model that somebody names: a model directory of `retrain`, or a function of theirs."""
 
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from schemas.spec import MonitorSpec
 from streams.errors import UserError
@@ -17,7 +18,7 @@ def asked_model(
     Parameters
     ----------
     what
-        Path of a model directory, or module:function.
+        Path or file: URL of a model directory, or module:function.
     option
         What the user calls it, for errors.
 
@@ -26,7 +27,7 @@ def asked_model(
     UserError
         When it is neither, or cannot be loaded.
     """
-    path = Path(what)
+    path = Path(unquote(urlsplit(what).path) if what.startswith("file:") else what)
     if path.is_dir():
         return load_model(spec, model, base, path), trainer_of(spec, model, base)
     if ":" in what and not path.exists():

@@ -192,10 +192,10 @@ def _manifest(
 
 
 def _nothing(plan: DatasetPlan, selection: Selection) -> str:
-    counts = selection.counts
+    counts, versions = selection.counts, ", ".join(dict.fromkeys(version for version, *_ in plan.parts))
     return (
         f"trigger {plan.trigger.id}: no row to train on between {rfc3339(plan.start)} and {rfc3339(plan.end)}: the "
-        f"archive has {counts['read']:,} rows of {plan.trigger.model} {plan.trigger.version} there, of which "
+        f"archive has {counts['read']:,} rows of {plan.trigger.model} {versions} there, of which "
         f"{counts['excluded']:,} are excluded, {counts['unlabelled']:,} have no label by {rfc3339(plan.labels_until)} "
         f"and {counts['held_out']:,} are held out. Was the archive on at that time, and is archive.url right?"
     )

@@ -35,6 +35,8 @@ class DatasetPlan:
     start: Micros
     end: Micros
     exclude: tuple[tuple[Micros, Micros], ...]
+    parts: tuple[tuple[str, Micros, Micros], ...]
+    """Whose rows are used when: version, start and end."""
     labels_until: Micros
     sample: SamplePlan
     half_life: Micros
@@ -76,6 +78,8 @@ def plan_of(trigger: RetrainingTrigger, settings: ModelSpec) -> DatasetPlan:
         start=start,
         end=end,
         exclude=tuple((to_micros(each.start), to_micros(each.end)) for each in said.exclude),
+        parts=tuple((each.version, to_micros(each.start), to_micros(each.end)) for each in said.versions)
+        or ((trigger.version, start, end),),
         labels_until=to_micros(said.labels_until or trigger.time),
         sample=sample,
         half_life=sample.half_life or max((end - start) // 4, 1),

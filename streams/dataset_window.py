@@ -57,12 +57,12 @@ class Window:
         return mean_loss(chosen(rows, self._labelled(rows) & ~self._excluded(rows)) for rows in self._rows())
 
     def _rows(self) -> Iterator[pa.Table]:
-        """Yield the rows of the version that is to be replaced: those of a shadow repeat their prediction ids."""
-        plan, version = self._plan, self._plan.trigger.version
-        for rows in self._archive.batches(plan.start, plan.end, versions=[version], labels_until=plan.labels_until):
-            times = times_of(rows)
-            inside = (times >= plan.start) & (times < plan.end) & flags(pc.equal(rows["version"], version))
-            yield chosen(rows.select(self._schema.names).cast(self._schema), inside)
+        """Yield the rows of one version at any time, as the plan says: those of a shadow repeat prediction ids."""
+        for version, start, end in self._plan.parts:
+            for rows in self._archive.batches(start, end, versions=[version], labels_until=self._plan.labels_until):
+                times = times_of(rows)
+                inside = (times >= start) & (times < end) & flags(pc.equal(rows["version"], version))
+                yield chosen(rows.select(self._schema.names).cast(self._schema), inside)
 
     def _labelled(self, rows: pa.Table) -> Mask:
         return labelled_rows(self._plan.settings, rows, self._plan.labels_until)

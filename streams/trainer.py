@@ -37,6 +37,11 @@ class Trainer(Protocol):
     labels of one class) are `UserError`s that say what to do.
     """
 
+    @property
+    def incremental(self) -> bool:
+        """Whether it learns row by row and forgets on purpose: what is newer counts for more."""
+        ...
+
     def train(self, dataset: Path, model: Path) -> None:
         """Fit on `train.parquet` of a dataset's directory; write everything that is needed into `model`, a new one."""
         ...

@@ -58,7 +58,7 @@ class All:
             verdict = _least(missing)
             return PolicyCall(self.name, self._path, verdict, reason, numbers, changes, standing=standing, parts=parts)
         calls = [call for _, (_, call) in sorted(own.calls.items())]
-        main = next((call for call in calls if not call.clocked), calls[0])
+        main = min(calls, key=lambda call: (call.clocked, call.refits is not None))  # the first of equals
         return PolicyCall(
             self.name,
             self._path,
@@ -73,6 +73,7 @@ class All:
             main.how,
             paced=any(call.paced for call in calls),
             clocked=all(call.clocked for call in calls),
+            refits=main.refits,
             parts=parts,
         )
 

@@ -33,7 +33,7 @@ class Any:
         parts = tuple(policy.judge(state, situation) for policy in self._of)
         verdict = next(each for each in BY_WEIGHT if any(part.verdict == each for part in parts))
         said = [part for part in parts if part.verdict == verdict]
-        main = said[0]
+        main = next((part for part in said if part.refits is None), said[0])
         return PolicyCall(
             self.name,
             self._path,
@@ -49,6 +49,7 @@ class Any:
             standing=any(part.standing for part in parts),
             paced=main.paced,
             clocked=main.clocked,
+            refits=main.refits,
             parts=parts,
         )
 

@@ -1,8 +1,9 @@
 """The cost policy: calls once what the rise of the loss has cost comes to what a retraining costs. The default.
 
-    S ← max(0, S + c (Σ loss - n u));   calls when S ≥ C · 2^h;   change point = the last time S was 0
+    S ← max(0, S + c (Σ loss - n u));   calls when S ≥ C · 2^h;   change point = the likeliest since S was last 0
 
-The statistic is `detectors.excess_cost`; here it meets versions, prices, broken data and what became of triggers.
+The statistic is `detectors.excess_cost`; here it meets versions, prices, broken data and what became of triggers. It
+calls once more for a version that was trained on few rows (`detectors.policies.refit`).
 """
 
 import hashlib
@@ -10,9 +11,18 @@ import math
 
 from detectors.excess_cost import ExcessCost
 from detectors.layout import Layout
-from detectors.policies.cost_state import CostState, fresh, promised_bound, surely_better, take
+from detectors.policies.cost_state import (
+    CostState,
+    changed_at,
+    fresh,
+    promised_bound,
+    rival_since,
+    surely_better,
+    take,
+)
 from detectors.policies.performance import hurting
 from detectors.policies.policy import PolicyCall
+from detectors.policies.refit import Refit, reason_of, refit_of, still_needed, told
 from detectors.policies.state import PolicyState, node
 from detectors.policies.yardstick import Yardstick, yardstick_of
 from detectors.situation import Situation
@@ -52,18 +62,21 @@ class Cost:
         h = state.back_off
         own.champion.back_off(h)
         own.rival.back_off(h)
-        numbers = self._numbers(own, measure, situation, h)
+        refit = refit_of(state, situation, self._spec.refit, own.champion.excess)
+        numbers = self._numbers(own, measure, situation, h) | told(refit)
         problem = _problem(own, measure, situation)
         if not situation.primary:
             reason = f"version {situation.layout.version} does not serve: its loss costs nothing"
             return self._says("no", reason, numbers, "that it serves")
         if own.champion.called or (own.rival.called and surely_better(own, situation)):
             return self._called(state, own, measure, situation, numbers)
+        if refit is not None and refit.due:
+            return self._refits(refit, measure, situation, numbers)
         if problem is not None:
-            return self._says("unknown", problem, numbers, _awaited(own, measure))
+            return self._says("unknown", problem, numbers, _awaited(own, measure) + still_needed(refit))
         text = _ratio(own.champion, measure)
         left = f"an excess cost of {own.champion.threshold - own.champion.excess:.4g} more"
-        return self._says("no", text, numbers, left + _in_days(numbers["days_to_go"]))
+        return self._says("no", text, numbers, left + _in_days(numbers["days_to_go"]) + still_needed(refit))
 
     def fired(self, state: PolicyState, situation: Situation, *, called: bool) -> None:
         """Keep what has gathered: a retraining that fails leaves it as it was, and a new version begins anew."""
@@ -94,7 +107,8 @@ class Cost:
         numbers: dict[str, float | None],
     ) -> PolicyCall:
         worst = own.champion if own.champion.called else own.rival
-        since = situation.whole_since(situation.beginning if worst.since is None else worst.since)
+        began = changed_at(own, measure, situation) if worst is own.champion else rival_since(own, situation)
+        since = situation.whole_since(situation.beginning if began is None else began)
         text = _ratio(worst, measure, "" if worst is own.champion else " over the challenger's")
         asked = state.open_trigger(situation.layout.version)
         if asked is not None:
@@ -121,6 +135,23 @@ class Cost:
             measure.signal,
             how=None if worst is own.champion else "promote_challenger",
             paced=True,
+        )
+
+    def _refits(
+        self, refit: Refit, measure: Yardstick, situation: Situation, numbers: dict[str, float | None]
+    ) -> PolicyCall:
+        return PolicyCall(
+            self.name,
+            self._path,
+            "trigger",
+            reason_of(refit, self._spec.refit or 1, situation.layout.version),
+            numbers,
+            f"with fewer than {refit.wanted:,} labelled rows since {rfc3339(refit.since)} it would not have called",
+            refit.since,
+            tier="performance",
+            signal=measure.signal,
+            paced=True,
+            refits=refit.trigger,
         )
 
     def _says(
@@ -156,7 +187,7 @@ class Cost:
 
 
 def _settings(spec: CostPolicySpec, measure: Yardstick, layout: Layout) -> str:
-    text = spec.model_dump_json() + layout.spec.costs.model_dump_json() + repr(measure)
+    text = spec.model_dump_json(exclude={"refit"}) + layout.spec.costs.model_dump_json() + repr(measure)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 

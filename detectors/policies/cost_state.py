@@ -3,7 +3,11 @@
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from detectors.excess_cost import ExcessCost
+from detectors.history import Compared
+from detectors.policies.change_point import change_point
 from detectors.policies.yardstick import ASSUMED_PREDICTIONS, Yardstick
 from detectors.situation import Situation
 from detectors.state import register
@@ -87,9 +91,7 @@ def take(state: CostState, measure: Yardstick, situation: Situation) -> None:
         state.through = max(state.through, history.cohorts[-1].end)
     _price(state, measure)
     for one in [c for c in history.compared if c.end > state.compared]:
-        if situation.primary and not any(
-            _touches(situation, b.since, b.until, one.start, one.end) for b in situation.broken
-        ):
+        if situation.primary and _is_whole(situation, one):
             price = _of_loss(measure, situation)
             state.rival.price = measure.price * price
             state.rival.update(
@@ -131,9 +133,40 @@ def surely_better(state: CostState, situation: Situation) -> bool:
     return champion - challenger > CERTAIN * math.sqrt(state.champion.dispersion * variance / rows)
 
 
-def _touches(situation: Situation, since: Micros, until: Micros | None, start: Micros, end: Micros) -> bool:
-    """Whether labels that became known in a pane may be of rows of a broken stretch."""
-    return since < end and (until is None or until + situation.layout.spec.maturity > start)
+def changed_at(state: CostState, measure: Yardstick, situation: Situation) -> Micros | None:
+    """Return the likeliest start of what the excess cost has risen by since it was last 0; None where it is 0."""
+    champion, scale = state.champion, measure.scale
+    if champion.since is None or champion.bound is None or scale is None or champion.excess == 0:
+        return champion.since
+    cohorts = situation.whole(
+        [
+            cohort
+            for cohort in situation.history.cohorts
+            if champion.since <= cohort.start and not cohort.problem and _serves(state, cohort.start)
+        ]
+    )
+    told = [measure.told(cohort) for cohort in cohorts]
+    rows, sums = (np.array(each, dtype=np.float64) for each in ([t.n for t in told], [t.loss for t in told]))
+    best = change_point(rows, sums, champion.bound, 0.0, scale)
+    return champion.since if best is None else cohorts[best].start
+
+
+def rival_since(state: CostState, situation: Situation) -> Micros | None:
+    """Return the likeliest start of what the challenger has lost less by, since the second S was last 0."""
+    since, scale = state.rival.since, situation.layout.loss_scale
+    if since is None or scale is None or state.rival.excess == 0:
+        return since
+    found = [one for one in situation.history.compared if since <= one.start and _is_whole(situation, one)]
+    rows = np.array([one.rows for one in found], dtype=np.float64)
+    sums = np.array([one.champion - one.challenger for one in found], dtype=np.float64)
+    best = change_point(rows, sums, 0.0, -scale, scale)
+    return since if best is None else found[best].start
+
+
+def _is_whole(situation: Situation, one: Compared) -> bool:
+    """Whether no label that became known in a pane can be of a row of a broken stretch."""
+    maturity = situation.layout.spec.maturity
+    return not any(b.since < one.end and (b.until is None or b.until + maturity > one.start) for b in situation.broken)
 
 
 def _price(state: CostState, measure: Yardstick) -> None:

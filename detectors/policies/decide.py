@@ -1,6 +1,6 @@
 """From a situation to a decision: policies are asked, what holds calls back is weighed, and all of it is told. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from detectors.advice import advise
 from detectors.beliefs import Believed, believe
@@ -48,7 +48,9 @@ def decide(state: PolicyState, situation: Situation) -> Decided:
     if situation.judged:
         count_cohort(state, situation, calls)
     reasons = [
-        held_back(state, situation, call, str(place)) if call.verdict == "trigger" else None
+        (_overtaken(calls, call) or held_back(state, situation, call, str(place)))
+        if call.verdict == "trigger"
+        else None
         for place, call in enumerate(calls)
     ]
     chosen = next((n for n, call in enumerate(calls) if call.verdict == "trigger" and reasons[n] is None), None)
@@ -76,7 +78,7 @@ def decide(state: PolicyState, situation: Situation) -> Decided:
         live = situation.episodes.get(key)
         if live is not None and live.id == cause.id and (live.trigger is None or state.is_failed(live.trigger)):
             live.trigger = trigger.id
-    _note(state, trigger, situation.now)
+    _note(state, trigger, situation.now, main.refits)
     decision = _decision(situation, id_, calls, None, told, believed, trigger)
     return Decided(decision, trigger, advised.advice)
 
@@ -103,10 +105,18 @@ def decide_ad_hoc(state: PolicyState, situation: Situation, command: str, reason
     return Decided(_decision(situation, id_, [call], None, _verdicts(call, None), believed, trigger), trigger)
 
 
-def _note(state: PolicyState, trigger: RetrainingTrigger, now: Micros) -> None:
+def _note(state: PolicyState, trigger: RetrainingTrigger, now: Micros, refits: str | None = None) -> None:
     last = state.last
     covered = to_micros(trigger.train_on.window.end)
-    state.note(trigger, now if last is None else max(last, now), covered, to_micros(trigger.since))
+    state.note(trigger, now if last is None else max(last, now), covered, to_micros(trigger.since), refits)
+
+
+def _overtaken(calls: list[PolicyCall], call: PolicyCall) -> str | None:
+    """Return which policy knows of a newer change than the one that a refit is about."""
+    if call.refits is None:
+        return None
+    newer = next((c for c in calls if c.verdict == "trigger" and c.refits is None and not c.clocked), None)
+    return None if newer is None else f"{newer.path} calls for a newer change: {newer.reason}"
 
 
 def _id(kind: str, situation: Situation) -> str:
@@ -121,22 +131,7 @@ def _with_others(calls: list[PolicyCall], chosen: int) -> PolicyCall:
     if not others:
         return main
     reason = "; ".join([main.reason, *(f"{call.path} calls, too: {call.reason}" for call in others)])
-    return PolicyCall(
-        main.name,
-        main.path,
-        main.verdict,
-        reason,
-        main.numbers,
-        main.would_change,
-        main.since,
-        merged([main.causes, *(call.causes for call in others)]),
-        main.tier,
-        main.signal,
-        main.how,
-        paced=main.paced,
-        clocked=main.clocked,
-        parts=main.parts,
-    )
+    return replace(main, reason=reason, causes=merged([main.causes, *(call.causes for call in others)]))
 
 
 def _verdicts(call: PolicyCall, reason: str | None) -> list[PolicyVerdict]:

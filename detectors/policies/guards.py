@@ -4,6 +4,7 @@ Broken data never triggers; a snooze is honoured; then cooldown and rate limit, 
 """
 
 from detectors.policies.policy import PolicyCall
+from detectors.policies.refit import grounds_of
 from detectors.policies.state import PolicyState
 from detectors.signals.loss import NAMES
 from detectors.situation import Situation
@@ -35,7 +36,7 @@ def held_back(state: PolicyState, situation: Situation, call: PolicyCall, place:
         spent = _spent(retraining.rate, state, situation)
         if spent is not None:
             return spent
-    labelled = labels_since(situation, call)
+    labelled = labels_since(grounds_of(state, situation, call).situation, call)
     if labelled < retraining.minimum_labels:
         return f"{labelled} labelled rows so far; minimum_labels asks for {retraining.minimum_labels}"
     if call.clocked:

@@ -42,6 +42,8 @@ class PolicyCall:
     """It weighs by itself how often it calls; else futile retrainings lengthen the cooldown."""
     clocked: bool = False
     """It goes by a calendar or a count, in which there is no noise to wait out."""
+    refits: str | None = None
+    """The trigger whose version is to be trained once more; a call that knows of a newer change goes before it."""
     parts: tuple["PolicyCall", ...] = ()
     """Of a combination: what its policies said."""
 

@@ -13,6 +13,7 @@ VERSIONS = 32  # of which the policies remember something; level 2 knows no more
 CLOCKED: tuple[PolicyName, ...] = ("schedule", "ad_hoc")
 FAILED = ("failed", "refused", "unanswered")
 FUTILE = (*FAILED, "no_difference", "worse")
+STUCK = ("failed", "unanswered")
 MOST_BACK_OFF = 30  # beyond, the threshold is more than any retraining is worth
 
 Result = Literal["helped", "no_difference", "worse", "failed", "refused", "unanswered"]
@@ -35,6 +36,22 @@ class Asked:
     """What came of it, where something did."""
     result: Result | None = None
     """None while it is open."""
+    rows: int = 0
+    """Labelled rows of its window."""
+    refits: str | None = None
+    """The trigger whose version it trains once more, on what has gathered since the same change."""
+
+    @property
+    def planned(self) -> bool:
+        """Whether no change called for it: a calendar, a person, or an earlier training that had few rows."""
+        return self.policy in CLOCKED or self.refits is not None
+
+    @property
+    def futile(self) -> bool:
+        """Whether it came to nothing and counts as such."""
+        if self.refits is not None:  # that more rows would help was likely, and not promised
+            return self.result in STUCK
+        return self.result in FUTILE and not self.planned
 
 
 @register
@@ -80,13 +97,14 @@ class PolicyState:
     def back_off(self) -> int:
         """h: retrainings in a row, up to the newest whose result is known, that brought no significant gain.
 
-        Those that a calendar or a person asked for do not count: nobody promised that they would help.
+        Those that a calendar or a person asked for do not count: nobody promised that they would help. Nor does a refit
+        that is no better; one that fails does.
         """
         futile = 0
         for asked in reversed(self.triggers.values()):
             if asked.result == "helped":
                 break
-            futile += asked.result in FUTILE and asked.policy not in CLOCKED
+            futile += asked.futile
         return min(futile, MOST_BACK_OFF)
 
     def of(self, version: str) -> VersionPolicies:
@@ -105,15 +123,27 @@ class PolicyState:
                 return id_, asked
         return None
 
+    def born_of(self, version: str) -> tuple[str, Asked] | None:
+        """Return the newest trigger that a version came of; None where none is remembered."""
+        for id_, asked in reversed(self.triggers.items()):
+            if asked.new_version == version:
+                return id_, asked
+        return None
+
     def is_failed(self, trigger: str) -> bool:
         """Whether no new version came of a trigger."""
         asked = self.triggers.get(trigger)
         return asked is not None and asked.result in FAILED
 
-    def note(self, trigger: RetrainingTrigger, now: Micros, covered: Micros, since: Micros) -> None:
-        """Remember a trigger: when it was, and up to where its window goes."""
+    def note(
+        self, trigger: RetrainingTrigger, now: Micros, covered: Micros, since: Micros, refits: str | None = None
+    ) -> None:
+        """Remember a trigger: when it was, up to where its window goes, and which one it repeats."""
         self.covered = covered
-        self.triggers[trigger.id] = Asked(trigger.version, trigger.policy, trigger.how, now, since)
+        rows = trigger.train_on.labelled_rows
+        self.triggers[trigger.id] = Asked(
+            trigger.version, trigger.policy, trigger.how, now, since, rows=rows, refits=refits
+        )
         while len(self.triggers) > REMEMBERED:
             del self.triggers[next(iter(self.triggers))]
         self.of(trigger.version).quiet = 0

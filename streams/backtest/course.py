@@ -16,7 +16,7 @@ from streams.backtest.decision_points import matured, newest_matured
 from streams.backtest.history import Floats, Positions
 
 CHECKED = 30  # held-out rows; with fewer the new model serves unseen
-ENOUGH = 5  # times minimum_labels: a model that had fewer rows than that is trained once more when they are there
+ENOUGH = 5  # times minimum_labels: rows that models are compared on, and learn where no change says since when
 
 Came = Literal["served", "kept", "went_back", "failed"]
 
@@ -76,19 +76,6 @@ class Course:
                 self.serving[point + 1 :] = [serves] * (len(self.serving) - point - 1)
         self.retrainings.append(done)
         return done
-
-    def refit_at(self, done: Retraining) -> int | None:
-        """Return the point at which a model that had too few rows is trained again; None where it had enough."""
-        history, points = self._candidates.history, self._candidates.points
-        enough = ENOUGH * max(1, history.spec.retraining.minimum_labels)
-
-        def rows(point: int) -> int:
-            return int(matured(history, done.begin, int(points.moments[point])).sum())
-
-        if done.came == "failed" or rows(done.point) >= enough:
-            return None
-        later = range(done.point + 1, len(points))
-        return next((point for point in later if rows(point) >= enough), None)
 
     def held_out_loss(self, done: Retraining) -> tuple[int, float | None]:
         """Return how many rows a new model was compared on, and its mean loss there; None where it answered none."""

@@ -35,6 +35,8 @@ class Told:
     """Start of the window that it says to train on."""
     reason: str
     id: str
+    refit: bool
+    """It asks for the serving model to be trained once more, on all rows since the same change."""
 
 
 class Monitored:
@@ -46,26 +48,20 @@ class Monitored:
         Settings of the model, with the policies to run.
     layouts
         Of that spec.
-    refit
-        Whether a model that had few rows is trained once more when there are enough.
     """
 
-    def __init__(
-        self, candidates: Candidates, spec: ModelSpec, layouts: Layouts, panes: SimulatedPanes, *, refit: bool = True
-    ) -> None:
-        self._candidates, self._spec, self._panes, self._refit = candidates, spec, panes, refit
+    def __init__(self, candidates: Candidates, spec: ModelSpec, layouts: Layouts, panes: SimulatedPanes) -> None:
+        self._candidates, self._spec, self._panes = candidates, spec, panes
         self._history, self._layouts = candidates.history, layouts
         self._monitor = Monitor(self._history.model, layouts)
         self._state = MonitorState()
         self._waiting: list[tuple[Micros, commands.Command]] = []
-        self._again: tuple[int, Retraining] | None = None
         self.course = Course(candidates)
         self.triggers: list[Told] = []
 
     def run(self) -> Course:
         """Go through the history once."""
         for due, family, start in self._panes.schedule:
-            self._train_again(due)
             self._send(due)
             served = self._served(self._panes.rows(family, start))
             for pane in self._panes.panes(self._layouts, family, start, served):
@@ -92,12 +88,13 @@ class Monitored:
         for output in outputs:
             if isinstance(output, RetrainingTrigger):
                 begin = to_micros(output.train_on.window.start)
-                told = Told(to_micros(output.time), begin, output.reason, output.id)
+                refit = self._state.policy.triggers[output.id].refits is not None
+                told = Told(to_micros(output.time), begin, output.reason, output.id, refit)
                 self.triggers.append(told)
                 self._train(told)
 
     def _train(self, told: Told) -> None:
-        done = self.course.retrain(told.moment, told.begin, told.reason)
+        done = self.course.retrain(told.moment, told.begin, told.reason, refit=told.refit)
         if done is None:
             return  # the history ends before it could serve, or a training is under way
         started = commands.RetrainingStarted(
@@ -109,19 +106,6 @@ class Monitored:
         )
         self._waiting.append((told.moment, started))
         self._answer(done, told.id)
-        again = self.course.refit_at(done) if self._refit else None
-        self._again = None if again is None else (again, done)
-
-    def _train_again(self, now: Micros) -> None:
-        """Train once more on rows since the same change, now that there are enough."""
-        points = self._candidates.points
-        if self._again is None or int(points.moments[self._again[0]]) >= now:
-            return
-        point, before = self._again
-        self._again = None
-        done = self.course.retrain(int(points.moments[point]), before.begin, "enough rows since the change", refit=True)
-        if done is not None:
-            self._answer(done, f"again-{point}")
 
     def _answer(self, done: Retraining, trigger: str) -> None:
         """Send what the retraining side would, when it would."""

@@ -25,6 +25,7 @@ WEAKNESS = [
     "loss that is none.",
     "A model that is simple, or strongly regularised, cannot learn many rows by heart and need not: then the small "
     "batch decides, and the verdict is unknown.",
+    "A trainer that learns row by row forgets on purpose: what it does not know says nothing, and it never fails here.",
 ]
 
 
@@ -171,6 +172,8 @@ def _judged(context: CheckContext, rows: int, known: float, small: float | None)
             "is too simple, or held back too much, for more"
         )
     few = "" if small is None else f", and {100 * small:.1f} % of {SMALL} rows"
+    if context.trainer is not None and context.trainer.incremental:
+        return "unknown", f"{text}{few}: it learns row by row and forgets on purpose, so that it need not"
     return "failed", f"{text}{few}: it does not learn what it is given; look at how labels and features reach it"
 
 

@@ -39,6 +39,8 @@ class CommandTraining:
         Asked ten times a second; once it says so, the program is ended and `GivenUp` raised.
     """
 
+    incremental = False
+
     def __init__(
         self,
         spec: CommandTrainer,

@@ -28,6 +28,8 @@ class RiverTraining:
         Model directory of a challenger that goes on learning; None begins with a new one.
     """
 
+    incremental = True
+
     def __init__(self, settings: ModelSpec, champion: Path | None = None) -> None:
         self._settings, self._champion = settings, champion
 

@@ -42,6 +42,8 @@ class SklearnTraining:
         Model directory to begin from; None for a full training.
     """
 
+    incremental = False
+
     def __init__(self, spec: SklearnTrainer, settings: ModelSpec, where: str, champion: Path | None = None) -> None:
         self._spec, self._settings, self._where, self._champion = spec, settings, where, champion
         self._name = estimator_name(spec, settings.task)

@@ -32,7 +32,7 @@ def test_types_and_defaults_are_in_the_words_of_the_file() -> None:
         "| `task` | `binary` or `multiclass` or `regression` or `text` |  |",
         "| `threshold` | number, 0 to 1 | `0.5` |",
         "| `sample` | whole number, above 0, at most 20,000 | `2000` |",
-        "| `policies` | list of mappings | `[{type: performance}]` |",
+        "| `policies` | list of mappings | `[{type: cost, burn_in: 500, ",
         "| `classes` | list of classes | none |",
         "| `false_alarms` | text or mapping |  |",
     ):
