@@ -1,11 +1,14 @@
 """Mean losses of some rows, and how much two such means differ, with intervals (95 %). Pure."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from detectors.intervals import Z
 from schemas.trigger_outcome import Performance
+
+ENOUGH_PANES = 10  # fewer say too little of how much differences vary from pane to pane
 
 
 class Difference(NamedTuple):
@@ -70,3 +73,43 @@ def difference_of(new: Losses, old: Losses, dispersion: float) -> Difference:
     half = Z * math.sqrt((variance + other) * dispersion)
     middle = mine - theirs
     return Difference(value, min(value, middle - half), max(value, middle + half))
+
+
+def difference_in_panes(pairs: Sequence[tuple[Losses, Losses]]) -> Difference:
+    """Return the mean of one version's losses less that of another's, over the panes in which both have rows.
+
+    Parameters
+    ----------
+    pairs
+        Of each pane, at least one: new and old; both have rows.
+
+    Notes
+    -----
+    Differences are taken pane by pane, and weighted by how much each is worth. Sums over all panes would not do: in a
+    canary whose share has grown, most rows of the new version are of the later panes, and if those were hard ones, it
+    would seem worse than a version that is just as good. Where there are enough panes and their differences vary more
+    than rows alone let them, the interval is widened by that.
+
+    Examples
+    --------
+    A tenth of the rows of an easy pane, and half of those of a hard one; both versions err alike in either.
+
+    >>> easy, hard = (Losses(100, 10.0, 10.0, 1.0), Losses(900, 90.0, 90.0, 1.0)), (Losses(500, 150.0, 150.0, 1.0),) * 2
+    >>> abs(difference_in_panes([easy, hard]).value) < 1e-9
+    True
+    """
+    mine, theirs = (_variance([pair[side] for pair in pairs]) for side in (0, 1))
+    worth = [1 / (mine / new.n + theirs / old.n) for new, old in pairs]
+    found = [new.total / new.n - old.total / old.n for new, old in pairs]
+    whole = math.fsum(worth)
+    value = math.fsum(weight * each for weight, each in zip(worth, found, strict=True)) / whole
+    varied = math.fsum(weight * (each - value) ** 2 for weight, each in zip(worth, found, strict=True))
+    dispersion = max(1.0, varied / (len(pairs) - 1)) if len(pairs) >= ENOUGH_PANES else 1.0
+    half = Z * math.sqrt(dispersion / whole)
+    return Difference(value, value - half, value + half)
+
+
+def _variance(parts: Sequence[Losses]) -> float:
+    """Return the variance of one loss; above 0."""
+    n, total, squares = (sum(getattr(part, name) for part in parts) for name in ("n", "total", "squares"))
+    return Losses(n, total, squares, parts[0].scale).spread()[1] * (n + 2)

@@ -177,6 +177,10 @@ def roll_back(state: RolloutState, moment: Moment, version: str | None, reason: 
     if version is not None and version not in moment.seen and version not in state.announced:
         known = _known(moment.seen, state.announced)
         return Refused(f"version {version} of {moment.model} has never predicted; {known}")
+    if version is not None and version == state.candidate:  # to go back to it would be to promote it
+        return Refused(
+            f"version {version} is tried, and has not served: name none to drop it; promote lets it answer everybody"
+        )
     if state.candidate is not None and version in (None, serving):
         said = reason or f"version {state.candidate} was rolled back; version {serving} goes on serving"
         return _drop(state, moment, said)

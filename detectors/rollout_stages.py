@@ -17,7 +17,7 @@ from detectors.signals.loss import NAMES
 from detectors.signals.signal import Finding
 from detectors.version_comparison import VersionComparison
 from detectors.version_losses import VersionLosses
-from detectors.version_past import UNKNOWN_MEAN, UNKNOWN_VARIANCE, Past, bound_of, guess_of
+from detectors.version_past import UNKNOWN_MEAN, UNKNOWN_VARIANCE, Past, bound_of, dispersion_of, guess_of
 from detectors.wording import value_text
 from schemas.event_time import Micros, rfc3339
 from schemas.reading import Reading, Status
@@ -25,7 +25,7 @@ from schemas.spec import ModelSpec
 
 SIGNAL = "version_difference"
 MOST_CREDIT = 0.1  # beyond which waiting earns nothing: no stage stakes more than half of that
-STAKED = 0.5  # of the credit, at the start of a stage; the rest is for the stages after it
+STAKED = 0.5  # of the credit, at the start of a stage, and of what it earns; the rest is for the stages after it
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,9 @@ def begin_stage(state: RolloutState, spec: ModelSpec, past: Past, now: Micros, s
     known = None if old is None else past(old)
     if state.comparison is None:
         mean, variance = (UNKNOWN_MEAN, UNKNOWN_VARIANCE) if known is None else guess_of(*known)
-        state.comparison = VersionComparison(spec.retraining.rollout.margin, mean, variance)
-    stake = STAKED * state.credit
-    state.credit -= stake
-    state.comparison.begin_stage(stake)
+        phi = 1.0 if known is None else dispersion_of(known[1])
+        state.comparison = VersionComparison(spec.retraining.rollout.margin, mean, variance, phi)
+    state.comparison.begin_stage(_spend(state, state.credit))
     state.window = {}
     if state.guarding and known is not None:
         state.bound = bound_of(*known, spec.retraining.rollout.stage_labels, state.time, since)
@@ -95,13 +94,23 @@ def earn(state: RolloutState, spec: ModelSpec, now: Micros) -> None:
     state.credited = max(state.credited, now)
 
 
+def _spend(state: RolloutState, earned: float) -> float:
+    """Take a part of what was earned from the credit, and return it."""
+    stake = STAKED * earned
+    state.credit -= stake
+    return stake
+
+
 def read(state: RolloutState, moment: Moment, pane: ClosedPane, past: Past, since: Micros | None) -> Step:
     """Take a closed cohort; return its reading, and what the comparison comes to with it."""
     spec = pane.layout.spec
+    before = state.credit
     earn(state, spec, pane.due)
     comparison = state.comparison
     if state.pair is None or comparison is None:
         return Step([])
+    if not comparison.worse:  # a stage that began before anything was earned would be one without a guard
+        comparison.stake(_spend(state, state.credit - before))
     new, old = state.pair
     findings: list[Finding] = []
     if any(known.start != pane.start for known in state.window.values()):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from detectors.history import Cohort
-from detectors.loss_difference import Difference, Losses, difference_of
+from detectors.loss_difference import Difference, Losses, difference_in_panes, difference_of
 from detectors.policies.yardstick import Yardstick, yardstick_of
 from detectors.rollout import Change, RolloutState
 from detectors.state import register
@@ -200,8 +200,14 @@ class TriggerOutcomes:
         found: Difference | None = None
         if both >= least and asked.new_version != asked.version:
             without = _losses(measure, (c for c in cohorts if c.start in starts))
-            own = _losses(measure, (c for c in after if c.start in starts))
-            found = difference_of(own, without, 1.0)
+            of_panes = [
+                (_losses(measure, [mine]), _losses(measure, [theirs]))
+                for mine in after
+                for theirs in cohorts
+                if mine.start == theirs.start
+            ]
+            told = [(mine, theirs) for mine, theirs in of_panes if mine.n and theirs.n]
+            found = difference_in_panes(told) if told else None
         elif before.n and since.n:
             found = difference_of(since, before, measure.dispersion)
         served_from = asked.served if asked.served is not None or asked.tried else asked.born

@@ -1,8 +1,8 @@
 """`VersionComparison`: is the new version worse than the old one? One may look after every cohort. Pure.
 
 Two questions, two wealths. *Worse* stakes a part of the budget of false alarms, for whoever rolls back for no reason
-has raised one; it is staked in parts, one at the start of each stage, and each part goes on while the two versions
-are compared. *Not worse* is
+has raised one; it is staked in parts, at the start of each stage and as more of the budget is earned, and each part
+goes on while the two versions are compared. *Not worse* is
 asked anew in each stage, at a level of its own: a stage is passed on what that stage has shown.
 """
 
@@ -22,6 +22,8 @@ Floats = npt.NDArray[np.float64]
 
 LEVEL = 0.05  # of passing a stage for a version that is worse by more than the margin
 GUESSED_FROM = 100.0  # rows that the first guess of the mean loss is worth
+ASSUMED_FROM = 4.0  # panes that the first guess of how much differences vary is worth
+MOST_ASSUMED = 2.0  # most of what lets a loss vary from pane to pane moves both versions, and no difference of them
 
 How = Literal["pairs", "same_panes", "before"]
 """Losses of the same rows; of different rows in the same panes; of the old version before."""
@@ -76,16 +78,25 @@ class VersionComparison:
         The new version is worse where its mean loss is higher by more than this, in the unit of the loss.
     mean, variance
         A first guess of the old version's mean loss over its scale, and of the variance of one; a bad one costs time.
+    dispersion
+        φ of the old version's loss: by how much it varies more from pane to pane than that of independent rows would.
 
     Notes
     -----
     While the new version is not worse, the expected wealth is at most what was staked, so it reaches 1 with a
     probability of at most that, at whatever time one stops (Ville's inequality). Both wealths are mixtures over a grid
-    of bets. What both versions share in a pane is no evidence: see `detectors.version_bets`.
+    of bets. What both versions share in a pane is no evidence: see `detectors.version_bets`. That holds for rows that
+    are independent within a pane. Where they are not (customers with many rows, a version that is better on some days
+    and worse on others), differences vary more from pane to pane than rows alone let them, and what a pane earns is
+    tempered by how much more they have done so in the panes before it; a first guess of that is φ, at most 2.
     """
 
-    def __init__(self, margin: float, mean: float, variance: float) -> None:
+    def __init__(self, margin: float, mean: float, variance: float, dispersion: float = 1.0) -> None:
         self.margin = margin
+        self._assumed = min(max(dispersion, 1.0), MOST_ASSUMED)
+        self._varied = (0.0, 0.0, 0.0, 0.0)
+        """Panes that were compared, and Σ w, Σ w d and Σ w d² over their differences d, where 1 / w is the variance
+        that rows alone give d."""
         self._worse = np.zeros(STRENGTHS)
         self._not_worse = np.full(STRENGTHS, 1 / STRENGTHS)
         self._guess = (GUESSED_FROM, GUESSED_FROM * mean, GUESSED_FROM * (variance + mean * mean))
@@ -99,9 +110,13 @@ class VersionComparison:
 
     def begin_stage(self, stake: float) -> None:
         """Stake so much more on its being worse, and ask anew whether it is not."""
-        self._worse += stake / STRENGTHS
+        self.stake(stake)
         self._not_worse = np.full(STRENGTHS, 1 / STRENGTHS)
         self.new, self.old, self.how, self.problem = Total(), Total(), None, None
+
+    def stake(self, stake: float) -> None:
+        """Stake so much more on its being worse, from the next cohort on."""
+        self._worse += stake / STRENGTHS
 
     @property
     def evidence(self) -> float:
@@ -131,12 +146,20 @@ class VersionComparison:
         ours, theirs = new.histogram(scale), old.histogram(scale)
         if differences is not None:
             growth, self.how = growth_of_pairs(differences, margin), "pairs"
+            n = len(differences)
+            value, error = float(differences.mean()), (float((differences**2).sum()) + 1) / (n * n)
         else:
             rows, total, squares = self._guess
             mean = total / rows
-            growth = growth_of_two(ours, theirs, margin, mean, squares / rows - mean * mean)
+            variance = squares / rows - mean * mean
+            growth = growth_of_two(ours, theirs, margin, mean, variance)
             self.how = "same_panes"
-        self._take(growth, new, old, counts=counts)
+            n1, n0 = float(ours.counts.sum()), float(theirs.counts.sum())
+            value = float(ours.sums.sum()) / max(n1, 1.0) - float(theirs.sums.sum()) / max(n0, 1.0)
+            error = max(variance, 1e-6) * (1 / max(n1, 1.0) + 1 / max(n0, 1.0))
+        self._take(growth / self._dispersion, new, old, counts=counts)
+        panes, weights, once, twice = self._varied
+        self._varied = panes + 1, weights + 1 / error, once + value / error, twice + value * value / error
         rows, total, squares = self._guess
         for part in (ours, theirs):
             rows, total = rows + float(part.counts.sum()), total + float(part.sums.sum())
@@ -159,6 +182,13 @@ class VersionComparison:
     def silent(self, reason: str) -> None:
         """Note that a cohort could not be compared, since one version is not in it."""
         self.problem = reason
+
+    @property
+    def _dispersion(self) -> float:
+        """By how much more differences have varied from pane to pane than rows alone let them; at least 1."""
+        panes, weights, once, twice = self._varied
+        beyond = max(0.0, twice - once * once / weights) if panes else 0.0
+        return max(1.0, (ASSUMED_FROM * self._assumed + beyond) / (ASSUMED_FROM + max(panes - 1, 0)))
 
     def _take(self, growth: Floats, new: VersionLosses, old: VersionLosses | None, *, counts: bool) -> None:
         factors = np.exp(np.clip(growth, -LARGEST, LARGEST))

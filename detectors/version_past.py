@@ -29,6 +29,11 @@ def guess_of(history: History, layout: Layout) -> tuple[float, float]:
     return mean, max(squares - mean * mean, 0.01 * mean * (1 - mean), 1e-4)
 
 
+def dispersion_of(layout: Layout) -> float:
+    """Return φ of the loss in the reference; 1 where it does not tell."""
+    return Grounds(layout).dispersion(loss_name(None, 0))
+
+
 def bound_of(history: History, layout: Layout, labels: int, until: Micros, since: Micros | None) -> Bound | None:
     """Return the upper bound of the old version's mean loss before it was replaced.
 
@@ -47,7 +52,7 @@ def bound_of(history: History, layout: Layout, labels: int, until: Micros, since
     if not n or scale is None:
         return None
     loss = sum(cohort.loss for cohort in cohorts)
-    phi = Grounds(layout).dispersion(loss_name(None, 0))
+    phi = dispersion_of(layout)
     if layout.loss_bins == 1:
         upper = float(upper_bound(loss / scale, n, dispersion=phi))
     else:

@@ -9,7 +9,7 @@ from schemas.command import CommandAdapter
 from schemas.event_time import EARLIEST, LATEST, Micros, rfc3339, to_micros
 from schemas.spec import MonitorSpec
 from streams.errors import UserError
-from streams.spec_errors import did_you_mean
+from streams.known_model import no_model
 
 PROBLEMS = 10  # that are told of one file
 
@@ -41,9 +41,7 @@ def read_commands(path: Path, spec: MonitorSpec) -> list[Any]:
             continue
         time = to_micros(command.timestamp)
         if command.model not in spec.models:
-            known = ", ".join(spec.models)
-            guess = did_you_mean(command.model, spec.models)
-            problems.append(f"{path}:{number}: no model {command.model!r} in the monitor file{guess}; it has {known}")
+            problems.append(f"{path}:{number}: {no_model(spec, command.model)}")
         elif not EARLIEST <= time < LATEST:
             problems.append(f"{path}:{number}: timestamp {command.timestamp} is out of range")
         elif before is not None and time < before:

@@ -5,7 +5,6 @@ read again to prove it, and where that cannot be proved the lines are shown for 
 """
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from streams.errors import UserError
 from streams.monitor_yaml import read_yaml
 from streams.profiling import reference_rows
 from streams.report_text import clean
+from streams.whole_file import whole_file
 
 _BOM = "\ufeff"
 _BREAKS = {ord(letter): f"\\u{ord(letter):04x}" for letter in "\x85\u2028\u2029\ufeff"}  # to YAML, they end lines
@@ -147,11 +147,6 @@ def _prove(before: str, after: str, model: str, inferred: Sequence[Inferred]) ->
 
 def _write(path: Path, text: str) -> None:
     path = path.resolve()
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with whole_file(path) as beside:
         beside.write_bytes(text.encode())
         shutil.copymode(path, beside)
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from None

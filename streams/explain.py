@@ -20,9 +20,9 @@ from streams import explained_rows
 from streams.errors import UserError
 from streams.explained_rows import Labelled
 from streams.importance import Answers, Importance, Surrogate, ablated, mean_loss, permuted
+from streams.known_model import known_model
 from streams.prediction_function import PredictionFunction
 from streams.report_text import clean
-from streams.spec_errors import did_you_mean
 
 Method = Literal["top-bottom", "permutation", "ablation"]
 
@@ -83,10 +83,7 @@ def explain(
     UserError
         When there is no such model, nothing to explain it by, or `predict` does not answer.
     """
-    if model not in spec.models:
-        known = ", ".join(spec.models)
-        raise UserError(f"no model {model!r} in the monitor file{did_you_mean(model, spec.models)}; it has {known}")
-    settings = spec.models[model]
+    settings = known_model(spec, model)
     if settings.task == "text":
         raise UserError(f"models.{model}: a text model has no score and no class to explain by its features")
     if predict is not None and method != "permutation":

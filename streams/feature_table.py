@@ -11,10 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from schemas.spec import MonitorSpec
-from streams.errors import UserError
 from streams.feature_catalogue import MOST_SHOWN, catalogue
+from streams.known_model import known_model
 from streams.report_text import clean, number
-from streams.spec_errors import did_you_mean
 
 WIDEST = 24  # characters of a category
 
@@ -27,9 +26,8 @@ def features(spec: MonitorSpec, base: Path, model: str | None, *, as_json: bool 
     UserError
         When there is no such model, or a file of the archive is damaged.
     """
-    if model is not None and model not in spec.models:
-        known = ", ".join(spec.models)
-        raise UserError(f"no model {model!r} in the monitor file{did_you_mean(model, spec.models)}; it has {known}")
+    if model is not None:
+        known_model(spec, model)
     found = [catalogue(spec, base, name) for name in ([model] if model else spec.models)]
     if as_json:
         whole: Any = found[0] if model else {"models": found}

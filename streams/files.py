@@ -3,7 +3,6 @@
 Relative paths in a monitor file are relative to the directory it stands in, which other modules call `base`.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from schemas.spec import ModelSpec, MonitorSpec
 from streams.errors import UserError
 from streams.monitor_yaml import read_yaml
 from streams.spec_errors import word_problems
+from streams.whole_file import whole_file
 
 DURATIONS = frozenset(
     {
@@ -102,14 +102,8 @@ def load_profile(path: Path | str) -> ReferenceProfile:
 
 def save_profile(profile: ReferenceProfile, path: Path | str) -> None:
     """Write `profile` to `path`, whole or not at all; the same profile gives the same bytes."""
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with whole_file(Path(path)) as beside:
         beside.write_bytes(profile.model_dump_json(indent=1).encode() + b"\n")
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def _text(path: Path, remedy: str) -> str:

@@ -17,21 +17,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from detectors.layouts import Layouts
-from detectors.rows import Rows
 from schemas.spec import MonitorSpec
 from streams.accounting import Accounting
 from streams.decoded import Decoded
 from streams.decoder import Decoder
-from streams.feedback_columns import FeedbackColumns
 from streams.groups import Groups
+from streams.intake import Intake
 from streams.join import Join
-from streams.lost_events import LostEvents, evicted_events
-from streams.newest_times import NEVER, newest_times
-from streams.odd_features import OddFeatures
+from streams.lost_events import LostEvents
 from streams.open_panes import OpenPanes
 from streams.outbox import Outbox
 from streams.pane_closing import PaneClosing, Source
@@ -41,7 +35,6 @@ from streams.progress import Mark, Progress, needed, worth_a_mark
 from streams.rebuild import Rebuild
 from streams.records import Outgoing, Record, RecordBatch, Role
 from streams.refusals import Refusals
-from streams.rejections import Rejections
 from streams.state_fingerprint import state_fingerprints
 from streams.store import Changes, Store
 
@@ -89,12 +82,21 @@ class SourcePartition:
         self._panes = OpenPanes(spec, layouts, self.groups, store, logs, self._incomplete, gathering)
         if gathering is not None:
             gathering.restore(self._panes.keys)
-        self._rejections = Rejections(spec, self.groups, self._panes)
-        self._odd = OddFeatures(spec, self.groups, self._panes)
         for key in self._panes.keys:
             self.groups.restore(key.model, key.version)  # versions with open panes count, whether they have rows or not
         self._free_groups()
         self._outbox = Outbox(store)
+        self._intake = Intake(
+            spec,
+            self.groups,
+            self._clock,
+            self._accounting,
+            self._join,
+            self._panes,
+            self._refusals,
+            self._lost,
+            self._outbox,
+        )
         self._closing = PaneClosing(
             spec,
             Source(partition, partitions),
@@ -163,39 +165,7 @@ class SourcePartition:
         self._clock.speak(role)
         if self._rebuild.begins_late(role, int(records.offsets[0])):
             self._lost.note(role)
-        self._accounting.read(role, len(records))
-        for letter in self._refusals.take(role, decoded.refused, records):
-            self._outbox.put(letter)
-        self._accounting.settle(role, "dead_lettered", len(decoded.refused))
-        self._accounting.settle(role, "control", len(decoded.watermarks))
-        self._accounting.settle(role, "evicted", len(decoded.evicted))
-        evicted = evicted_events(role, decoded.evicted, records, self._spec)
-        newest = newest_times(decoded, evicted, len(records), self._clock.times.get(role))
-        if newest[-1] != NEVER:
-            self._clock.advance(role, int(newest[-1]))
-        events, before = decoded.events, newest[decoded.positions]
-        on_time = events.times >= before - self._lateness(events)
-        if not on_time.all():
-            self._accounting.settle(role, "late", int((~on_time).sum()))
-            if isinstance(events, Rows):
-                late = np.flatnonzero(~on_time)
-                self._rejections.late(events.take(late), before[late])
-            events = events.take(np.flatnonzero(on_time))
-        if decoded.refused and role == "predictions":
-            self._rejections.refused(decoded.refused, records, newest)
-        if isinstance(events, Rows):
-            if len(events):
-                outcomes = self._join.predictions(events)
-                self._panes.add(outcomes)
-                self._rejections.duplicates(events, outcomes)
-                self._odd.note(events, outcomes, records)
-        elif len(events):
-            self._panes.add(self._join.feedback(events))
-        heard = [*events.times[:1].tolist(), *(time for _, time in decoded.watermarks[:1])]
-        self._lost.heard(role, [*heard, *(one.time for one in evicted[:1])])
-        self._lost.evicted(evicted)
-        if len(evicted) < len(decoded.evicted) and role in self._clock.times:  # rows of a table: they cannot be asked
-            self._lost.evicted_by(self._clock.times[role])
+        self._intake.take(role, decoded, records)
         self.position[role] = int(records.offsets[-1]) + 1
         self._close_panes()
         if slept:  # level 2 waits for this partition again
@@ -338,11 +308,6 @@ class SourcePartition:
         self._outbox.clear()
         self._join.save()
         self._store.write(self._store.seal())
-
-    def _lateness(self, events: Rows | FeedbackColumns) -> npt.NDArray[np.int64] | int:
-        if isinstance(events, Rows):
-            return self.groups.lateness[self.groups.model(events.groups)]
-        return self._spec.feedback_lateness
 
     def _through(self) -> dict[Role, int]:
         return {role: end - 1 for role, end in self.position.items() if end is not None}

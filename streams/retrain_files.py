@@ -4,7 +4,6 @@ Reports go to `commands.jsonl` beside them. Their time is that of the trigger, a
 is given them carries them out there.
 """
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from streams.retrain import Retraining
 from streams.retrain_reports import Report, answered, decoded, encoded
 from streams.retrain_work import RetrainWork
 from streams.trainers.choose import require_trainers
+from streams.whole_file import whole_file
 
 FILE = "commands.jsonl"
 
@@ -95,16 +95,8 @@ def _put(commands: Path, report: Report) -> None:
     until = to_micros(report.timestamp)
     before = [place for place, time in enumerate(times) if time is not None and time <= until]
     lines.insert(before[-1] + 1 if before else 0, encoded(report))
-    beside = commands.with_name(f".{commands.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as file:
-            file.write(b"".join(line + b"\n" for line in lines))
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(commands)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise UserError(f"{commands}: cannot be written: {error.strerror}") from None
+    with whole_file(commands, durable=True) as beside:
+        beside.write_bytes(b"".join(line + b"\n" for line in lines))
 
 
 def _time(line: bytes) -> Micros | None:

@@ -10,7 +10,6 @@ is made again is the same.
 """
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from schemas.trigger import RetrainingTrigger
 from streams.errors import UserError
 from streams.model_registry import ModelRegistry, path_name
 from streams.retrain_reports import Report, decoded, encoded
+from streams.whole_file import whole_file
 
 DATASETS = 20  # that are kept, the newest ones
 
@@ -92,14 +92,6 @@ class RetrainWork:
         return self.root / "triggers" / path_name(trigger.id)
 
     def _write(self, trigger: RetrainingTrigger, name: str, content: bytes) -> None:
-        place = self._place(trigger)
-        beside = place / f".{name}.{os.getpid()}"
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            with beside.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(place / name)
-        except OSError as error:
-            raise UserError(f"{place / name}: cannot be written: {error.strerror}") from None
+        with whole_file(self._place(trigger) / name, durable=True) as beside:
+            beside.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_bytes(content)

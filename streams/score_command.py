@@ -9,9 +9,9 @@ from schemas.spec import MonitorSpec
 from streams.asked_model import asked_model
 from streams.command_file import read_commands
 from streams.errors import UserError
+from streams.known_model import known_model
 from streams.score import score
 from streams.send import parse_time
-from streams.spec_errors import did_you_mean
 
 FILE = "commands.jsonl"
 
@@ -39,9 +39,7 @@ def run(
     UserError
         When there is no such model or candidate, something is not given, or a table cannot be read.
     """
-    if model not in spec.models:
-        known = ", ".join(spec.models)
-        raise UserError(f"no model {model!r} in the monitor file{did_you_mean(model, spec.models)}; it has {known}")
+    known_model(spec, model)
     begin: Micros | None = None if since is None else parse_time(since)
     if place is not None:
         finished = _newest(place / FILE if place.is_dir() else place, spec, model)

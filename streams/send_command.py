@@ -26,7 +26,8 @@ from schemas.spec import MonitorSpec
 from streams.client import partitions, producer, reaching
 from streams.cloudevents import headers
 from streams.errors import UserError
-from streams.spec_errors import did_you_mean, word_problems
+from streams.known_model import known_model
+from streams.spec_errors import word_problems
 
 DELIVERY = 30.0  # seconds until the broker has acknowledged the command
 
@@ -83,9 +84,7 @@ def command_of(
     UserError
         When the file has no such model, or a field is not what the contract allows.
     """
-    if model not in spec.models:
-        known = ", ".join(spec.models)
-        raise UserError(f"no model {model!r} in the monitor file{did_you_mean(model, spec.models)}; it has {known}")
+    known_model(spec, model)
     given: dict[str, object] = {name: value for name, value in fields.items() if value is not None}
     given |= {"type": kind, "id": id or str(uuid.uuid4()), "model": model}
     given["timestamp"] = rfc3339(to_micros(datetime.now(UTC))) if at is None else at

@@ -12,9 +12,9 @@ from schemas.serving import Serving
 from schemas.spec import MonitorSpec
 from streams.client import consumer, partitions, reaching
 from streams.errors import UserError
+from streams.known_model import known_model
 from streams.report_text import clean
 from streams.routing import newer
-from streams.spec_errors import did_you_mean
 
 POLL_MS = 500
 
@@ -35,9 +35,8 @@ def show_serving(
     UserError
         When the file has no such model, the topic is missing, the broker cannot be reached or `file` cannot be read.
     """
-    if model is not None and model not in spec.models:
-        known = ", ".join(spec.models)
-        raise UserError(f"no model {model!r} in the monitor file{did_you_mean(model, spec.models)}; it has {known}")
+    if model is not None:
+        known_model(spec, model)
     wanted = list(spec.models) if model is None else [model]
     if file is not None:
         _tell(newest(_of_file(file)), wanted, as_json=as_json)

@@ -255,6 +255,7 @@ def _configs(spec: MonitorSpec, role: str, found: Mapping[str, Topic]) -> dict[s
         "decisions",
         "advice",
         "outcomes",
+        "commands",  # answers to triggers, which are as old
     ):
         configs["retention.ms"] = str(max(90 * DAY, horizon))
         configs["max.message.bytes"] = str(LARGEST_OUTPUT)  # a pane report has a reading for each feature

@@ -16,18 +16,20 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from threadpoolctl import threadpool_limits
 
 from schemas.event_time import Micros
 from schemas.prediction import FeatureValue
 from streams.backtest.answers import Answers, answers_of
-from streams.backtest.decision_points import DecisionPoints, matured
+from streams.backtest.decision_points import DecisionPoints, matured, newest_matured
 from streams.backtest.history import Floats, History, Positions
 from streams.backtest.prices import Prices
 from streams.errors import UserError
 from streams.trainer import FittedModel, Trainer
 
 FEWEST = 30  # rows to learn from; a trainer given fewer says more of the rows than of the world
-KEPT = 32  # answers of candidates; those of others are asked for again
+ENOUGH = 5  # times minimum_labels: rows that models are compared on, and learn where no change says since when
+KEPT = 8_000_000  # answers of candidates, 16 bytes each; those of others are asked for again
 SPAN = 2**64  # of hashes
 
 
@@ -72,7 +74,10 @@ class Candidates:
         self._models: dict[Candidate, FittedModel | str] = {}
         """What came of a fit; text is why there is none."""
         self._answers: OrderedDict[Candidate, tuple[Positions, Answers]] = OrderedDict()
+        self._kept_rows = 0
         self._costs: dict[Candidate, Floats] = {}
+        self.compared_on = ENOUGH * max(1, history.spec.retraining.minimum_labels)
+        """Models are compared on the held-out ones of so many labelled rows, the newest."""
         self._held_out_rows = np.flatnonzero(self.held_out)
         self._held_out_costs: dict[Candidate, Floats] = {}
 
@@ -118,20 +123,27 @@ class Candidates:
         return float(known.mean()) if len(known) else None
 
     def _asked(self, candidate: Candidate) -> tuple[Positions, Answers]:
-        """Return the rows that a candidate may be asked about (from its birth on, or held out), and its answers."""
+        """Return the rows that a candidate may be asked about, and its answers."""
         found = self._answers.pop(candidate, None)
         if found is None:
             model = self._models[candidate]
             assert not isinstance(model, str)
-            wanted = self.held_out.copy()
-            wanted[self.points.from_birth(candidate.point)] = True
-            rows = np.flatnonzero(wanted)
+            rows = self._answerable(candidate)
             features = [self._features[row] for row in rows.tolist()]
-            found = rows, answers_of(self.history.spec, model.outputs(features) if features else [])
-            while len(self._answers) >= KEPT:
-                self._answers.popitem(last=False)
+            with threadpool_limits(1, user_api="openmp"):  # threads that wait for each other on busy cores burn them
+                found = rows, answers_of(self.history.spec, model.outputs(features) if features else [])
+            self._kept_rows += len(rows)
+            while self._answers and self._kept_rows > KEPT:
+                self._kept_rows -= len(self._answers.popitem(last=False)[1][0])
         self._answers[candidate] = found
         return found
+
+    def _answerable(self, candidate: Candidate) -> Positions:
+        """Return the rows from its birth on, and those before that it is compared on: the newest of the held-out."""
+        moment = int(self.points.moments[candidate.point])
+        wanted = self.held_out & (self.history.times >= newest_matured(self.history, moment, self.compared_on))
+        wanted[self.points.from_birth(candidate.point)] = True
+        return np.flatnonzero(wanted)
 
     def _priced(self, candidate: Candidate) -> None:
         if candidate in self._costs:
@@ -148,7 +160,7 @@ class Candidates:
         self._costs[candidate] = np.diff(np.concatenate(([0.0], np.cumsum(costs)))[self.points.edges])
 
     @cached_property
-    def _features(self) -> list[list[FeatureValue]]:
+    def _features(self) -> list[tuple[FeatureValue, ...]]:
         return self.history.features(np.arange(len(self.history)))
 
     def _fit(self, at: Positions) -> FittedModel | str:

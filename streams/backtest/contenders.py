@@ -11,8 +11,8 @@ from schemas.policy_spec import CostPolicy, DriftPolicy, PerformancePolicy, Poli
 from schemas.profile import ReferenceProfile
 from schemas.spec import ModelSpec
 from streams.backtest.adwin_fresh import adwin_fresh
-from streams.backtest.candidates import Candidates
-from streams.backtest.course import ENOUGH, Course
+from streams.backtest.candidates import ENOUGH, Candidates
+from streams.backtest.course import Course
 from streams.backtest.monitored import Monitored
 from streams.backtest.periods import by_period, periods_of, phases_of
 from streams.backtest.simulated_panes import SimulatedPanes

@@ -11,12 +11,11 @@ from typing import Literal
 import numpy as np
 
 from schemas.event_time import Micros
-from streams.backtest.candidates import RECORDED, Candidate, Candidates
+from streams.backtest.candidates import ENOUGH, RECORDED, Candidate, Candidates
 from streams.backtest.decision_points import matured, newest_matured
 from streams.backtest.history import Floats, Positions
 
 CHECKED = 30  # held-out rows; with fewer the new model serves unseen
-ENOUGH = 5  # times minimum_labels: rows that models are compared on, and learn where no change says since when
 
 Came = Literal["served", "kept", "went_back", "failed"]
 
@@ -120,5 +119,5 @@ class Course:
         """Return the rows that models are compared on: of what a training may use, the newest that nobody learns."""
         history = self._candidates.history
         moment = int(self._candidates.points.moments[point])
-        newest = newest_matured(history, moment, ENOUGH * max(1, history.spec.retraining.minimum_labels))
+        newest = newest_matured(history, moment, self._candidates.compared_on)
         return np.flatnonzero(matured(history, max(begin, newest), moment) & self._candidates.held_out)

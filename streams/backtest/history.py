@@ -129,11 +129,11 @@ class History:
             self.times[at],
         )
 
-    def features(self, at: Positions) -> list[list[FeatureValue]]:
+    def features(self, at: Positions) -> list[tuple[FeatureValue, ...]]:
         """Return the features of rows, in the order of the monitor file; None is missing."""
         rows = self.table.select([FEATURE + name for name in self.spec.features]).take(pa.array(at))
         by_column = [column.to_pylist() for column in rows.columns]
-        return [list(row) for row in zip(*by_column, strict=True)]
+        return list(zip(*by_column, strict=True))
 
     def _numbers(self) -> Floats:
         names = list(self.spec.features)

@@ -15,13 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors.layouts import Layouts
-from detectors.monitor import Monitor, MonitorState, Output
+from detectors.monitor import VERSIONS, Monitor, MonitorState, Output
+from detectors.monitor_state import VersionState
+from detectors.signals.catalogue import settings_of, signals_of
 from schemas import command as commands
 from schemas.event_time import Micros, from_micros, to_micros
 from schemas.spec import ModelSpec
 from schemas.trigger import RetrainingTrigger
 from streams.backtest.candidates import RECORDED, Candidate, Candidates
 from streams.backtest.course import Course, Retraining
+from streams.backtest.deciding_signals import deciding
 from streams.backtest.history import Positions
 from streams.backtest.simulated_panes import SimulatedPanes
 
@@ -48,10 +51,14 @@ class Monitored:
         Settings of the model, with the policies to run.
     layouts
         Of that spec.
+    whole
+        With all signals, also those that no decision of these policies depends on.
     """
 
-    def __init__(self, candidates: Candidates, spec: ModelSpec, layouts: Layouts, panes: SimulatedPanes) -> None:
-        self._candidates, self._spec, self._panes = candidates, spec, panes
+    def __init__(
+        self, candidates: Candidates, spec: ModelSpec, layouts: Layouts, panes: SimulatedPanes, *, whole: bool = False
+    ) -> None:
+        self._candidates, self._spec, self._panes, self._whole = candidates, spec, panes, whole
         self._history, self._layouts = candidates.history, layouts
         self._monitor = Monitor(self._history.model, layouts)
         self._state = MonitorState()
@@ -65,6 +72,7 @@ class Monitored:
             self._send(due)
             served = self._served(self._panes.rows(family, start))
             for pane in self._panes.panes(self._layouts, family, start, served):
+                self._begin(pane.key.version)
                 self._state, outputs = self._monitor.close(self._state, pane)
                 self._hear(outputs)
         return self.course
@@ -83,6 +91,18 @@ class Monitored:
             versions = np.array([self._history.versions[place] for place in mine.tolist()])
             parts += [(str(name), candidate, mine[versions == name]) for name in np.unique(versions)]
         return parts
+
+    def _begin(self, version: str) -> None:
+        """Give a version that is new the signals that decide; all else is left to the monitor."""
+        versions = self._state.versions
+        if self._whole or version in versions:
+            return
+        if len(versions) >= VERSIONS:  # as the monitor makes room
+            del versions[next(iter(versions))]
+            self._state.evicted += 1
+        layout = self._layouts.of(self._history.model, version)
+        signals = deciding(signals_of(layout), self._spec.retraining.policies)
+        versions[version] = VersionState(signals=signals, settings=settings_of(layout))
 
     def _hear(self, outputs: list[Output]) -> None:
         for output in outputs:

@@ -3,6 +3,7 @@
 Same input, same bytes: nothing here reads a clock, and what is drawn is drawn from a fixed seed.
 """
 
+import gc
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -19,7 +20,6 @@ from schemas.spec import MonitorSpec
 from schemas.trainer_spec import CommandTrainer
 from streams.backtest.candidates import Candidates, learner_of
 from streams.backtest.contenders import Contenders, Profiles
-from streams.backtest.course import ENOUGH
 from streams.backtest.decision_points import MOST, decision_points, newest_matured
 from streams.backtest.document import document
 from streams.backtest.history import History
@@ -77,7 +77,7 @@ def backtest(
             )
         notes.append("a command trains each candidate in a directory of its own: that may take long")
     learn = learner_of(trainer_of(spec, name, base), directories=isinstance(trainer, CommandTrainer))
-    with _progress() as step:
+    with _still_heap(), _progress() as step:
         result = replayed(spec, name, table, layouts, learn, notes, decisions=decisions, delay=delay, step=step)
     advice = recommend(result.outcomes, name)
     whole = document(result, advice)
@@ -161,7 +161,7 @@ def replayed(
         step(contender.name)
         runs.append((contender, contender.run()))
     step("the best in hindsight")
-    window = ENOUGH * max(1, history.spec.retraining.minimum_labels)
+    window = candidates.compared_on
     for point, moment in enumerate(points.moments.tolist()):
         candidates.of(history.start, point)
         candidates.of(newest_matured(history, moment, window), point)
@@ -205,6 +205,20 @@ def archived_rows(spec: MonitorSpec, base: Path, model: str) -> pa.Table:
     from streams.archive import Archive
 
     return Archive(spec.archive, base).rows(model, spec.models[model], EARLIEST, LATEST)
+
+
+@contextmanager
+def _still_heap() -> Iterator[None]:
+    """Keep what is there by now from being searched for garbage again and again, while millions of answers come and go.
+
+    On 50,000 rows that takes as long as the models take to answer.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextmanager

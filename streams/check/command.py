@@ -17,7 +17,7 @@ from streams.dataset import HOLDOUT, TRAIN, read_manifest, read_rows
 from streams.dataset_trigger import trigger_of, triggers_in, triggers_on_topic
 from streams.errors import UserError
 from streams.files import load_profile, resolve
-from streams.spec_errors import did_you_mean
+from streams.known_model import known_model
 
 
 class Named(NamedTuple):
@@ -42,10 +42,7 @@ def check(spec: MonitorSpec, base: Path, model: str, named: Named) -> CheckRepor
     UserError
         When something that is named is not there, or is none of what it should be.
     """
-    settings = spec.models.get(model)
-    if settings is None:
-        known = ", ".join(spec.models)
-        raise UserError(f"no model {model!r} in the monitor file{did_you_mean(model, spec.models)}; it has {known}")
+    known_model(spec, model)
     if named.dataset is not None and named.holdout is not None:
         raise UserError("give --dataset, which has held-out rows, or --holdout, and not both")
     candidate, trainer = asked_model(spec, base, model, named.candidate, "--candidate")

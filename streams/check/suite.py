@@ -1,6 +1,5 @@
 """`Suite`: the hardest points of the past, a table that grows with each check and is bounded. Whole or not at all."""
 
-import os
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from schemas.spec import ModelSpec
 from streams.archive_schema import archive_schema
 from streams.check.checked_rows import CheckedRows, conform
 from streams.errors import UserError
+from streams.whole_file import whole_file
 
 EXTRA = (
     ("suite_check", pa.string()),
@@ -61,14 +61,9 @@ class Suite:
         UserError
             When it cannot be written.
         """
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
+        with whole_file(path) as beside:
             path.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(self.table, beside, compression="zstd")
-            beside.replace(path)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise UserError(f"{path}: cannot be written: {error.strerror}") from None
 
     def __len__(self) -> int:
         return int(self.table.num_rows)

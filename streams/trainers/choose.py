@@ -9,7 +9,7 @@ from schemas.spec import MonitorSpec
 from schemas.trainer_spec import CommandTrainer, RiverTrainer, SklearnTrainer
 from schemas.trainer_spec import Trainer as TrainerSpec
 from streams.errors import UserError
-from streams.spec_errors import did_you_mean
+from streams.known_model import known_model
 from streams.trainer import FittedModel, Trainer
 from streams.trainers.command import CommandTraining
 from streams.trainers.model_meta import read_meta
@@ -45,10 +45,7 @@ def trainer_of(
     UserError
         When the file has no such model.
     """
-    settings = spec.models.get(model)
-    if settings is None:
-        known = ", ".join(spec.models)
-        raise UserError(f"no model {model!r} in the monitor file{did_you_mean(model, spec.models)}; it has {known}")
+    settings = known_model(spec, model)
     named: TrainerSpec = settings.retraining.trainer
     if how == "promote_challenger":
         named = RiverTrainer(type="river")

@@ -124,6 +124,14 @@ def test_a_worse_candidate_is_rolled_back_paired_or_not(ids: str) -> None:
     assert told[0].weight == spec.weights.rollout
 
 
+def test_a_stage_that_begins_before_any_credit_was_earned_is_guarded_all_the_same() -> None:
+    spec = spec_of(automatic=True)
+    panes = together(_panes("binary", "1", 0.1, 0, 60, ""), _panes("binary", "2", 0.5, 1, 59, ""))
+    first = min(pane.due for pane in panes if pane.key.family == "cohort")
+    watched = played(spec, panes, [command("shadow", (first - START) / DAY, version="2")])
+    assert story(watched) == [("1", "shadow", "2", 0.0), ("1", "full", None, 0.0)]
+
+
 def test_a_promoted_version_that_turns_out_worse_is_rolled_back_on_guard_though_nobody_else_predicts() -> None:
     spec = spec_of(automatic=True)
     panes = together(_panes("binary", "1", 0.1, 0, 30, ""), _panes("binary", "2", 0.6, 30, 20, ""))
@@ -257,6 +265,14 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(kind: str, fields: d
     assert tell(watched, one) == []
     assert reason in watched.state.rollouts.refused[one.id]
     assert watched.state.rollouts.rollout.number == 0
+
+
+def test_a_roll_back_that_names_the_version_that_is_tried_does_not_promote_it() -> None:
+    panes = together(_panes("binary", "1", 0.1, 0, 20, ""), _panes("binary", "2", 0.1, 10, 10, ""))
+    begin, back = command("shadow", 12, version="2"), command("roll_back", 14, version="2")
+    watched = played(spec_of(), panes, [begin, back])
+    assert set(story(watched)) == {("1", "shadow", "2", 0.0)}
+    assert "version 2 is tried, and has not served" in watched.state.rollouts.refused[back.id]
 
 
 def test_before_anybody_has_predicted_there_is_nobody_to_try_another_beside() -> None:

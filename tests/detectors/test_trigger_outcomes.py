@@ -113,6 +113,31 @@ def test_held_against_the_old_version_in_the_same_panes_where_it_went_on() -> No
     assert outcome.regret == pytest.approx(300.0)
 
 
+def test_a_canary_that_grew_into_hard_panes_is_not_called_worse_for_that() -> None:
+    """Both versions err alike: on 10 % of the rows of easy panes, on 30 % of those of hard ones."""
+    easy, hard = range(20, 24), range(24, 28)
+    went_on = history(*old().cohorts, *(cohort(d, 900, 90) for d in easy), *(cohort(d, 500, 150) for d in hard))
+    graded = Graded(v1=went_on, v2=history(*(cohort(d, 100, 10) for d in easy), *(cohort(d, 500, 150) for d in hard)))
+    graded.finished()
+    (outcome,) = graded.judged(29)
+    assert outcome.status == "no_difference"
+    assert outcome.difference == pytest.approx(0.0)
+    assert outcome.saved == pytest.approx(0.0)
+
+
+def test_differences_that_vary_from_pane_to_pane_settle_nothing() -> None:
+    """The new version is better on some days and worse on others, by far more than rows alone let it."""
+    days = range(20, 32)  # of which the first was over before the version was reported
+    errors = [10, 60, 50, 10, 60, 10, 10, 60, 10, 10, 60, 10]
+    went_on = history(*old().cohorts, *(cohort(d, 100, 40) for d in days))
+    graded = Graded(v1=went_on, v2=history(*(cohort(d, 100, n) for d, n in zip(days, errors, strict=True))))
+    graded.finished()
+    outcome = graded.judged(33)[-1]
+    assert outcome.difference == pytest.approx(sum(errors[1:]) / 1_100 - 0.4)
+    assert outcome.difference < -0.06
+    assert outcome.status == "no_difference"
+
+
 def test_told_at_stage_labels_and_again_at_guard_labels_with_the_same_id() -> None:
     graded = Graded(v1=old(), v2=history(cohort(21, 150, 60)))
     graded.finished()

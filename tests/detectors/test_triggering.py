@@ -9,6 +9,7 @@ import pytest
 from detectors.costs import cost_sum
 from detectors.episodes import EpisodeKey
 from detectors.history import Cohort, History
+from detectors.policies.decide import decide_ad_hoc
 from detectors.policies.state import Asked, PolicyState
 from detectors.reference import vector
 from detectors.situation import Broken
@@ -69,10 +70,14 @@ def test_slices_are_the_segments_that_rose_by_more_than_all_rows_did() -> None:
     assert "→ 60.00 %" in trigger.train_on.slices[0].reason
 
 
-def test_few_rows_call_for_a_warm_start() -> None:
+def test_a_training_is_a_full_one_and_begins_warm_only_where_somebody_asks_for_it_with_too_few_rows() -> None:
     spec = spec_of(PERFORMANCE, minimum_labels=100)
-    for rows, how in ((49, "warm_start"), (50, "full")):  # ten cohorts; five times the minimum is 500
-        assert fires(PolicyState(), situation(spec, 20, {OVERALL: episode(10)}, history(n=rows))).how == how
+    assert fires(PolicyState(), situation(spec, 20, {OVERALL: episode(10)}, history(n=10))).how == "full"
+    for rows, how in ((99, "warm_start"), (100, "full")):
+        one = situation(spec, 20, past=history(1, n=rows))
+        trigger = decide_ad_hoc(PolicyState(), one, "c", "because", one.now).trigger
+        assert trigger is not None
+        assert trigger.how == how
 
 
 def test_offsets_of_the_window_stand_under_provenance() -> None:
@@ -171,11 +176,11 @@ def how(state: PolicyState | None = None, comparison: dict[str, float] | None = 
     return fires(state or PolicyState(), one).how
 
 
-def test_a_challenger_that_is_clearly_better_already_is_promoted() -> None:
-    assert how() == "full"
-    assert how(comparison={"challenger": 0.2, "champion": 0.4, "rows": 1_000.0}) == "promote_challenger"
-    assert how(comparison={"challenger": 0.38, "champion": 0.4, "rows": 1_000.0}) == "full"
-    assert how(comparison={"challenger": 0.2, "champion": 0.4, "rows": 100.0}) == "full"  # too few to tell
+def test_a_challenger_that_beats_a_broken_champion_is_no_reason_to_pass_the_trainer_over() -> None:
+    better = {"challenger": 0.2, "champion": 0.4, "rows": 1_000.0}
+    assert how() == how(comparison=better) == "full"
+    assert how(changes(20), better) == "promote_challenger"
+    assert how(changes(20), better | {"rows": 100.0}) == "full"  # too few to tell
 
 
 def changes(*days: int, result: Any = "helped", policy: Any = "performance") -> PolicyState:

@@ -47,6 +47,24 @@ def test_a_clear_difference_is_told_either_way(pairs: bool) -> None:
     assert set(answers(0.15, 0.25, pairs=pairs, runs=30)) == {"not worse"}
 
 
+@pytest.mark.parametrize(("dispersion", "most"), [(1.0, 12), (2.0, 6)])
+def test_a_version_that_is_better_on_some_days_and_worse_on_others_is_seldom_called_worse(
+    dispersion: float, most: int
+) -> None:
+    """Alike over all days; on one, the difference is of N(0, .05²): bets on independent rows say worse of a third."""
+    rng, worse, ids = np.random.default_rng(2), 0, [f"{i}" for i in range(PANE)]
+    for _ in range(60):
+        comparison = VersionComparison(0.0, 0.25, 0.19, dispersion)
+        comparison.begin_stage(0.025)
+        for _ in range(25):
+            lots, shift = rng.random(PANE), rng.normal(0, 0.05) / 2
+            others = np.where(rng.random(PANE) < 0.7, lots, rng.random(PANE))  # they err on the same rows, mostly
+            wrong = (lots < 0.25 + shift).astype(float), (others < 0.25 - shift).astype(float)
+            comparison.compare(losses("2", wrong[0], ids), losses("1", wrong[1], ids), counts=True)
+        worse += comparison.worse
+    assert worse <= most
+
+
 def test_within_the_margin_it_is_not_worse() -> None:
     assert answers(0.27, 0.25, pairs=True, runs=30, margin=0.1).count("not worse") >= 29
 

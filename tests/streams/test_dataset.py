@@ -58,6 +58,34 @@ def test_all_labelled_rows_of_the_window_are_trained_on_or_held_out(rows: pa.Tab
     assert manifest["sample"]["threshold"] is None
 
 
+def test_a_window_of_two_versions_has_the_rows_of_each_where_the_trigger_says_so(rows: pa.Table, tmp_path: Path):
+    middle = T0 + 1_200 * 60_000_000
+    older = archived(M, version="2").slice(0, 1_500)  # from the 1,200th row on the newer one repeats its requests
+    newer = rows.slice(1_000)
+    versions = [
+        {"version": "2", "start": from_micros(T0), "end": from_micros(middle)},
+        {"version": "3", "start": from_micros(middle), "end": from_micros(END)},
+    ]
+    exclude = [{"start": from_micros(T0 + 10 * HOUR), "end": from_micros(T0 + 12 * HOUR)}]
+    trigger = trigger_for(T0, END, versions=versions, exclude=exclude)
+    manifest = form_dataset(MONITOR, trigger, Archive(older, newer, shuffle=1), tmp_path / "d")
+    train, holdout = (pq.read_table(tmp_path / "d" / f"{name}.parquet") for name in ("train", "holdout"))
+    both = ids(train) + ids(holdout)
+    assert len(both) == len(set(both))
+    wanted = [
+        id
+        for number, (id, label) in enumerate(zip(ids(rows), rows["label"].to_pylist(), strict=True))
+        if label is not None and not 600 <= number < 720
+    ]
+    assert sorted(both) == sorted(wanted)
+    times = [*train["time"].cast(pa.int64()).to_pylist(), *holdout["time"].cast(pa.int64()).to_pylist()]
+    said = [*train["version"].to_pylist(), *holdout["version"].to_pylist()]
+    assert all(version == ("2" if time < middle else "3") for time, version in zip(times, said, strict=True))
+    assert manifest["window"]["rows"]["read"] == ROWS
+    with pytest.raises(UserError, match="0 rows of m 2, 3 there"):
+        form_dataset(MONITOR, trigger, Archive(older.slice(0, 0)), tmp_path / "none")
+
+
 def test_the_same_trigger_gives_the_same_bytes_however_the_archive_is_cut_and_ordered(rows: pa.Table, tmp_path: Path):
     rule = {"where": "x > 2", "at_least": 400}
     trigger = trigger_for(

@@ -98,7 +98,7 @@ def test_every_problem_has_a_line_of_its_own(tmp_path: Path) -> None:
         ),
         (
             "    retraining: {policies: [{typ: drift}]}",
-            "models.credit.retraining.policies[0]: 'type' is missing; it is one of cost, performance, drift, schedule, any",
+            "models.credit.retraining.policies[0]: 'type' is missing; it is one of cost, performance, drift, schedule",
         ),
         (
             "    retraining: {policies: [{type: drift, feature: 1}]}",

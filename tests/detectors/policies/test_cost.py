@@ -77,6 +77,32 @@ def test_it_calls_once_the_excess_cost_comes_to_the_price_of_a_retraining() -> N
     assert "10.00 % to 40.00 %" in trigger.reason
 
 
+def test_a_change_is_dated_by_likelihood_where_the_excess_cost_was_above_0_long_before() -> None:
+    spec, past = spec_of(COST, costs={"loss": 2.0, "retraining": 140.0}, minimum_labels=0), History()
+    u = bound_of(spec)
+    for number in range(40):  # a little above u from the third day on, and twice that from the twelfth
+        mean = 0.5 * u if number < 3 else 1.15 * u if number < 12 else 4 * u
+        past.cohorts.append(cohort(number, 50, 50 * mean))
+    state = PolicyState()
+    (_, trigger) = walk(state, spec, past)[0]
+    (_, own) = next(iter(state.of("1").nodes.values()))
+    assert own.champion.since <= START + 4 * DAY  # when it was last 0, which stays what it was
+    assert trigger.since == from_micros(START + 12 * DAY)
+    assert days_of(trigger)[0] == 12
+    assert state.triggers[trigger.id].since == START + 12 * DAY
+
+
+def test_broken_and_unjudged_cohorts_date_no_change() -> None:
+    spec, past = spec_of(COST, costs={"loss": 2.0, "retraining": 250.0}, minimum_labels=0), History()
+    for number in range(40):
+        rows = {"problem": "label coverage: 2 of 50 rows"} if number == 15 else {}
+        errors = 50.0 if number in (13, 14, 15) else 5.0 if number < 20 else 20.0
+        past.cohorts.append(cohort(number, 50, errors, **rows))
+    broken = [Broken(START + 13 * DAY, START + 15 * DAY)]
+    (_, trigger) = walk(PolicyState(), spec, past, broken=broken)[0]
+    assert trigger.since == from_micros(START + 20 * DAY)
+
+
 def test_it_says_how_far_it_is_and_when_it_will_be_there() -> None:
     state, spec = PolicyState(), spec_of(COST, costs=PRICED)
     past = risen(22, change=20)
@@ -333,6 +359,14 @@ def test_a_challenger_that_would_have_been_better_all_along_is_to_be_promoted() 
     assert trigger.how == "promote_challenger"
     assert "challenger" in trigger.reason
     quiet(PolicyState(), situation(spec, 43, past=rivals(20.0, 20.0), version="2", others=others))
+
+
+def test_since_when_the_challenger_is_better_is_dated_by_likelihood_too() -> None:
+    spec, others = spec_of(COST, costs=PRICED), {"1": history(5, first=-10)}
+    past = history(40, errors=20.0)
+    past.compared.extend(compared(number, 50, 20.0, 18.8 if number < 25 else 8.0) for number in range(40))
+    trigger = fires(PolicyState(), situation(spec, 43, past=past, version="2", others=others))
+    assert (trigger.how, trigger.since) == ("promote_challenger", from_micros(START + 25 * DAY))
 
 
 def test_two_equal_models_walk_apart_by_chance_and_that_is_no_call() -> None:

@@ -29,8 +29,17 @@ class Table:
 class ByHeart:
     """Training code that learns each row, but for what goes wrong in it."""
 
-    def __init__(self, task: str = "binary", *, shift: int = 0, capacity: int = 10_000, blind: bool = False) -> None:
+    def __init__(
+        self,
+        task: str = "binary",
+        *,
+        shift: int = 0,
+        capacity: int = 10_000,
+        blind: bool = False,
+        incremental: bool = False,
+    ) -> None:
         self._task, self._shift, self._capacity, self._blind = task, shift, capacity, blind
+        self.incremental = incremental
         self.seen: pa.Table | None = None
 
     def fit(self, table: pa.Table) -> Table:
@@ -80,6 +89,16 @@ def test_training_code_that_learns_nothing_fails_and_shows_what_it_does_not_know
     assert "how labels and features reach it" in result.reason
 
 
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_trainer_that_forgets_on_purpose_passes_or_is_unknown_and_never_fails(task: str) -> None:
+    assert memorized(ByHeart(task, incremental=True), task).verdict == "passed"
+    for trainer in (ByHeart(task, blind=True, incremental=True), ByHeart(task, shift=1, incremental=True)):
+        result = memorized(trainer, task)
+        assert result.verdict == "unknown"
+        assert "forgets on purpose" in result.reason
+        assert {finding.verdict for finding in result.findings} == {"unknown"}
+
+
 def test_labels_that_slip_by_one_row_are_found() -> None:
     assert memorized(ByHeart(shift=1)).verdict == "failed"
 
@@ -121,6 +140,8 @@ def test_times_rise_and_ids_differ_in_the_batch_as_training_code_expects() -> No
 
 
 class Refuses:
+    incremental = False
+
     def fit(self, table: pa.Table) -> Table:
         raise UserError("a command trains on directories")
 

@@ -253,6 +253,13 @@ def test_promote_challenger_is_the_river_trainer_whatever_the_file_names(dataset
     assert load_model(spec, "m", tmp_path, model).outputs([[9.0, "a", True, "", ""]]) == [ModelOutput(label="1")]
 
 
+def test_a_trainer_says_whether_it_learns_row_by_row(tmp_path: Path):
+    command = {"type": "command", "command": ["python", "fit.py", "{dataset}", "{model}"]}
+    for trainer, incremental in (({"type": "river"}, True), (SMALL, False), (command, False)):
+        assert trainer_of(monitor(trainer), "m", tmp_path).incremental == incremental
+        assert trainer_of(monitor(trainer), "m", tmp_path, how="promote_challenger").incremental
+
+
 def test_a_champion_that_cannot_be_begun_from_is_a_full_training_with_a_note(datasets: Path, tmp_path: Path):
     river = trained(monitor({"type": "river"}), "m", datasets / "m", tmp_path, "river")
     model = trained(monitor(SMALL), "m", datasets / "m", tmp_path, "model", how="warm_start", champion=river)
@@ -288,8 +295,8 @@ def test_a_command_trains_and_its_model_answers(command: dict[str, Any], dataset
     assert "training on" in (model / "training.log").read_text()
     fitted = load_model(spec, "m", tmp_path, model)
     assert fitted.outputs([[9.0, "a", True, "", ""], [-9.0, "a", True, "", ""]]) == [
-        ModelOutput("1", 0.9),
-        ModelOutput("not 1", 0.1),
+        ModelOutput(score=0.9),
+        ModelOutput(score=0.1),
     ]
     with pytest.raises(UserError, match="trains on directories"):
         trainer_of(spec, "m", tmp_path).fit(read_rows(datasets / "m", "train.parquet"))
