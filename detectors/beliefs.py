@@ -5,7 +5,7 @@ What keeps a hopeless model from retraining forever is the back-off; what a beli
 
 from typing import NamedTuple
 
-from detectors.comparison import FEWEST_ROWS, clearly_better
+from detectors.comparison import hardly_better
 from detectors.policies.cost_state import CostState
 from detectors.policies.state import FAILED, PolicyState
 from detectors.policies.yardstick import yardstick_of
@@ -52,7 +52,7 @@ def believe(state: PolicyState, situation: Situation, own: CostState | None) -> 
     ]
     futile = bool(graded) and graded[-1] != "helped"
     birth = _birth(own, situation)
-    if futile and _no_rival(situation) and (h >= TWICE or birth is not None):
+    if futile and hardly_better(situation) and (h >= TWICE or birth is not None):
         comparison = situation.comparison or {}
         return Believed(
             "irreducible_noise",
@@ -72,11 +72,6 @@ def believe(state: PolicyState, situation: Situation, own: CostState | None) -> 
 
 def _retrainings(h: int) -> str:
     return "the last retraining" if h <= 1 else f"the last {h} retrainings"
-
-
-def _no_rival(situation: Situation) -> bool:
-    comparison = situation.comparison
-    return comparison is not None and comparison["rows"] >= FEWEST_ROWS and not clearly_better(situation)
 
 
 def _birth(own: CostState | None, situation: Situation) -> str | None:

@@ -46,7 +46,8 @@ def lineage(situation: Situation, before: str) -> Lineage:
         rival = chosen.get(cohort.start)
         if rival is None or _worth(cohort, broken[own]) >= _worth(rival[1], broken[before]):
             chosen[cohort.start] = (own, cohort)
-    history, parts = History(), list[Part]()
+    history = History()
+    parts: list[Part] = []
     for _, (version, cohort) in sorted(chosen.items()):
         history.cohorts.append(cohort)
         if parts and parts[-1].version == version:

@@ -197,7 +197,13 @@ class Monitor:
         told, joined = take(version.incidents, changes, pane)
         reasons = [reason for signal in version.signals if isinstance(signal, TopBottom) for reason in signal.reasons()]
         known = Known(version.history, version.effects, version.losses, reasons)
-        return [alert_of(each, pane, known) for each in told], [_joined(each) for each in joined]
+        alerts = [alert_of(each, pane, known) for each in told]
+        rollout = state.rollouts.rollout
+        if rollout.stage == "shadow" and rollout.candidate == pane.key.version:  # nobody sees what it answers
+            alerts = [
+                each.model_copy(update={"severity": "notice"}) if each.severity == "alarm" else each for each in alerts
+            ]
+        return alerts, [_joined(each) for each in joined]
 
     def _mark_broken(self, version: VersionState, begins: bool, since: Micros, now: Micros) -> None:
         if begins:

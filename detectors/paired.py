@@ -9,7 +9,7 @@ from scipy.special import stdtr, stdtrit
 Floats = npt.NDArray[np.float64]
 Blocks = npt.NDArray[np.int64]
 
-FEWEST_BLOCKS = 30  # fewer say too little about how much blocks vary
+FEWEST_BLOCKS = 6  # fewer say next to nothing about how much blocks vary; Student's t allows for the few there are
 
 
 class Difference(NamedTuple):

@@ -1,7 +1,8 @@
 """What became of each trigger: whether the retraining helped, what it cost and what it saved. Pure.
 
-A trigger is open until its new version has `guard_labels` labelled rows. Its outcome is told when something is known
-(nobody answers, no version came, it was refused, it has `stage_labels`), and again, with the same id, when more is.
+A trigger is open until its new version has served `guard_labels` labelled rows. Its outcome is told when something is
+known (nobody answers, no version came, it was refused, it has `stage_labels`), and again, with the same id, when more
+is: at `guard_labels`, and, where these came in the shadow, once so many rows are served.
 """
 
 from collections.abc import Iterable
@@ -43,6 +44,8 @@ class OpenTrigger:
     """Since when it answers at least a share."""
     labels: int = 0
     """Labelled rows of the new version that the newest outcome rests on."""
+    of_served: int = 0
+    """Those among them that it served."""
     status: str | None = None
     """That was told last."""
 
@@ -101,7 +104,8 @@ class TriggerOutcomes:
         asked = state.triggers.get(trigger)
         if asked is None:
             return []
-        asked.new_version, asked.born, asked.status, asked.labels = version, now, None, 0
+        asked.new_version, asked.born, asked.status = version, now, None
+        asked.labels = asked.of_served = 0
         if passed:
             return []
         said = f"Version {version} did not stand its checks" + (f": {reason}" if reason else "")
@@ -114,7 +118,8 @@ class TriggerOutcomes:
         if asked is not None:
             named = serving.candidate or serving.version
             if asked.new_version != named:
-                asked.new_version, asked.born, asked.status, asked.labels = named, now, None, 0
+                asked.new_version, asked.born, asked.status = named, now, None
+                asked.labels = asked.of_served = 0
             asked.tried = asked.tried or serving.stage == "shadow"
             if serving.stage != "shadow" and asked.served is None:
                 asked.served = now
@@ -166,11 +171,19 @@ class TriggerOutcomes:
                 return []
             return self._told(state, id_, now, "unanswered", f"Version {asked.new_version} has not predicted")
         best = max(settings.stage_labels, settings.guard_labels)
-        if labels < settings.stage_labels or (asked.labels >= settings.stage_labels and labels < best):
+        served = labels
+        if asked.tried or asked.served is not None:  # else nobody says who serves
+            served = sum(c.labelled for c in after if asked.served is not None and c.end > asked.served)
+        reached = (
+            asked.labels < settings.stage_labels <= labels,
+            asked.labels < best <= labels,
+            asked.of_served < best <= served,
+        )
+        if not any(reached):
             return []
         outcome = self._grade(id_, asked, now, after, least=settings.stage_labels)
-        asked.labels, asked.status = labels, outcome.status
-        if labels >= best:
+        asked.labels, asked.of_served, asked.status = labels, served, outcome.status
+        if served >= best:
             self._settle(state, id_)
         return [outcome]
 
@@ -183,6 +196,8 @@ class TriggerOutcomes:
         """Return the outcome by the labels that there are.
 
         Where both versions have `least` labels in the same panes, those are compared: what moved the panes moved both.
+        Else the old version is held to cohorts that the decision did not know, if they have so many: those that it
+        rests on were chosen for being bad, and what comes after them is better by chance alone.
         """
         assert asked.new_version is not None
         new, old = self._past(asked.new_version), self._past(asked.version)
@@ -197,6 +212,7 @@ class TriggerOutcomes:
         )
         since = _losses(measure, after)
         without: Losses | None = None
+        place = "since the change and before the trigger"
         found: Difference | None = None
         if both >= least and asked.new_version != asked.version:
             without = _losses(measure, (c for c in cohorts if c.start in starts))
@@ -208,9 +224,16 @@ class TriggerOutcomes:
             ]
             told = [(mine, theirs) for mine, theirs in of_panes if mine.n and theirs.n]
             found = difference_in_panes(told) if told else None
-        elif before.n and since.n:
-            found = difference_of(since, before, measure.dispersion)
-        served_from = asked.served if asked.served is not None or asked.tried else asked.born
+            place = "in the same panes"
+        else:
+            unseen = [c for c in cohorts if c.end + self._spec.maturity > asked.time]
+            if sum(c.labelled for c in unseen) >= least and asked.new_version != asked.version:
+                without, place = _losses(measure, unseen), "in what the decision did not know yet"
+            against = without or before
+            found = difference_of(since, against, measure.dispersion) if against.n and since.n else None
+        served_from = asked.served
+        if served_from is None and both < least and not asked.tried:
+            served_from = asked.born  # no command said so, but nobody else answers; beside another it may be a shadow
         rows = 0 if served_from is None else sum(measure.told(c).n for c in after if c.end > served_from)
         values = None if found is None else [value_text(measure.signal, value) for value in found]
         if found is None or values is None:
@@ -219,7 +242,6 @@ class TriggerOutcomes:
                 f"Nothing is known of version {asked.version} to hold version {name} against",
             )
         else:
-            place = "in the same panes" if without is not None else "since the change and before the trigger"
             status = "helped" if found.high < 0 else "worse" if found.low > 0 else "no_difference"
             verdict = {"helped": "is better than", "worse": "is worse than", "no_difference": "is no different from"}
             said = (
@@ -231,7 +253,9 @@ class TriggerOutcomes:
         return TriggerOutcome(
             **self._head(id_, asked, now, status, said),
             before=before.performance(asked.version, measure.dispersion),
-            without=None if without is None else without.performance(asked.version, 1.0),
+            without=None
+            if without is None
+            else without.performance(asked.version, 1.0 if both >= least else measure.dispersion),
             after=since.performance(name, measure.dispersion),
             difference=None if found is None else found.value,
             difference_low=None if found is None else found.low,

@@ -52,7 +52,9 @@ class RetrainingFinished(_Command):
     new_version: Name
     held_out_loss: Finite | None = Field(None, description="Its mean loss on held-out rows")
     held_out_rows: int = Field(0, ge=0, description="Labelled rows that this rests on")
-    checks: Literal["passed", "failed", "not_run"] = Field("not_run", description="Verdict of the offline tests")
+    checks: Literal["passed", "failed", "unknown", "not_run"] = Field(
+        "not_run", description="Verdict of the offline tests; unknown: they ran, and could not tell"
+    )
     model_uri: str | None = Field(None, max_length=2_000, description="Where the model lies")
 
 

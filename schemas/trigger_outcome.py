@@ -34,15 +34,17 @@ class TriggerOutcome(Record):
     reason: str = Field(description="One sentence")
     before: Performance | None = Field(None, description="The old version, from the change to the trigger")
     without: Performance | None = Field(
-        None, description="The old version after the trigger, where it went on predicting (shadow, canary)"
+        None,
+        description="The old version after the trigger: in the panes of the new one, where it went on predicting "
+        "(shadow, canary), else in what the decision did not know yet",
     )
     after: Performance | None = Field(None, description="The new version since it serves, or is in shadow")
     retraining_cost: float = Field(description="Price of a retraining, in the unit of costs.loss, or of the loss")
     price_assumed: bool = Field(False, description="Whether costs.retraining was not declared, and a default stood in")
     difference: float | None = Field(
         None,
-        description="Mean loss of the new version less that of the old one: in the panes in which both have labels "
-        "(without), else after less before",
+        description="Mean loss of the new version less that of the old one: after less without, pane by pane where both "
+        "have labels in the same ones; where without is too little, after less before",
     )
     difference_low: float | None = Field(None, description="Lower end of its 95 % interval")
     difference_high: float | None = Field(None, description="Upper end of it")

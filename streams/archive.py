@@ -62,7 +62,8 @@ class Archive:
         versions
             Only these; None: all.
         labels_until
-            What became known after this is null, so that the answer stays the same; None: all that is known now.
+            What became known after this is null, and so is what came too late for its cohort, if the pane in which it
+            came was not over by then: the answer stays the same from then on. None: all that is known now.
         labelled
             Only rows of which is known what the task asks for.
 
@@ -94,6 +95,8 @@ class Archive:
         self._require(model)
         schema = archive_schema(settings)
         panes = self._panes("rows", model, versions, settings, start, end)
+        if labels_until is not None:
+            panes = [one for one in panes if one[1].told_by("rows", labels_until)]
         _refuse_mixed(self._files.url, panes)
         if not panes:
             return
@@ -101,6 +104,8 @@ class Archive:
         end = min(end, max(pane.end for _, pane in panes))
         labels_end = end + settings.label_horizon + settings.pane
         labels = self._panes("labels", model, versions, settings, start, labels_end)
+        if labels_until is not None:
+            labels = [one for one in labels if one[1].told_by("labels", labels_until)]
         step = max(DAY, settings.label_horizon) if labels else end - start
         for begin in range(start, end, step):
             stop = min(begin + step, end)

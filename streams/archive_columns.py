@@ -14,7 +14,7 @@ from schemas.event_time import Micros
 from schemas.feature_spec import FeatureType
 from schemas.prediction import FeatureValue
 from schemas.spec import ModelSpec
-from streams.archive_schema import MOMENT, archive_schema
+from streams.archive_schema import BEFORE, KNOWN, MOMENT, archive_schema
 
 Floats = npt.NDArray[np.float64]
 
@@ -124,20 +124,10 @@ def row_batch(
 
 LABELS_SCHEMA = pa.schema(
     [
-        ("prediction_id", pa.string()),
-        ("model", pa.string()),
-        ("version", pa.string()),
-        ("time", MOMENT),
+        *BEFORE,
         ("self_contained", pa.bool_()),
         ("later", pa.bool_()),
-        ("label", pa.string()),
-        ("value", pa.float64()),
-        ("rating", pa.float64()),
-        ("label_time", MOMENT),
-        ("label_corrects", pa.bool_()),
-        ("label_by_user", pa.bool_()),
-        ("loss", pa.float64()),
-        ("weight", pa.float64()),
+        *KNOWN,
         ("partition", pa.int32()),
     ]
 )

@@ -42,6 +42,13 @@ class PaneFile(NamedTuple):
         late = "" if self.late is None else f"-late-{_text(self.late)}"
         return f"{_text(self.start)}--{_text(self.end)}-p{self.partition}of{self.partitions}{late}.parquet"
 
+    def told_by(self, kind: Kind, moment: Micros) -> bool:
+        """Say whether the label pane that it went with was over at a moment; rows of a cohort went with none."""
+        if kind == "rows" and self.late is None:
+            return True
+        start = self.start if self.late is None else self.late
+        return start + (self.end - self.start) <= moment
+
     @classmethod
     def of(cls, name: str) -> "PaneFile | None":
         """Return what a name says; None where it is no file of the archive."""

@@ -30,12 +30,7 @@ BEFORE = (
     ("time", MOMENT),
 )
 
-AFTER = (
-    ("output_label", pa.string()),
-    ("output_score", pa.float64()),
-    ("output_value", pa.float64()),
-    ("output_text", pa.string()),
-    ("latency_ms", pa.float64()),
+KNOWN = (
     ("label", pa.string()),
     ("value", pa.float64()),
     ("rating", pa.float64()),
@@ -44,11 +39,20 @@ AFTER = (
     ("label_by_user", pa.bool_()),
     ("loss", pa.float64()),
     ("weight", pa.float64()),
-    ("partition", pa.int32()),
-    ("prediction_offset", pa.int64()),
 )
 """`label`, `value`, `rating`: what came true, null where nothing is known. `loss`: of the prediction, in the unit of
 the task. `weight`: how many rows it stands for; 1 unless it was drawn for a label with a known probability."""
+
+AFTER = (
+    ("output_label", pa.string()),
+    ("output_score", pa.float64()),
+    ("output_value", pa.float64()),
+    ("output_text", pa.string()),
+    ("latency_ms", pa.float64()),
+    *KNOWN,
+    ("partition", pa.int32()),
+    ("prediction_offset", pa.int64()),
+)
 
 
 def archive_schema(spec: ModelSpec) -> pa.Schema:

@@ -32,7 +32,7 @@ def backtest(
     json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
     decisions: Annotated[
         int, typer.Option(help="Moments at which a retraining may begin, at most; more take longer.", min=1, max=1000)
-    ] = 60,
+    ] = 48,
     archive: Annotated[
         bool, typer.Option("--archive", help="Go through the archive instead of the tables of the monitor file.")
     ] = False,

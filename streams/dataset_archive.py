@@ -10,7 +10,7 @@ from schemas.event_time import Micros
 from schemas.spec import MonitorSpec
 from streams.archive import Archive
 from streams.archive_files import ArchiveFiles
-from streams.archive_names import DAY, KINDS, PaneFile, as_day, day_start, model_directory, version_directory
+from streams.archive_names import DAY, KINDS, Kind, PaneFile, as_day, day_start, model_directory, version_directory
 from streams.errors import UserError
 
 
@@ -58,12 +58,13 @@ class ModelArchive:
     def batches(
         self, start: Micros, end: Micros, *, versions: Sequence[str] | None, labels_until: Micros
     ) -> Iterator[pa.Table]:
-        """Yield the rows of a time, as far as there are days of it."""
+        """Yield the rows of a time, as far as there are days of it, and cohorts that were over at `labels_until`."""
         days = self._archive.days(self._model)
         if not days:
             return
         start = max(start, day_start(days[0]))
-        end = min(end, day_start(days[-1]) + DAY + self._settings.pane)
+        over = labels_until - self._settings.maturity  # what came into the archive later would come as a surprise
+        end = min(end, day_start(days[-1]) + DAY + self._settings.pane, over - over % self._settings.pane)
         if start >= end:
             return
         self._note(start, end, versions, labels_until)
@@ -83,19 +84,19 @@ class ModelArchive:
             else {_name(version_directory("rows", self._model, version)) for version in versions}
         )
         for kind in KINDS:
-            last = end if kind == "rows" else labels_until + 1
+            last = end if kind == "rows" else labels_until
             top = model_directory(kind, self._model)
             for name in self._files.directories(top):
                 if wanted is None or name in wanted:
                     for day in self._files.directories(f"{top}/{name}"):
-                        self._note_day(f"{top}/{name}/{day}", start, last)
+                        self._note_day(kind, f"{top}/{name}/{day}", start, last, labels_until)
 
-    def _note_day(self, path: str, start: Micros, end: Micros) -> None:
+    def _note_day(self, kind: Kind, path: str, start: Micros, end: Micros, until: Micros) -> None:
         day = as_day(_name(path))
         if day is None or day_start(day) >= end:
             return
         for file, pane in self._files.panes(path):
-            if _meets(pane, start, end):
+            if _meets(pane, start, end) and pane.told_by(kind, until):
                 self._read[file] = int(self._files.fs.size(f"{self._files.root}/{file}"))
 
 

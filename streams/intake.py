@@ -4,8 +4,6 @@ Lateness is judged by the event time that was known when the event came, before 
 twice is late twice.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 

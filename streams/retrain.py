@@ -79,6 +79,8 @@ class Retraining:
             attempt = work.begin(trigger)
             try:
                 final = self._begun(trigger, attempt)
+                if final.type == "retraining_failed":
+                    self._go_on()  # whoever has the trigger now may have taken our files away
             except BaseException:
                 work.given_up(trigger)  # what counts is that the worker was gone without a word
                 raise

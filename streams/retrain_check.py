@@ -126,9 +126,7 @@ def _checked(
         candidate_name=version,
     )
     work.note(trigger, "check", report)
-    verdicts: dict[str, Checks] = {"passed": "passed", "failed": "failed"}
-    reasons = " ".join(report.reasons)
-    return verdicts.get(report.verdict, "not_run"), f"Checks {report.verdict}. {reasons}".strip()
+    return report.verdict, f"Checks {report.verdict}. {'; '.join(report.reasons)}".strip()
 
 
 def _champion(spec: MonitorSpec, base: Path, trigger: RetrainingTrigger, directory: Path) -> FittedModel | None:

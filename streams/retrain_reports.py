@@ -16,7 +16,7 @@ from streams.cloudevents import unwrap
 from streams.records import Headers
 
 Report = RetrainingStarted | RetrainingFinished | RetrainingFailed
-Checks = Literal["passed", "failed", "not_run"]
+Checks = Literal["passed", "failed", "unknown", "not_run"]
 
 LONGEST_REASON = 2_000
 

@@ -31,19 +31,21 @@ from .streams.world import (
     watermark,
 )
 
-POLICY = {"policies": [{"type": "performance"}], "cooldown": "2d", "minimum_labels": 50}
+MOVED = {"type": "all", "of": [{"type": "drift", "features": 1}, {"type": "schedule", "every_labels": 300}]}
+COMBINED = {"policies": [{"type": "any", "of": [{"type": "performance"}, MOVED]}], "cooldown": "2d"}
+COSTS = {"costs": {"loss": 1, "retraining": 40}, "retraining": {"cooldown": "1d", "minimum_labels": 50}}
 ASK = {"strategies": ["uncertainty", "disagreement", "drifted", "rare", "errors"]}
 RULES = [{"name": "high", "when": "x > 1"}, {"name": "a", "when": 'c == "a"'}]
 SPEC = spec_of(
     m={  # panes hold more rows than the samples
         **MODEL,
-        "retraining": POLICY,
+        "retraining": {**COMBINED, "minimum_labels": 50},
         "challenger": True,
         "sample": 20,
         "traffic_sample": 20,
         "label_requests": {**ASK, "per_pane": 10, "rules": RULES},
     },
-    r={**OTHER, "retraining": POLICY, "challenger": True, "label_requests": ASK},
+    r={**OTHER, **COSTS, "challenger": True, "label_requests": ASK},
 )
 LAYOUTS = layouts_of(SPEC, rows=3_000)
 HOURS, PER_HOUR = 110, 60
@@ -149,9 +151,13 @@ def one_partition(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Outgoi
 
 def test_the_stream_has_something_to_say(one_partition: tuple[list[Outgoing], dict[str, dict[str, int]]]) -> None:
     published, counts = one_partition
-    for model in (b"m", b"r"):
+    for model, policy in ((b"m", "any"), (b"r", "cost")):
         kinds = [one.destination for one in published if one.key == model]
-        assert kinds.count("triggers") >= 1
+        triggers = [
+            json.loads(one.value or b"") for one in published if (one.key, one.destination) == (model, "triggers")
+        ]
+        assert {one["policy"] for one in triggers} == {policy}
+        assert kinds.count("decisions") > 50
         assert kinds.count("schema_changes") == 6  # three features of two versions
         severities = [json.loads(one.value or b"")["severity"] for one in published if one.destination == "alerts"]
         assert {"alarm", "notice"} <= set(severities)

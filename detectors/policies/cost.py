@@ -111,6 +111,11 @@ class Cost:
         since = situation.whole_since(situation.beginning if began is None else began)
         text = _ratio(worst, measure, "" if worst is own.champion else " over the challenger's")
         asked = state.open_trigger(situation.layout.version)
+        tried = state.tried_for(situation.layout.version, situation.tried)
+        if tried is not None:  # also where it is known already that it helps
+            when = f"version {situation.tried}, which came of the trigger of {rfc3339(tried.time)}, is being tried"
+            changes = "calls again once that version is given up"
+            return self._says("no", f"{text}: called already, {when}", numbers, changes, standing=True)
         if asked is not None:
             when = f"the trigger of {rfc3339(asked[1].time)} is open"
             limit = asked[1].time if asked[1].answered is None else asked[1].answered

@@ -123,6 +123,11 @@ class PolicyState:
                 return id_, asked
         return None
 
+    def tried_for(self, version: str, tried: str | None) -> Asked | None:
+        """Return the trigger for a version that the one in shadow or canary came of."""
+        born = None if tried is None else self.born_of(tried)
+        return born[1] if born is not None and born[1].version == version else None
+
     def born_of(self, version: str) -> tuple[str, Asked] | None:
         """Return the newest trigger that a version came of; None where none is remembered."""
         for id_, asked in reversed(self.triggers.items()):

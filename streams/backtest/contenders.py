@@ -57,7 +57,7 @@ class Contenders:
         spec = self.candidates.history.spec
         own = spec.retraining
         found = [
-            Contender("as in the monitor file", "own", lambda: self._monitored(spec), _settings(spec, own.policies)),
+            Contender(_own_name(own.policies), "own", lambda: self._monitored(spec), _settings(spec, own.policies)),
             Contender("never", "never", lambda: [Course(self.candidates)], {"policies": []}, NEVER),
             *self._by_period(),
             *self._by_labels(max(1, own.minimum_labels)),
@@ -67,7 +67,7 @@ class Contenders:
             *self._tuned(),
             Contender("ADWIN + fresh", "adwin", lambda: [adwin_fresh(self.candidates)], None, ADWIN),
         ]
-        return found
+        return [one for place, one in enumerate(found) if not place or one.settings != found[0].settings]
 
     def _spec(self, policies: list[Policy], costs: dict[str, Any] | None = None, **changes: Any) -> ModelSpec:
         spec = self.candidates.history.spec
@@ -112,13 +112,13 @@ class Contenders:
         for period in periods_of(points, history.end - history.start):
             settings = {"policies": [{"type": "schedule", "cron": period.cron}]}
             for window in (rows, None):
-                what = "all rows so far" if window is None else f"the newest {rows:,} labelled rows"
+                what = "all rows so far" if window is None else f"newest {rows:,} rows"
 
                 def run(period: Any = period, window: int | None = window) -> list[Course]:
                     return [by_period(self.candidates, period, at, window) for at in phases_of(period, points)]
 
-                note = f"It trains on {what}; a scheduled trigger names the rows since the one before it."
-                found.append(Contender(f"every {period.name}, on {what}", "period", run, settings, note))
+                note = f"It learns from {what}, labelled ones; a scheduled trigger names those since the one before it."
+                found.append(Contender(f"every {period.name}, {what}", "period", run, settings, note))
         return found
 
     def _by_labels(self, least: int) -> list[Contender]:
@@ -163,6 +163,10 @@ ADWIN = "Not a policy of the monitor file."
 def _asks_the_challenger(policies: list[Policy]) -> bool:
     """Say whether a policy looks at the incremental challenger, which learns from single rows."""
     return any(policy.type == "cost" or _asks_the_challenger(getattr(policy, "of", [])) for policy in policies)
+
+
+def _own_name(policies: list[Policy]) -> str:
+    return f"as in the monitor file: {', '.join(policy.type for policy in policies) or 'never'}"
 
 
 def _settings(spec: ModelSpec, policies: list[Policy]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from schemas.event_time import Micros
-from streams.backtest.candidates import ENOUGH, RECORDED, Candidate, Candidates
+from streams.backtest.candidates import RECORDED, Candidate, Candidates
 from streams.backtest.decision_points import matured, newest_matured
 from streams.backtest.history import Floats, Positions
 

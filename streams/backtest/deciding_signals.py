@@ -30,7 +30,7 @@ def deciding(signals: Iterable[Signal], policies: Sequence[Policy]) -> list[Sign
 
 def kinds_of(policies: Sequence[Policy]) -> frozenset[str]:
     """Return the types of policies, those that are combined among them."""
-    found = {policy.type for policy in policies}
+    found: set[str] = {policy.type for policy in policies}
     for policy in policies:
         if isinstance(policy, AnyPolicy | AllPolicy | FirstPolicy):
             found |= kinds_of(policy.of)

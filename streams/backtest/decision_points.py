@@ -13,7 +13,7 @@ from schemas.event_time import Micros
 from streams.backtest.history import Flags, History, Positions
 from streams.errors import UserError
 
-MOST = 60
+MOST = 48
 
 
 @dataclass(frozen=True)

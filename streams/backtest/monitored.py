@@ -62,6 +62,8 @@ class Monitored:
         self._history, self._layouts = candidates.history, layouts
         self._monitor = Monitor(self._history.model, layouts)
         self._state = MonitorState()
+        self._settings: dict[int, str] = {}
+        """Fingerprints of what signals are made from, by reference profile."""
         self._waiting: list[tuple[Micros, commands.Command]] = []
         self.course = Course(candidates)
         self.triggers: list[Told] = []
@@ -102,7 +104,10 @@ class Monitored:
             self._state.evicted += 1
         layout = self._layouts.of(self._history.model, version)
         signals = deciding(signals_of(layout), self._spec.retraining.policies)
-        versions[version] = VersionState(signals=signals, settings=settings_of(layout))
+        owner = id(layout.profile)
+        if owner not in self._settings:
+            self._settings[owner] = settings_of(layout)  # the same for all versions that a profile judges
+        versions[version] = VersionState(signals=signals, settings=self._settings[owner])
 
     def _hear(self, outputs: list[Output]) -> None:
         for output in outputs:

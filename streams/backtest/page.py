@@ -11,7 +11,7 @@ from schemas.event_time import from_micros
 from streams.backtest.document import ORACLE
 from streams.backtest.recommendation import Recommendation, block
 from streams.backtest.result import Result
-from streams.backtest.table import number, tied
+from streams.backtest.table import in_words, number, tied
 from streams.errors import UserError
 from streams.report_axes import Tick, TimeAxis, value_axis
 from streams.report_svg import svg
@@ -47,6 +47,7 @@ def write_page(out: Path, result: Result, advice: Recommendation) -> Path:
     text = environment.get_template("backtest.html.j2").render(
         result=result,
         advice=advice,
+        words=in_words(result, advice),
         chart=chart,
         legend=legend,
         x_ticks=x_ticks,

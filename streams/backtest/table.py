@@ -13,74 +13,125 @@ from streams.backtest.result import Outcome, Result
 from streams.report_text import clean
 
 SHOWN = 1  # dates of retrainings; the page has all of them
+WIDE = 100  # columns of a terminal that has room for them
+YOURS, FIRST = "*", ">"
 
 
 def print_result(console: Console, result: Result, advice: Recommendation, out: Path | None) -> None:
-    """Print what each policy would have cost, and what is recommended."""
+    """Print what is recommended, what each policy would have cost, and how far to trust it."""
     start, end = (f"{from_micros(moment):%Y-%m-%d}" for moment in (result.start, result.end))
-    console.print(
+
+    def say(text: str, style: str | None = None) -> None:
+        console.print(text, style=style, highlight=False)
+
+    say(
         f"[bold]{escape(clean(result.model))}[/bold]: {result.labelled:,} labelled of {result.rows:,} rows, {start} to "
-        f"{end}; costs {result.unit}, a retraining {number(result.retraining)}",
-        highlight=False,
+        f"{end}; costs {result.unit}, a retraining {number(result.retraining)}\n"
     )
+    say(escape(in_words(result, advice)), "bold")
+    if advice.note:
+        say(escape(advice.note))
+    if advice.yaml is not None and own_of(result).name != advice.name:
+        say(f"\nSettings of the cheapest:\n{escape(advice.yaml.rstrip())}")
+    console.print()
+    console.print(_table(result, advice, dates=console.width >= WIDE))
+    say(
+        f"{FIRST} cheapest that can be set   {YOURS} the monitor file as it is   regret: total less the best in "
+        "hindsight. Of a period, the mean over when it may begin.",
+        "dim",
+    )
+    say("\n[bold]How far to trust it.[/bold] " + escape(_trust(advice)))
+    say(f"\nBest in hindsight: {ORACLE}", "dim")
+    for note in result.notes:
+        say(f"Note: {escape(clean(note))}", "dim")
+    if out is not None:
+        say(f"\nReport: {escape(str(out / 'backtest.html'))}, and backtest.json beside it")
+
+
+def in_words(result: Result, advice: Recommendation) -> str:
+    """Return what is recommended in a sentence or two, against what the monitor file has and against doing nothing."""
+    chosen = next(one for one in result.outcomes if one.name == advice.name)
+    own, never = own_of(result), next(one for one in result.outcomes if one.family == "never")
+    if chosen.name == own.name:
+        text = (
+            f"Keep the monitor file as it is: none of {advice.contenders} policies that can be set would have cost "
+            f"less than its {number(own.total)}."
+        )
+    elif own.name in advice.close:
+        text = (
+            f"Keep the monitor file as it is: it would have cost {number(own.total)}. Cheapest that can be set was "
+            f"{chosen.name}, with {number(chosen.total)}, but chance may account for the difference."
+        )
+    else:
+        text = (
+            f"Cheapest that can be set: {chosen.name}. It would have cost {number(chosen.total)}; the monitor file as "
+            f"it is, {number(own.total)}{_more(own.total, chosen.total)}."
+        )
+    if never.name not in (chosen.name, own.name):
+        text += f" Never retraining: {number(never.total)}{_more(never.total, chosen.total)}."
+    return text
+
+
+def own_of(result: Result) -> Outcome:
+    """Return what the policies of the monitor file come to."""
+    return next(one for one in result.outcomes if one.family == "own")
+
+
+def _table(result: Result, advice: Recommendation, *, dates: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("policy", overflow="fold", max_width=46)
-    for name in ("mistakes", "retrainings", "total", "regret"):
+    table.add_column("  policy", overflow="fold", max_width=46)
+    for name in ("mistakes", "trained", "total", "regret"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("retrained on", no_wrap=True)
+    if dates:
+        table.add_column("first on", no_wrap=True)
     best = result.best
     trained = [result.moments[point + 1] - result.delay for point in best.trained]
-    table.add_row(
-        "best in hindsight",
-        number(float(best.losses.sum())),
-        str(len(trained)),
-        number(best.total),
-        "",
-        _dates([f"{from_micros(moment):%Y-%m-%d}" for moment in trained]),
-        style="dim",
-    )
-    for one in result.outcomes:
-        table.add_row(
-            escape(one.name),
-            number(one.loss_cost),
-            f"{one.retrainings:.3g}",
-            number(one.total),
-            number(one.regret),
-            _dates([str(each["time"])[:10] for each in one.triggers]),
-            style="bold" if one.name == advice.name else None,
+    rows = [
+        (
+            "  best in hindsight",
+            number(float(best.losses.sum())),
+            str(len(trained)),
+            number(best.total),
+            "",
+            _dates([f"{from_micros(moment):%Y-%m-%d}" for moment in trained]),
         )
-    console.print(table)
+    ]
     for one in result.outcomes:
-        if one.best_phase is not None and one.best_phase < best.total * 1.5:
-            console.print(_phases(one), style="dim", highlight=False)
-    console.print(f"\nOracle: {ORACLE}", style="dim", highlight=False)
-    for note in result.notes:
-        console.print(f"Note: {escape(clean(note))}", style="dim", highlight=False)
-    _print_advice(console, advice)
-    if out is not None:
-        console.print(f"\nReport: {escape(str(out / 'backtest.html'))}, and backtest.json beside it", highlight=False)
+        rows.append(
+            (
+                f"{_mark(one, advice)} {escape(one.name)}",
+                number(one.loss_cost),
+                f"{one.retrainings:.3g}",
+                number(one.total),
+                number(one.regret),
+                _dates([str(each["time"])[:10] for each in one.triggers]),
+            )
+        )
+    styles = ["dim", *("bold" if _mark(one, advice).strip() else None for one in result.outcomes)]
+    for row, style in zip(rows, styles, strict=True):
+        table.add_row(*(row if dates else row[:-1]), style=style)
+    return table
 
 
-def _print_advice(console: Console, advice: Recommendation) -> None:
+def _mark(one: Outcome, advice: Recommendation) -> str:
+    if one.name == advice.name:
+        return FIRST
+    return YOURS if one.family == "own" else " "
+
+
+def _trust(advice: Recommendation) -> str:
     standing = advice.standings[0]
-    console.print(
-        f"\n[bold]Cheapest that can be set: {escape(advice.name)}[/bold] (first in {standing.cheapest:.0%} of "
-        "resampled histories)",
-        highlight=False,
-    )
-    if advice.close:
-        console.print(f"Not told apart from it: {escape(', '.join(advice.close))}", highlight=False)
-    console.print(
-        f"Chosen on the first half: {escape(advice.chosen_on_first)}{tied(advice)}. On the second half it cost "
+    close = f"; not told apart from it: {'; '.join(advice.close)}" if advice.close else ""
+    return (
+        f"{advice.name} is first in {standing.cheapest:.0%} of resampled histories{close}.\n"
+        f"Chosen on the first half: {advice.chosen_on_first}{tied(advice)}. On the second half it cost "
         f"{number(advice.second_half)}, rank {advice.second_rank} of {advice.contenders}; the cheapest there, "
-        f"{escape(advice.second_best)}, {number(advice.second_best_cost)}.",
-        highlight=False,
+        f"{advice.second_best}, {number(advice.second_best_cost)}.\n{advice.caveat}"
     )
-    console.print(advice.caveat, highlight=False)
-    if advice.note:
-        console.print(advice.note, highlight=False)
-    if advice.yaml is not None:
-        console.print(f"\n{escape(advice.yaml.rstrip())}", highlight=False)
+
+
+def _more(cost: float, least: float) -> str:
+    return f" ({cost / least - 1:.1%} above the cheapest)" if least > 0 else ""
 
 
 def tied(advice: Recommendation) -> str:
@@ -98,7 +149,3 @@ def number(value: float) -> str:
 def _dates(dates: list[str]) -> str:
     more = len(dates) - SHOWN
     return ", ".join(dates[:SHOWN]) + (f" +{more}" if more > 0 else "")
-
-
-def _phases(one: Outcome) -> str:
-    return f"{escape(one.name)}: mean over the phases; the best phase alone {number(one.best_phase or 0.0)}"

@@ -60,6 +60,12 @@ def test_where_the_challenger_is_no_better_either_it_is_noise() -> None:
     assert "challenger" in decision.belief_reason
 
 
+def test_a_challenger_that_is_better_but_not_clearly_so_is_no_sign_of_noise() -> None:
+    """A gain of a quarter over 200 rows may be chance, and may not."""
+    open_ = {"challenger": 0.3, "champion": 0.4, "rows": 200.0}
+    assert told(after("no_difference", "worse"), comparison=open_).belief == "retraining_does_not_help"
+
+
 def test_one_futile_retraining_is_noise_where_the_new_version_lost_as_much_from_its_first_day() -> None:
     state = after("no_difference")
     assert told(state, errors=20.0, comparison=ALIKE).belief == "irreducible_noise"

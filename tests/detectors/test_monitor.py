@@ -374,6 +374,25 @@ def test_versions_are_watched_apart() -> None:
     assert text(mine) == text(alone.outputs)
 
 
+def test_nobody_is_called_at_night_for_a_version_in_shadow() -> None:
+    profile = profile_of(SPEC)
+    good = panes_of(layout_of(SPEC, profile, "1"), days(SPEC, 30))
+    bad = panes_of(layout_of(SPEC, profile, "2"), days(SPEC, 30, error=0.4))
+    order = sorted([*good, *bad], key=lambda p: (p.due, p.key.family, p.key.version))
+    told = {}
+    for shadow in (False, True):
+        watched = Watched.of(SPEC, profile)
+        watched.close(order[:1])
+        if shadow:
+            watched.state, _ = watched.monitor.command(watched.state, command("promote", START, 1, version="1"))
+            watched.state, _ = watched.monitor.command(watched.state, command("shadow", START, 2, version="2"))
+        watched.close(order[1:])
+        told[shadow] = [alert for alert in of_kind(watched.outputs, Alert) if alert.signal == "error_rate"]
+    assert "alarm" in {alert.severity for alert in told[False]}
+    assert {alert.severity for alert in told[True]} <= {"notice", "recovered"}
+    assert {alert.version for alert in told[True]} == {"2"}
+
+
 def test_versions_without_end_make_room_for_each_other() -> None:
     spec = model_spec(features={"owner": "boolean"}, challenger=False)
     watched = Watched.of(spec, None)

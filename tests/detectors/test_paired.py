@@ -50,6 +50,18 @@ def test_panes_that_vary_widen_the_interval_once_there_are_enough() -> None:
     assert paired_difference(d, np.ones(len(d)), 0.95, blocks=few) == plain
 
 
+@pytest.mark.parametrize("panes", [FEWEST_BLOCKS, 14])
+def test_the_interval_of_few_panes_that_vary_misses_about_as_often_as_it_says(panes: int) -> None:
+    """As if rows were independent, it would miss the difference of 0 in three of ten runs."""
+    rng, missed, runs = np.random.default_rng(5), 0, 400
+    blocks = np.repeat(np.arange(panes), 50)
+    for _ in range(runs):
+        d = rng.normal(0, 0.1, panes)[blocks] + rng.choice([1.0, -1.0, 0.0], len(blocks), p=[0.1, 0.1, 0.8])
+        found = paired_difference(d, np.ones(len(d)), 0.95, blocks=blocks, counted=True)
+        missed += not found.low <= 0 <= found.high
+    assert missed <= 0.09 * runs
+
+
 def test_the_p_value_is_small_just_where_the_interval_lies_above_the_margin() -> None:
     d = np.random.default_rng(3).normal(0.5, 1, 200)
     found = paired_difference(d, np.ones(200), 0.95)

@@ -136,7 +136,7 @@ def test_a_promoted_version_that_turns_out_worse_is_rolled_back_on_guard_though_
     spec = spec_of(automatic=True)
     panes = together(_panes("binary", "1", 0.1, 0, 30, ""), _panes("binary", "2", 0.6, 30, 20, ""))
     commands = [
-        command("retraining_finished", 29, **(PASSED | {"checks": "not_run"})),
+        command("retraining_finished", 29, **(PASSED | {"checks": "unknown"})),
         command("promote", 30, version="2"),
     ]
     watched = played(spec, panes, commands)
@@ -322,7 +322,10 @@ def command_lists(draw: st.DrawFn) -> list[Any]:
         if kind.startswith("retraining"):
             fields["trigger"] = draw(st.sampled_from(["t", "u"]))
         if kind == "retraining_finished":
-            fields |= {"new_version": draw(VERSION), "checks": draw(st.sampled_from(["passed", "failed", "not_run"]))}
+            fields |= {
+                "new_version": draw(VERSION),
+                "checks": draw(st.sampled_from(["passed", "failed", "unknown", "not_run"])),
+            }
         commands.append(command(kind, draw(DAYS), number, **fields))
     return commands
 

@@ -67,6 +67,7 @@ def write_monitor(base: Path, bootstrap: str, prefix: str) -> Path:
                 "reference": "credit.profile.json",
                 "costs": {"loss": 1, "retraining": 120},
                 "retraining": {
+                    "policies": [{"type": "cost", "refit": None}],  # one retraining is enough to kill processes in
                     "trainer": {"type": "sklearn", "estimator": "sklearn.ensemble.HistGradientBoostingClassifier"},
                     "rollout": {"automatic": True, "canary": [0.5], "stage_labels": 150, "guard_labels": 600},
                 },

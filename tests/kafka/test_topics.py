@@ -7,7 +7,7 @@ from schemas.kafka_spec import KafkaSpec, Topics
 from schemas.spec import MonitorSpec
 from streams.errors import UserError
 from streams.framing import FRAME_BYTES
-from streams.topics import Topic, check, create, doubts, partition_counts, problems, require
+from streams.topics import COMPACTED, Topic, check, create, doubts, partition_counts, problems, require
 
 from .broker import Kafka
 
@@ -108,7 +108,7 @@ def test_what_is_kept_too_short_for_a_lost_disk_is_a_warning_and_no_refusal(
 
 
 def topic(role: str, partitions: int = 1, **configs: str) -> Topic:
-    policy = "compact" if role in ("progress", "snapshots") else "delete"
+    policy = "compact" if role in COMPACTED else "delete"
     wide = {"cleanup.policy": policy, "retention.ms": "-1", "max.message.bytes": "2000000"}
     return Topic(role, partitions, 1, {**wide, **{key.replace("_", "."): value for key, value in configs.items()}})
 
@@ -179,7 +179,7 @@ def test_summaries_are_kept_while_their_panes_are_open() -> None:
 
 @pytest.mark.parametrize("role", list(Topics.model_fields))
 def test_the_wrong_clean_up_is_refused_both_ways(role: str) -> None:
-    compacted = role in ("progress", "snapshots")
+    compacted = role in COMPACTED
     for policy in ("delete", "compact", "compact,delete"):
         lines = judged(**{role: topic(role, cleanup_policy=policy, max_message_bytes="9000000")})
         if role in ("predictions", "feedback"):

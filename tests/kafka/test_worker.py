@@ -34,7 +34,7 @@ Start = Callable[..., Process]
 STREAMGAUGE = Path(sys.executable).with_name("streamgauge")
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS, A_DAY, CHANGE = 40, 60, 20
-OUTPUTS = ("alerts", "triggers", "pane_reports", "label_requests", "schema_changes")
+OUTPUTS = ("alerts", "triggers", "decisions", "pane_reports", "label_requests", "schema_changes")
 
 
 def write_tables(base: Path) -> None:

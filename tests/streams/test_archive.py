@@ -4,6 +4,7 @@ import random
 import uuid
 from collections.abc import Iterator
 from datetime import date
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,21 @@ from streams.records import ROLES
 from .archive_oracle import in_micros
 from .level_one import END, LAYOUTS, SPEC
 from .test_archive_panes import archived, open_source, run
-from .world import DAY, HOUR, MODEL, T0, busy_logs, feedback, layouts_of, log_of, prediction, spec_of, watermark
+from .world import (
+    DAY,
+    HOUR,
+    MODEL,
+    T0,
+    busy_logs,
+    feedback,
+    layouts_of,
+    log_of,
+    prediction,
+    read_on,
+    spec_of,
+    steps,
+    watermark,
+)
 
 HOURS = 60
 LATER = T0 + 1_000 * HOUR
@@ -91,10 +106,14 @@ def test_late_labels_are_on_their_rows_and_answers_depend_on_the_moment_that_is_
     assert len(late) > 20, "later than a pane and the maturity"
     until = T0 + 30 * HOUR
     then = rows_of(archive, labels_until=until)
-    assert len(then) == len(whole)
+    key = itemgetter("time", "prediction_id", "version", "prediction_offset")
+    there = set(map(key, then))
+    assert all(one["prediction_offset"] is None for one in whole if key(one) not in there), "they came too late"
+    now = [one for one in whole if key(one) in there]
+    assert len(then) == len(now)
     assert all(one["label_time"] is None or one["label_time"] <= until for one in then)
-    for one, other in zip(then, whole, strict=True):
-        if other["label_time"] is not None and other["label_time"] <= until:
+    for one, other in zip(then, now, strict=True):
+        if other["label_time"] is not None and other["label_time"] < until:
             assert one == other
         elif one["label_time"] is None:
             assert [one[name] for name in ("label", "value", "rating", "loss", "label_corrects")] == [None] * 5
@@ -102,6 +121,25 @@ def test_late_labels_are_on_their_rows_and_answers_depend_on_the_moment_that_is_
     known = rows_of(archive, labelled=True)
     assert known == [one for one in whole if one["label"] is not None]
     assert 0 < len(known) < len(whole)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_same_question_has_the_same_answer_also_when_it_is_asked_at_once(tmp_path: Path, seed: int) -> None:
+    """Cohorts that are over, as of the moment to which event time has come: what comes later changes nothing."""
+    spec, generator = archived(SPEC, tmp_path / "archive"), random.Random(seed)
+    logs, model, archive = busy_logs(seed, hours=30, per_hour=20), SPEC.models["m"], archive_at(tmp_path / "archive")
+    source = open_source(spec, LAYOUTS, tmp_path / "store")
+    asked = []
+    for role, size in steps(generator, logs, 80):
+        read_on(source, logs, role, size)
+        source.checkpoint()
+        source.sent()
+        mark = source._clock.complete(model, spec)
+        if mark is not None and (end := (mark - model.maturity) // model.pane * model.pane) > T0 + 4 * HOUR:
+            asked.append((end, mark, rows_of(archive, T0, end, labels_until=mark)))
+    source.close()
+    assert len(asked) > 10
+    assert all(found == rows_of(archive, T0, end, labels_until=mark) for end, mark, found in asked)
 
 
 def test_versions_are_chosen_by_name(busy: Path) -> None:

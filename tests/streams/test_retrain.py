@@ -192,6 +192,23 @@ def test_a_stop_is_no_attempt_and_no_report(tmp_path: Path):
     assert world.work.begin(TRIGGER) == 1
 
 
+@pytest.mark.usefixtures("archive")
+def test_what_fails_while_it_is_stopped_is_no_failure_of_the_trigger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The next owner of the trigger, on the same disk, clears what this one was writing."""
+    stopped: list[bool] = []
+    world = World(tmp_path, stopping=lambda: bool(stopped))
+
+    def taken_away(*_: Any, **__: Any) -> Any:
+        stopped.append(True)
+        raise UserError("the model cannot be written: No such file or directory")
+
+    monkeypatch.setattr(ModelRegistry, "made", taken_away)
+    with pytest.raises(GivenUp):
+        world.retraining.carry_out(TRIGGER)
+    assert world.types() == ["started"]
+    assert world.work.kept(TRIGGER, "final") is None
+
+
 def older(world: World, version: str, seed: int, flip: bool, rows: pa.Table) -> None:
     """Put a version into the registry: one that knows the world, or one that has it the wrong way round."""
     labels = [None if label is None else "10"[int(label)] for label in rows["label"].to_pylist()] if flip else None

@@ -70,7 +70,7 @@ def test_a_better_version_goes_from_shadow_to_full_and_its_trigger_has_helped(
     assert [one["number"] for one in records] == [1, 2, 3]
     assert {one["trigger"] for one in records} == {trigger}
     assert [one["previous"] for one in records] == [None, None, "1"]
-    first, last = lines(out / "outcomes.jsonl")
+    first, *_, last = lines(out / "outcomes.jsonl")
     assert first["id"] == last["id"]
     assert (first["status"], last["status"], last["new_version"]) == ("helped", "helped", "2")
     assert last["after"]["rows"] > first["after"]["rows"] >= 200

@@ -332,6 +332,17 @@ def test_nobody_answers_and_the_trigger_is_given_up_but_not_one_that_was_taken_u
     assert busy.triggers[second.id].result == "failed"
 
 
+def test_a_new_version_that_is_being_tried_is_not_asked_for_again_though_it_is_known_to_help() -> None:
+    spec, state = spec_of(COST, costs=PRICED, cooldown="1d"), PolicyState()
+    trigger = fires(state, situation(spec, 30, past=risen(28, 20, after=50.0)))
+    note_outcome(state, outcome(trigger.id, "helped", "2"))
+    tried = situation(spec, 40, past=risen(38, 20, after=50.0), tried="2")
+    decision = quiet(state, tried).decision
+    assert decision is not None
+    assert f"version 2, which came of the trigger of {day(30)}, is being tried" in decision.policies[0].reason
+    fires(state, situation(spec, 40, past=risen(38, 20, after=50.0)))  # it was given up
+
+
 def test_a_calendar_whose_retrainings_do_not_help_does_not_make_it_deaf() -> None:
     state = PolicyState()
     spec = spec_of([{"type": "schedule", "cron": "0 0 * * *"}, *COST], costs=PRICED, cooldown="1s")

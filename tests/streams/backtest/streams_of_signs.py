@@ -58,7 +58,7 @@ def learn(rows: pa.Table) -> SignModel:
     truths = np.array(rows["label"].to_pylist()) == "1"
     if truths.all() or not truths.any():
         raise UserError("labels of one class teach nothing")
-    agree = truths == (np.array(rows["feature.x"].to_pylist()) > 0)
+    agree = truths == (np.array(rows["feature.x"].to_pylist(), dtype=np.float64) > 0)  # a missing one says no
     return SignModel(1 if agree.mean() >= 0.5 else -1)
 
 
