@@ -111,5 +111,6 @@ def difference_in_panes(pairs: Sequence[tuple[Losses, Losses]]) -> Difference:
 
 def _variance(parts: Sequence[Losses]) -> float:
     """Return the variance of one loss; above 0."""
-    n, total, squares = (sum(getattr(part, name) for part in parts) for name in ("n", "total", "squares"))
+    n = sum(part.n for part in parts)
+    total, squares = math.fsum(part.total for part in parts), math.fsum(part.squares for part in parts)
     return Losses(n, total, squares, parts[0].scale).spread()[1] * (n + 2)

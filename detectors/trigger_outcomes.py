@@ -5,12 +5,11 @@ known (nobody answers, no version came, it was refused, it has `stage_labels`), 
 is: at `guard_labels`, and, where these came in the shadow, once so many rows are served.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from detectors.history import Cohort
-from detectors.loss_difference import Difference, Losses, difference_in_panes, difference_of
-from detectors.policies.yardstick import Yardstick, yardstick_of
+from detectors.outcome_comparison import held_against
+from detectors.policies.yardstick import yardstick_of
 from detectors.rollout import Change, RolloutState
 from detectors.state import register
 from detectors.version_past import Past
@@ -193,46 +192,20 @@ class TriggerOutcomes:
         return [] if known is None else [c for c in known[0].cohorts if c.end > (asked.born or 0) and c.labelled]
 
     def _grade(self, id_: str, asked: OpenTrigger, now: Micros, after: list[Cohort], *, least: int) -> TriggerOutcome:
-        """Return the outcome by the labels that there are.
-
-        Where both versions have `least` labels in the same panes, those are compared: what moved the panes moved both.
-        Else the old version is held to cohorts that the decision did not know, if they have so many: those that it
-        rests on were chosen for being bad, and what comes after them is better by chance alone.
-        """
+        """Return the outcome by the labels that there are."""
         assert asked.new_version is not None
         new, old = self._past(asked.new_version), self._past(asked.version)
         assert new is not None
         measure = yardstick_of(new[1], CONFIDENCE)
         name = asked.new_version
-        cohorts = [] if old is None else [cohort for cohort in old[0].cohorts if cohort.labelled]
-        before = _losses(measure, (c for c in cohorts if c.end > asked.since and c.start < asked.time))
-        starts = {cohort.start for cohort in after} & {cohort.start for cohort in cohorts}
-        both = min(
-            sum(c.labelled for c in after if c.start in starts), sum(c.labelled for c in cohorts if c.start in starts)
-        )
-        since = _losses(measure, after)
-        without: Losses | None = None
-        place = "since the change and before the trigger"
-        found: Difference | None = None
-        if both >= least and asked.new_version != asked.version:
-            without = _losses(measure, (c for c in cohorts if c.start in starts))
-            of_panes = [
-                (_losses(measure, [mine]), _losses(measure, [theirs]))
-                for mine in after
-                for theirs in cohorts
-                if mine.start == theirs.start
-            ]
-            told = [(mine, theirs) for mine, theirs in of_panes if mine.n and theirs.n]
-            found = difference_in_panes(told) if told else None
-            place = "in the same panes"
-        else:
-            unseen = [c for c in cohorts if c.end + self._spec.maturity > asked.time]
-            if sum(c.labelled for c in unseen) >= least and asked.new_version != asked.version:
-                without, place = _losses(measure, unseen), "in what the decision did not know yet"
-            against = without or before
-            found = difference_of(since, against, measure.dispersion) if against.n and since.n else None
+        judged = asked.time - self._spec.maturity
+        cohorts = [] if old is None else [c for c in old[0].cohorts if c.labelled]
+        if name == asked.version:  # trained anew under its old name: what came later is the new one's
+            cohorts = [c for c in cohorts if c.end <= judged]
+        held = held_against(measure, after, cohorts, asked.since, judged, asked.time, least)
+        found = held.difference
         served_from = asked.served
-        if served_from is None and both < least and not asked.tried:
+        if served_from is None and not held.side_by_side and not asked.tried:
             served_from = asked.born  # no command said so, but nobody else answers; beside another it may be a shadow
         rows = 0 if served_from is None else sum(measure.told(c).n for c in after if c.end > served_from)
         values = None if found is None else [value_text(measure.signal, value) for value in found]
@@ -245,18 +218,18 @@ class TriggerOutcomes:
             status = "helped" if found.high < 0 else "worse" if found.low > 0 else "no_difference"
             verdict = {"helped": "is better than", "worse": "is worse than", "no_difference": "is no different from"}
             said = (
-                f"Version {name} {verdict[status]} version {asked.version} {place}: {measure.signal.replace('_', ' ')} "
-                f"differs by {values[0]} (95 %: {values[1]} to {values[2]})"
+                f"Version {name} {verdict[status]} version {asked.version} {held.place}: "
+                f"{measure.signal.replace('_', ' ')} differs by {values[0]} (95 %: {values[1]} to {values[2]})"
             )
         saved = None if found is None or served_from is None else -found.value * rows * measure.price
         price = measure.retraining
         return TriggerOutcome(
             **self._head(id_, asked, now, status, said),
-            before=before.performance(asked.version, measure.dispersion),
+            before=held.before.performance(asked.version, measure.dispersion),
             without=None
-            if without is None
-            else without.performance(asked.version, 1.0 if both >= least else measure.dispersion),
-            after=since.performance(name, measure.dispersion),
+            if held.without is None
+            else held.without.performance(asked.version, 1.0 if held.side_by_side else measure.dispersion),
+            after=held.after.performance(name, measure.dispersion),
             difference=None if found is None else found.value,
             difference_low=None if found is None else found.low,
             difference_high=None if found is None else found.high,
@@ -294,12 +267,3 @@ class TriggerOutcomes:
     def _settle(self, state: OutcomeState, id_: str) -> None:
         status = state.triggers.pop(id_).status or "unanswered"
         state.settled[status] = state.settled.get(status, 0) + 1
-
-
-def _losses(measure: Yardstick, cohorts: Iterable[Cohort]) -> Losses:
-    told = [measure.told(cohort) for cohort in cohorts]
-    n, total = sum(each.n for each in told), sum(each.loss for each in told)
-    scale = measure.scale or 1.0
-    # where squares are not counted, no values in [0, scale] with this mean vary more
-    squares = sum(scale * each.loss if each.squares is None else each.squares for each in told)
-    return Losses(n, total, squares, scale)

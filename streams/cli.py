@@ -74,6 +74,9 @@ def _root(
 
     On files: init writes a monitor file, reference learns what good looks like, replay shows what would have happened.
 
+    To retrain: retrain turns triggers into candidates, check says whether one may replace the champion, and backtest
+    what other policies would have cost.
+
     On Kafka: topics create, worker, and watch; send plays tables into the topics, trigger asks for a retraining,
     promote and roll-back say which version serves, and serving shows it.
     """

@@ -6,14 +6,13 @@ the page's own script run and no other.
 
 import base64
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from schemas.spec import MonitorSpec
-from streams.errors import UserError
+from streams.html_page import templates, write_page
 from streams.report_data import Outputs, read_outputs
-from streams.report_text import clean, moment, plural, sentence
+from streams.report_text import moment, sentence
 from streams.report_view import view
 
 FILES = (
@@ -40,27 +39,10 @@ def write_report(out: Path, spec: MonitorSpec, outputs: Outputs | None = None) -
     UserError
         When the page cannot be written.
     """
-    page = _environment().get_template("report.html.j2")
+    filters: dict[str, Callable[..., str]] = {"moment": moment, "sentence": sentence, "script_hash": _script_hash}
+    page = templates(filters).get_template("report.html.j2")
     text = page.render(view=view(outputs or read_outputs(out, spec), spec), files=FILES)
-    path = out / "report.html"
-    try:
-        path.write_bytes(text.encode("utf-8", "replace"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
-    return path
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("streams"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"clean": clean, "moment": moment, "sentence": sentence, "script_hash": _script_hash}
-    environment.globals["plural"] = plural
-    return environment
+    return write_page(out / "report.html", text)
 
 
 def _script_hash(script: str) -> str:

@@ -29,7 +29,7 @@ def outcome_facts(outcome: TriggerOutcome | None) -> list[Fact]:
         for name, each in (("before", outcome.before), ("went on", outcome.without), ("after", outcome.after))
         if each is not None
     ]
-    if outcome.saved is not None and outcome.regret is not None:
+    if outcome.saved is not None and outcome.regret is not None and outcome.served_rows:
         assumed = " (assumed)" if outcome.price_assumed else ""
         details.append(
             f"cost {number(outcome.retraining_cost)}{assumed}, saved {number(outcome.saved)} so far, over "

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from schemas.check_report import CheckReport
 from schemas.prediction import FeatureValue
 from streams.errors import UserError
-from streams.report_text import clean, number, plural, sentence
+from streams.html_page import templates
+from streams.report_text import clean, number, sentence
 
 JSON, PAGE = "check.json", "report.html"
 
@@ -41,16 +40,7 @@ def as_json(report: CheckReport) -> str:
 
 def as_page(report: CheckReport) -> str:
     """Return the report as one self-contained page."""
-    environment = Environment(
-        loader=PackageLoader("streams"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"clean": clean, "sentence": told, "value": value_text, "cell": cell_text}
-    environment.globals["plural"] = plural
-    page = environment.get_template("check.html.j2")
+    page = templates({"sentence": told, "value": value_text, "cell": cell_text}).get_template("check.html.j2")
     return page.render(report=report, headline=HEADLINES[report.verdict])
 
 

@@ -83,28 +83,38 @@ class Server:
         beside = shadows(self.serving)
         return [answers(self.serving, identifier), *([beside] if beside else [])]
 
-    def output(self, version: str, features: dict[str, Any]) -> dict[str, Any]:
+    def outputs(self, version: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if version == "1":
-            return champion(features)
+            return [champion(features) for features in rows]
         if version not in self.models:
             self.models[version] = load_model(self.spec, MODEL, self.base, self.work / "models" / MODEL / version)
-        told = self.models[version].outputs([[features[name] for name in self.spec.models[MODEL].features]])[0]
-        return {"label": told.label, "score": told.score}
+        names = list(self.spec.models[MODEL].features)
+        told = self.models[version].outputs([[features[name] for name in names] for features in rows])
+        return [{"label": each.label, "score": each.score} for each in told]
 
     def send(self, day: int) -> None:
         """Send a day's predictions, and the outcomes of the day before."""
         topics = self.spec.kafka.topics
+        asked: dict[str, list[tuple[str, datetime, dict[str, Any]]]] = {}
         for identifier, at, features, _ in requests(day):
             for version in self.versions(identifier):
+                asked.setdefault(version, []).append((identifier, at, features))
+        events = []
+        for version, rows in asked.items():
+            outputs = self.outputs(version, [features for _, _, features in rows])
+            for (identifier, at, features), output in zip(rows, outputs, strict=True):
                 event = {
                     "prediction_id": identifier,
                     "model": MODEL,
                     "version": version,
                     "timestamp": at.isoformat(),
                     "features": features,
-                    "output": self.output(version, features),
+                    "output": output,
                 }
-                self.producer.send(topics.predictions, key=identifier.encode(), value=json.dumps(event).encode())
+                events.append((at, version, event))
+        for _, _, event in sorted(events, key=lambda each: each[:2]):
+            identifier = str(event["prediction_id"])
+            self.producer.send(topics.predictions, key=identifier.encode(), value=json.dumps(event).encode())
         for identifier, at, _, truth in requests(day - 1) if day else ():
             known = {
                 "prediction_id": identifier,

@@ -12,6 +12,7 @@ from schemas.command import CommandAdapter
 from schemas.event_time import to_micros
 from schemas.spec import MonitorSpec
 from schemas.trigger import RetrainingTrigger
+from streams.dataset import HOLDOUT, read_rows
 from streams.errors import UserError
 from streams.model_registry import ModelRegistry, path_name
 from streams.retrain import MOST_ATTEMPTS, Retraining
@@ -245,6 +246,8 @@ def test_an_older_version_that_loses_less_is_reported_and_the_new_one_is_not_kep
     monkeypatch.setattr("streams.retrain.trainer_of", lambda *_, **__: Poor())
     report = world.retraining.carry_out(candidates("1", "2", "7"))
     assert report.new_version == "2", report.reason
+    held_out = read_rows(world.work.dataset(TRIGGER), HOLDOUT)
+    assert report.held_out_rows == len(held_out) // 2, "the rows that chose it are not those that say what it loses"
     assert "Version 2 loses" in report.reason
     assert not world.work.models.has("m", VERSION)
     assert world.work.models.has("m", "2")
