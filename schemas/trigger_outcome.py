@@ -43,8 +43,8 @@ class TriggerOutcome(Record):
     price_assumed: bool = Field(False, description="Whether costs.retraining was not declared, and a default stood in")
     difference: float | None = Field(
         None,
-        description="Mean loss of the new version less that of the old one: after less without, pane by pane where both "
-        "have labels in the same ones; where without is too little, after less before",
+        description="Mean loss of the new version less that of the old one: after less without, pane by pane where "
+        "both have labels in the same ones; where without is too little, after less before",
     )
     difference_low: float | None = Field(None, description="Lower end of its 95 % interval")
     difference_high: float | None = Field(None, description="Upper end of it")

@@ -246,13 +246,17 @@ def _rate(own: CostState, measure: Yardstick, situation: Situation) -> float | N
 
 
 def _moved(own: CostState, measure: Yardstick, situation: Situation, since: int) -> str:
-    """Return how the mean has moved since the change, from what it was when the version was new."""
+    """Return how the mean has moved since the change, from what it was in the reference or when the version was new.
+
+    The smaller of the two, as the bound is of the smaller one.
+    """
     told = [measure.told(c) for c in situation.whole(situation.history.since(since)) if c.problem is None]
     rows = sum(each.n for each in told)
     what = "the mean cost" if measure.priced else f"the {measure.signal.replace('_', ' ')}"
     if rows == 0:
         return f"{what} rose since {rfc3339(since)}"
-    before = own.births[1] / own.births[0] if own.champion.burnt_in else None
-    if before is None and not measure.priced:
-        before = reference_mean(situation.layout)
+    known = [own.births[1] / own.births[0]] if own.champion.burnt_in else []
+    if not measure.priced and (of_reference := reference_mean(situation.layout)) is not None:
+        known.append(of_reference)
+    before = min(known, default=None)
     return moved(measure.signal, what, sum(each.loss for each in told) / rows, before, rows, since)

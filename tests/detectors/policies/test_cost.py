@@ -74,7 +74,7 @@ def test_it_calls_once_the_excess_cost_comes_to_the_price_of_a_retraining() -> N
     assert (trigger.policy, trigger.tier, trigger.signal) == ("cost", "performance", "error_rate")
     assert trigger.since == from_micros(START + 20 * DAY)
     assert days_of(trigger) == (20, 20 + due)
-    assert "10.00 % to 40.00 %" in trigger.reason
+    assert "9.55 % to 40.00 %" in trigger.reason  # the reference, which is a little below the burn-in
 
 
 def test_a_change_is_dated_by_likelihood_where_the_excess_cost_was_above_0_long_before() -> None:
