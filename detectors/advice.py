@@ -10,7 +10,7 @@ from detectors.policies.state import PolicyState
 from detectors.signals.loss import NAMES
 from detectors.situation import Situation
 from detectors.triggering import reference_mean, sentence, waiting
-from detectors.wording import value_text
+from detectors.wording import amount, value_text
 from schemas.advice import Advice
 from schemas.contract import deterministic_id
 from schemas.decision import PolicyVerdict
@@ -81,7 +81,7 @@ def _dear(
     by_cost = wanted is not None and per_day is not None and per_day >= wanted
     needed = f"a loss of {_text(situation, fallback.times * reference)}"
     if wanted is not None:
-        needed += f", or {wanted:.4g} a day more than before"
+        needed += f", or {amount(wanted)} a day more than before"
     return by_loss or by_cost, numbers, needed
 
 

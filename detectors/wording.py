@@ -21,8 +21,17 @@ def value_text(signal: str, value: float | None) -> str:
     """Return a value in the unit of its signal."""
     if value is None:
         return "unknown"
-    if told_unit(signal) == "share":
-        return f"{100 * value:.2f} %"
+    return f"{100 * value:.2f} %" if told_unit(signal) == "share" else amount(value)
+
+
+def amount(value: float) -> str:
+    """Return a number with four digits, or all before its point.
+
+    Examples
+    --------
+    >>> amount(96_399.7), amount(116.52), amount(0.05)
+    ('96,400', '116.5', '0.05')
+    """
     return f"{value:,.0f}" if abs(value) >= 999.95 else f"{value:.4g}"  # from there on four digits are a whole number
 
 

@@ -27,7 +27,7 @@ from detectors.policies.state import PolicyState, node
 from detectors.policies.yardstick import Yardstick, yardstick_of
 from detectors.situation import Situation
 from detectors.triggering import reference_mean
-from detectors.wording import moved
+from detectors.wording import amount, moved
 from schemas.decision import Verdict
 from schemas.event_time import rfc3339
 from schemas.policy_spec import CostPolicy as CostPolicySpec
@@ -75,7 +75,7 @@ class Cost:
         if problem is not None:
             return self._says("unknown", problem, numbers, _awaited(own, measure) + still_needed(refit))
         text = _ratio(own.champion, measure)
-        left = f"an excess cost of {own.champion.threshold - own.champion.excess:.4g} more"
+        left = f"an excess cost of {amount(own.champion.threshold - own.champion.excess)} more"
         return self._says("no", text, numbers, left + _in_days(numbers["days_to_go"]) + still_needed(refit))
 
     def fired(self, state: PolicyState, situation: Situation, *, called: bool) -> None:
@@ -133,7 +133,7 @@ class Cost:
             "trigger",
             reason,
             numbers,
-            f"with an excess cost below {worst.threshold:.4g} it would not have called",
+            f"with an excess cost below {amount(worst.threshold)} it would not have called",
             since,
             causes,
             "performance",
@@ -225,7 +225,7 @@ def _awaited(own: CostState, measure: Yardstick) -> str:
 def _ratio(cost: ExcessCost, measure: Yardstick, over: str = "") -> str:
     """Return an excess cost against what it has to come to."""
     assumed = ", a price assumed from the reference" if measure.assumed else ""
-    return f"excess cost{over} {cost.excess:.4g} of {cost.threshold:.4g}{assumed}"
+    return f"excess cost{over} {amount(cost.excess)} of {amount(cost.threshold)}{assumed}"
 
 
 def _in_days(days: float | None) -> str:

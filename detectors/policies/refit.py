@@ -9,6 +9,7 @@ from detectors.lineage import Lineage, lineage
 from detectors.policies.policy import PolicyCall
 from detectors.policies.state import PolicyState
 from detectors.situation import Situation
+from detectors.wording import amount
 from schemas.event_time import Micros, rfc3339
 
 
@@ -98,4 +99,4 @@ def _waits(state: PolicyState, situation: Situation, excess: float) -> str | Non
         return f"the trigger of {rfc3339(asked[1].time)} is open"
     if situation.tried is not None:
         return f"version {situation.tried} is being tried"
-    return f"the excess cost is {excess:.4g}, and has to be 0" if excess > 0 else None
+    return f"the excess cost is {amount(excess)}, and has to be 0" if excess > 0 else None

@@ -109,12 +109,16 @@ class Run:
         self.kafka, self.start, self.path = kafka, start, path
         self.spec: MonitorSpec = load_spec(path)
         self.topics = self.spec.kafka.topics
+        self._started = 0
         create(self.spec, path.parent)
 
     def worker(self, name: str = "a") -> Process:
+        """Start a worker with the data directory `name`, and a log of its own."""
+        self._started += 1
         data = self.path.parent / f"data-{self.path.stem}-{name}"
         options = ["--data-dir", str(data), "--http-host", "127.0.0.1", "--http-port", "0"]
-        return self.start([str(STREAMGAUGE), "worker", str(self.path), *options], f"{self.path.stem}-{name}")
+        log = f"{self.path.stem}-{name}{self._started}"
+        return self.start([str(STREAMGAUGE), "worker", str(self.path), *options], log)
 
     def done(self) -> bool:
         """Whether level 1 has sent all it will send, and level 2 has published all that follows."""
@@ -256,7 +260,7 @@ def test_kill_9_and_cuts_change_nothing_that_is_published(
 ) -> None:
     """Three partitions, killed three times in mid-stream, the last time with a new data directory."""
     run = new_run("rough", 3)
-    sending = run.send_slowly(400)
+    sending = run.send_slowly(300)
     for count, name in ((100, "a"), (500, "a"), (1_100, "b")):
         process = run.worker(name)
         with showing(process):
@@ -265,6 +269,7 @@ def test_kill_9_and_cuts_change_nothing_that_is_published(
     process = run.worker("b")
     assert sending.ended() == 0, sending.tail()
     with showing(process):
+        until(lambda: process.get("readyz")[0] == 200, "the last worker to be ready", 60)
         until(run.done, "the run that was killed to end", 120, pause=0.5)
         assert process.stop() == 0
     assert_same(run.outputs(), wanted)

@@ -559,7 +559,7 @@ def test_a_table_without_a_single_readable_time_is_refused_with_an_example(tmp_p
         ("p.json", b'[{"id": 1}]', "p.json: looks like one JSON array; write one object per line"),
         ("p.parquet", b"id,time\n", "p.parquet: ends like Parquet"),
         ("p", b"PAR1 and no more", "p: cannot be read"),
-        ("p.csv.gz", gzip.compress(b"id,time,pred\n" * 9_999)[:60], "p.csv.gz: "),
+        ("p.csv.gz", gzip.compress(b"id,time,pred\n" * 9_999, mtime=0)[:60], "p.csv.gz: "),
         ("p.csv", b"id,time,id\n1,2,3\n", "p.csv: two columns are called id"),
     ],
 )
