@@ -66,7 +66,7 @@ def describe(layout: Layout, feature: str | None, bet: int) -> str:
     elif layout.spec.task == "text":
         name, edges = "text length", [str(2**power - 1) for power in range(32)]
     elif layout.spec.task == "binary":
-        other = f"not {layout.spec.positive_label}"
+        other = layout.spec.negative_label
         return _describe_category(name, [other, layout.spec.positive_label or "", "?"], bet)
     else:
         return _describe_category(name, [*layout.classes, "a class the reference does not have"], bet)

@@ -89,7 +89,7 @@ def row_of(prediction: Prediction, spec: ModelSpec) -> Row:
                 row.label = max(sorted(output.probabilities), key=output.probabilities.__getitem__)
             score = output.probabilities.get(row.label)
         elif spec.task == "binary" and row.label is None and score is not None:
-            row.label = spec.positive_label if score >= spec.threshold else f"not {spec.positive_label}"
+            row.label = spec.label_at(score)
         row.score = as_number(score)
     row.extras = _extras(prediction, spec)
     return row

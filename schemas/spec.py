@@ -83,6 +83,15 @@ class ModelSpec(Record):
     )
 
     @property
+    def negative_label(self) -> str:
+        """What the other class of a binary task is called where nothing names it."""
+        return f"not {self.positive_label}"
+
+    def label_at(self, score: float) -> str:
+        """Return the class that a score stands for (binary)."""
+        return str(self.positive_label) if score >= self.threshold else self.negative_label
+
+    @property
     def maturity(self) -> Micros:
         """How long after its pane a cohort is judged."""
         return self.label_horizon if self.label_maturity is None else self.label_maturity

@@ -16,7 +16,7 @@ backtesting = group("See what policies would have cost.")
     epilog=example(
         "streamgauge backtest monitor.yaml --out out/backtest",
         "streamgauge backtest monitor.yaml car_loan --decisions 120 --training-time 6h",
-        "streamgauge backtest monitor.yaml car_loan --archive --json",
+        "streamgauge backtest monitor.yaml car_loan --from-archive --json",
     )
 )
 def backtest(
@@ -33,8 +33,8 @@ def backtest(
     decisions: Annotated[
         int, typer.Option(help="Moments at which a retraining may begin, at most; more take longer.", min=1, max=1000)
     ] = 48,
-    archive: Annotated[
-        bool, typer.Option("--archive", help="Go through the archive instead of the tables of the monitor file.")
+    from_archive: Annotated[
+        bool, typer.Option("--from-archive", help="Go through the archive instead of the tables of the monitor file.")
     ] = False,
     training_time: Annotated[
         str | None,
@@ -68,6 +68,6 @@ def backtest(
         out=out,
         as_json=json,
         decisions=decisions,
-        archive=archive,
+        archive=from_archive,
         delay=delay,
     )

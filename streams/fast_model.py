@@ -117,7 +117,7 @@ class ModelReader:
         if None not in labels:
             return labels, scores, []
         positive, threshold = self._spec.positive_label, self._spec.threshold
-        negative = f"not {positive}"
+        negative = self._spec.negative_label
         unfit = [
             position
             for position, (label, score) in enumerate(zip(labels, scores, strict=True))

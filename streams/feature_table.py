@@ -40,23 +40,19 @@ def features(spec: MonitorSpec, base: Path, model: str | None, *, as_json: bool 
 
 def _print(console: Console, found: dict[str, Any]) -> None:
     table = Table(title=f"Features of {_text(found['model'])}", title_justify="left", show_lines=True)
-    for column in ("feature", "declared", "seen", "missing", "observed", "reference", "versions"):
+    for column in ("feature", "observed", "reference"):
         table.add_column(column, overflow="fold")
     for feature in found["features"]:
         seen = feature["observed"]
         references = feature["reference"]
         table.add_row(
-            _text(feature["name"]),
-            _declared(feature["declared"]),
-            "?" if seen is None else _span(seen),
-            _missing(seen, references),
-            "?" if seen is None else _values(seen),
+            f"[bold]{_text(feature['name'])}[/bold]\n{_declared(feature['declared'])}",
+            "?" if seen is None else _observed(seen),
             "\n".join(
-                (f"{_text(version)}: " if len(references) > 1 else "") + _values(one)
+                (f"version {_text(version)}:\n" if len(references) > 1 else "") + _reference(one)
                 for version, one in references.items()
             )
             or "?",
-            "?" if seen is None else _few([_text(version) for version in seen["versions"]]),
         )
     console.print(table)
     for line in found["unknown"]:
@@ -73,20 +69,24 @@ def _declared(declared: dict[str, Any] | None) -> str:
     if "allowed" in declared:
         said.append(_few([_text(value) for value in declared["allowed"]]))
     if not declared["nullable"]:
-        said.append("never missing")
+        said.append("must not be missing")
     return "\n".join(said)
 
 
-def _span(seen: dict[str, Any]) -> str:
+def _observed(seen: dict[str, Any]) -> str:
     if seen["first_seen"] is None:
-        return "never"
-    return f"{seen['first_seen'][:10]}\n{seen['last_seen'][:10]}"
+        return "never seen"
+    lines = [f"{seen['first_seen'][:10]} to {seen['last_seen'][:10]}"]
+    lines.append(f"versions: {_few([_text(version) for version in seen['versions']])}")
+    return "\n".join([*lines, _missing(seen), _values(seen)]).rstrip()
 
 
-def _missing(seen: dict[str, Any] | None, references: dict[str, Any]) -> str:
-    said = ["?" if seen is None else _share(seen["missing"])]
-    said += [f"{_share(one['missing'])} in the reference" for one in references.values()]
-    return "\n".join(dict.fromkeys(said))
+def _reference(one: dict[str, Any]) -> str:
+    return f"{_missing(one)}\n{_values(one)}".rstrip()
+
+
+def _missing(one: dict[str, Any]) -> str:
+    return f"missing {_share(one['missing'])}" if one["missing"] else "never missing"
 
 
 def _values(one: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ from streams.errors import UserError
 from streams.files import load_layouts
 from streams.monitoring import MonitorPartition
 from streams.open_archive import open_archive
+from streams.output_files import ACCOUNTING, FILES
 from streams.partition import SourcePartition
 from streams.records import ROLES, Destination, Outgoing, Record, Role
 from streams.refusal_remedy import much_refused, remedy
@@ -40,19 +41,6 @@ from streams.terminal_report import print_report
 
 CHUNK = 10_000  # events between checkpoints; outputs do not depend on it
 OBJECTS = 500_000  # more new ones than gone, before garbage is collected: at 700 that took a quarter of the time
-
-FILES: dict[Destination, str] = {
-    "alerts": "alerts.jsonl",
-    "triggers": "triggers.jsonl",
-    "pane_reports": "panes.jsonl",
-    "schema_changes": "schema_changes.jsonl",
-    "decisions": "decisions.jsonl",
-    "advice": "advice.jsonl",
-    "outcomes": "outcomes.jsonl",
-    "serving": "serving.jsonl",
-    "label_requests": "label_requests.jsonl",
-    "dead_letters": "dead_letters.jsonl",
-}
 
 
 def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False, commands: Path | None = None) -> None:
@@ -113,7 +101,7 @@ def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False, 
         archived = {"rows": archive.rows, "late_labels": archive.labels, "rows_of_open_panes": unarchived}
         accounting["archive"] = archived
         notes.append(archive.told(unarchived))
-    (out / "accounting.json").write_text(json.dumps(accounting, indent=2) + "\n")
+    (out / ACCOUNTING).write_text(json.dumps(accounting, indent=2) + "\n")
     outputs = read_outputs(out, spec)
     write_report(out, spec, outputs)
     topics: dict[Role, str] = {role: getattr(spec.kafka.topics, role) for role in ROLES}

@@ -11,19 +11,10 @@ from pathlib import Path
 
 from schemas.spec import MonitorSpec
 from streams.html_page import templates, write_page
+from streams.output_files import with_content
 from streams.report_data import Outputs, read_outputs
 from streams.report_text import moment, sentence
 from streams.report_view import view
-
-FILES = (
-    "alerts.jsonl",
-    "triggers.jsonl",
-    "schema_changes.jsonl",
-    "panes.jsonl",
-    "label_requests.jsonl",
-    "dead_letters.jsonl",
-    "accounting.json",
-)
 
 
 def write_report(out: Path, spec: MonitorSpec, outputs: Outputs | None = None) -> Path:
@@ -41,7 +32,7 @@ def write_report(out: Path, spec: MonitorSpec, outputs: Outputs | None = None) -
     """
     filters: dict[str, Callable[..., str]] = {"moment": moment, "sentence": sentence, "script_hash": _script_hash}
     page = templates(filters).get_template("report.html.j2")
-    text = page.render(view=view(outputs or read_outputs(out, spec), spec), files=FILES)
+    text = page.render(view=view(outputs or read_outputs(out, spec), spec), files=with_content(out))
     return write_page(out / "report.html", text)
 
 

@@ -21,6 +21,7 @@ from schemas.serving import Serving
 from schemas.spec import MonitorSpec
 from schemas.trigger import RetrainingTrigger
 from schemas.trigger_outcome import TriggerOutcome
+from streams.output_files import ACCOUNTING
 from streams.report_series import Key, Point, Series
 
 EXAMPLES = 3  # messages shown for one reason of dead letters
@@ -190,8 +191,8 @@ def read_outputs(out: Path, spec: MonitorSpec) -> Outputs:
     outputs.serving = {serving.model: serving for serving in served}
     _read_dead_letters(outputs, out / "dead_letters.jsonl")
     _read_label_requests(outputs, out / "label_requests.jsonl")
-    if (out / "accounting.json").exists():
-        accounting = json.loads((out / "accounting.json").read_bytes())
+    if (out / ACCOUNTING).exists():
+        accounting = json.loads((out / ACCOUNTING).read_bytes())
         outputs.accounting = accounting if isinstance(accounting, dict) else {}
     _read_panes(outputs, out / "panes.jsonl")
     order = {name: place for place, name in enumerate(spec.models)}

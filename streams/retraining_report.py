@@ -68,7 +68,8 @@ def _record(outcomes: list[TriggerOutcome], triggers: int) -> str:
     cost = sum(one.retraining_cost for one in outcomes)
     saved = sum(one.saved or 0.0 for one in outcomes)
     assumed = " (assumed)" if any(one.price_assumed for one in outcomes) else ""
+    share = f"; {helped:.0%} helped" if len(outcomes) > 1 else ""
     return (
-        f"{plural(triggers, 'retraining trigger')}, {plural(len(outcomes), 'known outcome')}: {told}; "
-        f"{helped:.0%} helped. Cost {number(cost)}{assumed}, saved {number(saved)} so far."
+        f"{plural(triggers, 'retraining trigger')}, {plural(len(outcomes), 'known outcome')}: {told}{share}. "
+        f"Cost {number(cost)}{assumed}, saved {number(saved)} so far."
     )

@@ -167,7 +167,7 @@ class PredictionColumns:
         numbers = score.values
         if model.task == "binary":
             odd[silent] |= score.null[silent]
-            by_score = (f"not {model.positive_label}", model.positive_label)
+            by_score = (model.negative_label, model.positive_label)
             for row, positive in zip(silent.tolist(), (numbers[silent] >= model.threshold).tolist(), strict=True):
                 said[row] = by_score[positive]
             return _Output(numbers, said, odd)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from schemas.spec import ModelSpec, MonitorSpec
+from streams.output_files import with_content
 from streams.report_cards import certainty, held_back, no_pane, trigger_facts
 from streams.report_changes import Episode, episodes, explained, raised
 from streams.report_data import Outputs, Version, read_outputs
@@ -62,7 +63,7 @@ def print_report(
     _dead_letters(page, outputs)
     page.line()
     page.verbatim(f"Report: {out / 'report.html'}")
-    page.verbatim(f"Beside it: {_files(outputs)}")
+    page.verbatim(f"Beside it: {', '.join(with_content(out))}")
 
 
 class _Page:
@@ -209,12 +210,3 @@ def _dead_letters(page: _Page, outputs: Outputs) -> None:
     for each in letters[:SHOWN]:
         example = textwrap.shorten(clean(each.examples[0]), 200) if each.examples else ""
         page.line(f"{each.topic}, {each.reason.replace('_', ' ')}: {example}", indent=2, label=f"{each.count:>7,}")
-
-
-def _files(outputs: Outputs) -> str:
-    names = ["alerts.jsonl", "triggers.jsonl", "panes.jsonl", "accounting.json"]
-    names += ["outcomes.jsonl"] if outputs.outcomes else []
-    names += ["serving.jsonl"] if outputs.serving else []
-    names += ["schema_changes.jsonl"] if outputs.schema_changes else []
-    names += ["label_requests.jsonl"] if outputs.label_requests else []
-    return ", ".join(names + (["dead_letters.jsonl"] if outputs.dead_letters else []))

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.spec import ModelSpec
+from streams.check.answers import said
 from streams.trainer import ModelOutput
 
 
@@ -27,17 +28,17 @@ class Answers:
 def answers_of(spec: ModelSpec, outputs: Sequence[ModelOutput]) -> Answers:
     """Return what a fitted model answered, by column.
 
-    A binary model that gives a score alone answers by the declared threshold, as predictions without a label do.
+    A model that gives a score or probabilities alone answers as predictions without a label do.
     """
-    said = np.full(len(outputs), None, dtype=object)
+    classes = np.full(len(outputs), None, dtype=object)
     numbers = np.full(len(outputs), np.nan)
     for place, output in enumerate(outputs):
         if spec.task == "regression":
             numbers[place] = np.nan if output.value is None else output.value
             continue
-        label, score = output.label, output.score
-        if label is None and score is not None and spec.task == "binary":
-            label = spec.positive_label if score >= spec.threshold else f"not {spec.positive_label}"
-        said[place] = label
+        classes[place] = label = said(spec, output)
+        score = output.score
+        if score is None and output.probabilities:
+            score = output.probabilities.get(str(spec.positive_label if spec.task == "binary" else label))
         numbers[place] = np.nan if score is None else score
-    return Answers(said, numbers)
+    return Answers(classes, numbers)

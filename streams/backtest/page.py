@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from schemas.event_time import from_micros
@@ -12,10 +11,9 @@ from streams.backtest.document import ORACLE
 from streams.backtest.recommendation import Recommendation, block
 from streams.backtest.result import Result
 from streams.backtest.table import in_words, number, tied
-from streams.errors import UserError
+from streams.html_page import templates, write_page
 from streams.report_axes import Tick, TimeAxis, value_axis
 from streams.report_svg import svg
-from streams.report_text import clean
 
 DRAWN = 6  # policies in the chart: more lines are not told apart
 
@@ -27,7 +25,7 @@ class Line(NamedTuple):
     name: str
 
 
-def write_page(out: Path, result: Result, advice: Recommendation) -> Path:
+def write_backtest_page(out: Path, result: Result, advice: Recommendation) -> Path:
     """Write `out/backtest.html` and return its path.
 
     Raises
@@ -35,16 +33,9 @@ def write_page(out: Path, result: Result, advice: Recommendation) -> Path:
     UserError
         When it cannot be written.
     """
-    environment = Environment(
-        loader=PackageLoader("streams"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"clean": clean, "number": number, "tied": tied}
+    template = templates({"number": number, "tied": tied}).get_template("backtest.html.j2")
     chart, legend, x_ticks, y_ticks = _chart(result, advice)
-    text = environment.get_template("backtest.html.j2").render(
+    text = template.render(
         result=result,
         advice=advice,
         words=in_words(result, advice),
@@ -58,12 +49,7 @@ def write_page(out: Path, result: Result, advice: Recommendation) -> Path:
         end=f"{from_micros(result.end):%Y-%m-%d}",
         trained=[f"{from_micros(result.moments[point + 1] - result.delay):%Y-%m-%d}" for point in result.best.trained],
     )
-    path = out / "backtest.html"
-    try:
-        path.write_bytes(text.encode("utf-8", "replace"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
-    return path
+    return write_page(out / "backtest.html", text)
 
 
 def _rows(result: Result, advice: Recommendation) -> list[dict[str, Any]]:

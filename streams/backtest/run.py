@@ -25,7 +25,7 @@ from streams.backtest.document import document
 from streams.backtest.history import History
 from streams.backtest.history_tables import rows_of_tables
 from streams.backtest.oracle import best_in_hindsight
-from streams.backtest.page import write_page
+from streams.backtest.page import write_backtest_page
 from streams.backtest.prices import prices_of
 from streams.backtest.recommendation import recommend
 from streams.backtest.result import Result, outcome_of
@@ -83,7 +83,7 @@ def backtest(
     whole = document(result, advice)
     if out is not None:
         _write(out / "backtest.json", json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
-        write_page(out, result, advice)
+        write_backtest_page(out, result, advice)
     if as_json:
         print(json.dumps(whole, ensure_ascii=False))  # noqa: T201
     else:
@@ -201,7 +201,7 @@ def archived_rows(spec: MonitorSpec, base: Path, model: str) -> pa.Table:
         When there is no archive, or nothing of the model in it.
     """
     if spec.archive is None:
-        raise UserError("--archive: the monitor file has no 'archive:', so no rows are kept")
+        raise UserError("--from-archive: the monitor file has no 'archive:', so no rows are kept")
     from streams.archive import Archive
 
     return Archive(spec.archive, base).rows(model, spec.models[model], EARLIEST, LATEST)

@@ -51,7 +51,7 @@ def said(spec: ModelSpec, output: ModelOutput) -> str | None:
         level = level_of(spec, output)
         if level is None or not math.isfinite(level):
             return None
-        return str(spec.positive_label) if level >= spec.threshold else f"not {spec.positive_label}"
+        return spec.label_at(level)
     shares = {name: share for name, share in (output.probabilities or {}).items() if share == share}
     return max(sorted(shares), key=shares.__getitem__) if shares else None
 
@@ -95,7 +95,7 @@ def problem(spec: ModelSpec, output: ModelOutput, classes: Collection[str]) -> s
     label = said(spec, output)
     if label is None:
         return "neither label nor score" if spec.task == "binary" else "neither label nor probabilities"
-    if classes and label not in classes and label != f"not {spec.positive_label}":
+    if classes and label not in classes and label != spec.negative_label:
         return f"{label!r} is none of the classes {', '.join(sorted(classes))}"
     return None
 

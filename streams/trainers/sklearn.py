@@ -147,7 +147,7 @@ class SklearnTraining:
         if settings.task == "multiclass":
             return np.array(rows.truths), None
         others = sorted({truth for truth in rows.truths if truth != settings.positive_label})
-        other = others[0] if len(others) == 1 else f"not {settings.positive_label}"
+        other = others[0] if len(others) == 1 else settings.negative_label
         return np.array([int(truth == settings.positive_label) for truth in rows.truths]), other
 
     @staticmethod

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from detectors.layouts import Layouts
+from schemas.archive_spec import ArchiveSpec
 from schemas.spec import MonitorSpec
 from streams.accounting import adds_up
+from streams.archive import Archive
 from streams.monitoring import MonitorPartition
+from streams.open_archive import open_archive
 from streams.partition import SourcePartition
 from streams.records import ROLES, Outgoing, Record, Role
 
@@ -17,6 +20,8 @@ from .workload import Plan
 
 OUTPUTS = ("alerts", "triggers", "decisions", "pane_reports", "label_requests")
 CHUNK = 500
+LATEST = 2**60
+"""Event time that no row has."""
 
 Values = dict[str, dict[str, Any]]
 """By topic (its field in the monitor file) and id, without what depends on how the topics were cut."""
@@ -30,6 +35,8 @@ class Expectation:
     accounting: dict[Role, dict[str, int]]
     letters: dict[int, str]
     """Reason of each dead letter by the event's place in the plan."""
+    archived: dict[str, list[dict[str, Any]]]
+    """Rows in the archive, by model."""
 
 
 def without_provenance(value: bytes) -> dict[str, Any]:
@@ -41,7 +48,9 @@ def without_provenance(value: bytes) -> dict[str, Any]:
 
 def expect(plan: Plan, spec: MonitorSpec, layouts: Layouts, scratch: Path) -> Expectation:
     """Run a plan through both levels without an accident."""
-    source = SourcePartition.open(0, 1, spec, layouts, scratch, None)
+    kept = ArchiveSpec(url=str(scratch / "archive"))
+    archive = open_archive(spec.model_copy(update={"archive": kept}), scratch, 0, 1, durable=False)
+    source = SourcePartition.open(0, 1, spec, layouts, scratch / "store", None, archive)
     monitors = MonitorPartition(spec, layouts)
     places: dict[Role, list[int]] = {role: [] for role in ROLES}
     outputs: Values = {name: {} for name in OUTPUTS}
@@ -79,7 +88,16 @@ def expect(plan: Plan, spec: MonitorSpec, layouts: Layouts, scratch: Path) -> Ex
     counts = source.counts()
     source.close()
     _is_worth_comparing(outputs, counts, letters, monitors)
-    return Expectation(outputs, counts, letters)
+    return Expectation(outputs, counts, letters, archived_rows(spec, kept, scratch))
+
+
+def archived_rows(spec: MonitorSpec, place: ArchiveSpec, base: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return all rows of an archive by model, without what depends on how the topics were cut."""
+    archive = Archive(place, base)
+    return {
+        model: archive.rows(model, settings, 0, LATEST).drop_columns(["partition", "prediction_offset"]).to_pylist()
+        for model, settings in spec.models.items()
+    }
 
 
 def _note_letter(letter: Outgoing, spec: MonitorSpec, places: dict[Role, list[int]], letters: dict[int, str]) -> None:

@@ -118,7 +118,7 @@ def _run(directory: Path, size: Size, faults: Sequence[Fault], cluster: Cluster,
         sender.hurry()
         cluster.until_in_sync()
         with closing(Kafka(cluster.bootstrap)) as kafka:
-            _finish(cluster, workers, sender, size, result, Verdict(kafka, spec, sent, expected))
+            _finish(cluster, workers, sender, size, result, Verdict(kafka, spec, directory, sent, expected))
     finally:
         sender.stop()
         workers.kill()

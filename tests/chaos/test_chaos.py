@@ -65,6 +65,7 @@ def test_a_plan_depends_on_its_seed_alone_and_is_worth_comparing(monitor: Path, 
     assert plan(seed, 500) != plan(seed + 1, 500)
     found = expected(monitor, seed, tmp_path)
     assert sum(map(len, found.outputs.values())) > 250
+    assert all(len(rows) > 500 for rows in found.archived.values())
 
 
 def test_a_schedule_depends_on_its_seed_alone() -> None:

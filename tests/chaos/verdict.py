@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from kafka import TopicPartition
@@ -15,7 +16,7 @@ from streams.progress import read_progress
 from streams.records import ROLES, Record, Role
 
 from ..kafka.broker import Kafka
-from .expectation import OUTPUTS, Expectation, Values, without_provenance
+from .expectation import OUTPUTS, Expectation, Values, archived_rows, without_provenance
 from .workers import Workers
 from .workload import SEQUENCE, Plan
 
@@ -28,9 +29,10 @@ Place = tuple[str, int, int]
 class Verdict:
     """Judges one run, whose brokers are all there again."""
 
-    def __init__(self, kafka: Kafka, spec: MonitorSpec, plan: Plan, expected: Expectation) -> None:
+    def __init__(self, kafka: Kafka, spec: MonitorSpec, base: Path, plan: Plan, expected: Expectation) -> None:
         self.kafka = kafka
         self.spec = spec
+        self.base = base
         self.topics = spec.kafka.topics
         self.plan = plan
         self.expected = expected
@@ -68,6 +70,7 @@ class Verdict:
         problems += self._outputs()
         problems += self._letters(places)
         problems += self._accounting()
+        problems += self._archive()
         return problems
 
     def _places(self) -> tuple[dict[Place, int], list[str]]:
@@ -148,6 +151,18 @@ class Verdict:
                 problems.append(f"accounting: {role}: found and expected differ: {wrong}")
         return problems
 
+    def _archive(self) -> list[str]:
+        """Compare the archive with that of the undisturbed run: no row twice, none missing, none different."""
+        assert self.spec.archive is not None
+        problems = []
+        for model, rows in archived_rows(self.spec, self.spec.archive, self.base).items():
+            found = Counter(map(_identity, rows))
+            if twice := [name for name, count in found.items() if count > 1]:
+                problems.append(f"archive: {len(twice)} rows of {model} are there twice, such as {twice[0]}")
+            wanted = {_identity(row): row for row in self.expected.archived[model]}
+            problems += compare(f"archive of {model}", {_identity(row): row for row in rows}, wanted)
+        return problems
+
     def of_workers(self, workers: Workers) -> list[str]:
         """Return what the workers' own pages say that they should not: who owns what, and what they have read."""
         problems: list[str] = []
@@ -194,6 +209,10 @@ def compare(name: str, found: Mapping[Any, Any], wanted: Mapping[Any, Any]) -> l
         text = difference(wanted[first], found[first])
         problems.append(f"{name}: {len(differing)} of {len(wanted)} say something else, such as {first}: {text}")
     return problems
+
+
+def _identity(row: Mapping[str, Any]) -> str:
+    return f"{row['prediction_id']} of version {row['version']}"
 
 
 def _brief(key: Any, value: Any) -> str:

@@ -99,6 +99,7 @@ def write_monitor(base: Path, bootstrap: str, name: str, partitions: int) -> Pat
             "topics": {role: f"{name}-{role}" for role in Topics.model_fields},
         },
         "models": {"credit": credit, "price": price},
+        "archive": {"url": f"{name}-archive"},
         "limits": {"idle_after": "10m"},  # an outage must not pass for silence: what comes after it would be late
         "files": {
             "reference": [

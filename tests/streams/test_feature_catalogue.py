@@ -151,7 +151,7 @@ def test_the_command_prints_a_table_or_json(tmp_path: Path) -> None:
     file = monitor(tmp_path)
     shown = CliRunner().invoke(app, ["features", str(file)], env={"COLUMNS": "160"})
     assert shown.exit_code == 0, shown.output
-    for text in ("Features of m", "at least 0", "never missing", "4 to 6 characters", "50.00 %", "b 66.67 %"):
+    for text in ("Features of m", "at least 0", "must not be missing", "4 to 6 characters", "50.00 %", "b 66.67 %"):
         assert text in shown.output
     told = CliRunner().invoke(app, ["features", str(file), "m", "--json"])
     assert json.loads(told.output)["model"] == "m"

@@ -18,8 +18,9 @@ from river.drift import ADWIN
 from streams.accounting import adds_up
 from streams.errors import UserError
 from streams.files import load_spec, save_profile
+from streams.output_files import FILES
 from streams.profiling import build_profiles
-from streams.replay import FILES, replay
+from streams.replay import replay
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CHANGE = "2019-03-31T03:00:00Z"

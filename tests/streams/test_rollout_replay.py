@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from streams import replay as replaying
 from streams.cli import app
+from streams.output_files import FILES
 
 from .rollout_tables import moment, write_tables
 
@@ -78,7 +79,7 @@ def test_a_better_version_goes_from_shadow_to_full_and_its_trigger_has_helped(
     assert last["saved"] == pytest.approx(-last["difference"] * last["served_rows"])
     monkeypatch.setattr(replaying, "CHUNK", 777)
     again = replayed(monitor, finished(trigger), name="again")
-    for name in replaying.FILES.values():
+    for name in FILES.values():
         assert (out / name).read_bytes() == (again / name).read_bytes(), name
 
 

@@ -59,7 +59,7 @@ def test_the_archive_is_gone_through_where_it_is_asked_for(monitor: Path, tmp_pa
     shutil.copytree(monitor.parent, base)
     settings = yaml.safe_load((base / "monitor.yaml").read_text())
     (base / "monitor.yaml").write_text(yaml.safe_dump(settings | {"archive": {"url": "archive"}}, sort_keys=False))
-    arguments = ["backtest", str(base / "monitor.yaml"), "m", "--decisions", "4", "--json", "--archive"]
+    arguments = ["backtest", str(base / "monitor.yaml"), "m", "--decisions", "4", "--json", "--from-archive"]
     empty = CliRunner().invoke(app, arguments)
     assert empty.exit_code == 2
     assert "archive" in empty.stderr

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemas.event_time import rfc3339
 from schemas.spec import MonitorSpec
 from streams.backtest.document import document
-from streams.backtest.page import write_page
+from streams.backtest.page import write_backtest_page
 from streams.backtest.recommendation import recommend
 from streams.backtest.result import Outcome, Result
 from streams.backtest.run import replayed
@@ -88,7 +88,7 @@ def test_the_same_history_gives_the_same_bytes(tmp_path: Path):
         result = run([1] * 15 + [-1] * 15, retraining={"minimum_labels": 100, "cooldown": "3d"})
         advice = recommend(result.outcomes, "m")
         (tmp_path / place).mkdir()
-        pages.append((document(result, advice), write_page(tmp_path / place, result, advice).read_bytes()))
+        pages.append((document(result, advice), write_backtest_page(tmp_path / place, result, advice).read_bytes()))
     assert pages[0] == pages[1]
 
 
