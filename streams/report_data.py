@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from schemas.advice import Advice
 from schemas.alert import Alert
 from schemas.event_time import Micros, to_micros
 from schemas.reading import Family, Status, Tier
@@ -129,6 +130,7 @@ class Outputs:
 
     versions: dict[tuple[str, str], Version] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
+    advice: list[Advice] = field(default_factory=list)
     triggers: list[RetrainingTrigger] = field(default_factory=list)
     schema_changes: list[SchemaChange] = field(default_factory=list)
     joined: dict[str, dict[Named, None]] = field(default_factory=dict)
@@ -183,6 +185,7 @@ def read_outputs(out: Path, spec: MonitorSpec) -> Outputs:
     """Return what stands in the directory `out`."""
     outputs = Outputs()
     outputs.alerts = [Alert.model_validate_json(line) for line in _lines(out / "alerts.jsonl")]
+    outputs.advice = [Advice.model_validate_json(line) for line in _lines(out / "advice.jsonl")]
     outputs.triggers = [RetrainingTrigger.model_validate_json(line) for line in _lines(out / "triggers.jsonl")]
     outputs.schema_changes = [SchemaChange.model_validate_json(line) for line in _lines(out / "schema_changes.jsonl")]
     found = [TriggerOutcome.model_validate_json(line) for line in _lines(out / "outcomes.jsonl")]

@@ -27,7 +27,7 @@ from streams.report_data import DeadLetters, LabelRequests, Outputs, Version
 from streams.report_panels import Panels, Section
 from streams.report_text import clean, moment, plural, ratio_text, sentence, title_of, value_text
 from streams.report_unknown import Unknown, performance
-from streams.retraining_report import outcome_facts, retraining_lines
+from streams.retraining_report import advice_lines, outcome_facts, retraining_lines
 
 EPISODES = 60  # changes shown for a model
 NUMBERS = 200  # rows of the table of key numbers
@@ -167,7 +167,7 @@ def _model(place: int, name: str, outputs: Outputs, spec: ModelSpec | None) -> M
         verdict=verdict,
         detail=detail,
         facts=_about(spec),
-        held_back=[*held_back(versions), *retraining_lines(outputs, name)],
+        held_back=[*held_back(versions), *advice_lines(outputs, name), *retraining_lines(outputs, name)],
         not_known=[sentence(str(each)) for each in not_known[told:]],
         triggers=[
             TriggerView(

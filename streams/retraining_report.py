@@ -38,6 +38,15 @@ def outcome_facts(outcome: TriggerOutcome | None) -> list[Fact]:
     return [Fact("Outcome", _WORDS[outcome.status], [sentence(clean(outcome.reason)), *details])]
 
 
+def advice_lines(outputs: Outputs, model: str) -> list[str]:
+    """Return what was advised at once, before any retraining."""
+    return [
+        f"Advised {moment(to_micros(one.time))}, at once: {sentence(clean(one.reason))}"
+        for one in outputs.advice
+        if one.model == model
+    ]
+
+
 def retraining_lines(outputs: Outputs, model: str) -> list[str]:
     """Return who serves a model, and how its retrainings have done, where there is anything to say."""
     lines = []

@@ -17,7 +17,7 @@ from streams.report_changes import Episode, episodes, explained, raised
 from streams.report_data import Outputs, Version, read_outputs
 from streams.report_text import INVALID, clean, moment, plural, sentence
 from streams.report_unknown import LINES, Unknown, others, performance
-from streams.retraining_report import outcome_facts, retraining_lines
+from streams.retraining_report import advice_lines, outcome_facts, retraining_lines
 
 SHOWN = 20  # changes, and kinds of dead letters; the rest stands in the files
 NOTED = 0.001  # of a feature's values: fewer are 0.0 %
@@ -129,7 +129,7 @@ def _model(page: _Page, name: str, outputs: Outputs, spec: MonitorSpec) -> None:
             page.line(sentence(str(line)), indent=2, label="unknown", style=_STYLES["unknown"])
         if len(missing) > len(unknown) + LINES:
             page.line("and more; see What is not known in report.html", indent=11)
-    for text in [*held_back(versions), *retraining_lines(outputs, name)]:
+    for text in [*held_back(versions), *advice_lines(outputs, name), *retraining_lines(outputs, name)]:
         page.line(text, indent=2)
     if model is not None:
         for text in _invalid(versions, model):

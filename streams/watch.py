@@ -1,4 +1,4 @@
-"""`streamgauge watch`: shows alerts, triggers, who serves and what came of it as they come, each once by its id."""
+"""`streamgauge watch`: shows alerts, advice, triggers, who serves and what came of it, each once by its id."""
 
 import json
 import re
@@ -21,11 +21,11 @@ NAMED = 4  # signals that moved along; of more it is said how many
 
 _FRACTION = re.compile(r"(T\d\d:\d\d:\d\d)\.\d+", re.ASCII)
 _STYLES = {"alarm": "bold red", "notice": "yellow", "recovered": "green", "trigger": "bold magenta"}
-_STYLES |= {"schema": "cyan", "serving": "bold cyan", "outcome": "magenta"}
+_STYLES |= {"advice": "bold red", "schema": "cyan", "serving": "bold cyan", "outcome": "magenta"}
 
 
 def watch(spec: MonitorSpec, base: Path, *, as_json: bool = False, from_beginning: bool = False) -> None:
-    """Follow the topics of alerts, triggers, schema changes, who serves and outcomes until interrupted.
+    """Follow the topics of alerts, advice, triggers, schema changes, who serves and outcomes until interrupted.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def watch(spec: MonitorSpec, base: Path, *, as_json: bool = False, from_beginnin
     """
     names = spec.kafka.topics
     topics = {names.alerts: "alert", names.triggers: "trigger", names.schema_changes: "schema"}
-    topics |= {names.serving: "serving", names.outcomes: "outcome"}
+    topics |= {names.advice: "advice", names.serving: "serving", names.outcomes: "outcome"}
     show = _json_line if as_json else _Screen()
     with reaching(spec.kafka):
         counts = partitions(spec.kafka, base, list(topics))
@@ -156,6 +156,11 @@ def _waiting(waiting: object) -> str:
     return f"Waiting costs {', '.join(said)}." if said else ""
 
 
+def _advice_lines(event: dict[str, Any]) -> tuple[str, ...]:
+    """Return what to do at once, and why."""
+    return (str(event.get("reason") or ""),)
+
+
 def _schema_lines(event: dict[str, Any]) -> tuple[str, ...]:
     """Return what a schema change says, whom it breaks, and what to do."""
     breaks = "; ".join(str(each) for each in event.get("breaks") or [])
@@ -181,7 +186,7 @@ def _outcome_lines(event: dict[str, Any]) -> tuple[str, ...]:
 
 
 _LINES = {"alert": _alert_lines, "trigger": _trigger_lines, "schema": _schema_lines}
-_LINES |= {"serving": _serving_lines, "outcome": _outcome_lines}
+_LINES |= {"advice": _advice_lines, "serving": _serving_lines, "outcome": _outcome_lines}
 
 
 def _said(text: object) -> str:

@@ -39,7 +39,8 @@ cat <<END
 Where it all lies:
   1 logging        $here/archive/   rows and labels, as Parquet
   2 curation       $out/label_requests.jsonl
-  3 trigger        $out/triggers.jsonl, and each decision in $out/decisions.jsonl
+  3 trigger        $out/triggers.jsonl, and each decision in $out/decisions.jsonl;
+                   what to do meanwhile in $out/advice.jsonl
   4 dataset        $out/retrain/datasets/
   5 training       $out/retrain/models/
   6 offline tests  $out/retrain/triggers/*/check.json

@@ -299,6 +299,17 @@ def test_watch_says_what_waiting_costs(capsys, monkeypatch):
     assert "Waiting" not in capsys.readouterr().out
 
 
+def test_watch_shows_what_to_do_at_once(capsys, monkeypatch):
+    from schemas.examples import EXAMPLES
+
+    monkeypatch.setenv("COLUMNS", "400")
+    advice = EXAMPLES["advice"]
+    _Screen()("advice", advice, b"")
+    head, line = capsys.readouterr().out.splitlines()
+    assert "ADVICE" in head
+    assert line.strip() == advice["reason"]
+
+
 def test_watch_shows_a_schema_change_with_whom_it_breaks(capsys, monkeypatch):
     from schemas.examples import EXAMPLES
 

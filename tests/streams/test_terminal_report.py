@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from schemas.advice import Advice
 from schemas.alert import Along, ChangeSlice, Reason
 from schemas.examples import EXAMPLES
 from schemas.pane_report import Joined, PaneReport
@@ -338,6 +339,15 @@ def test_what_moved_along_is_counted_from_the_list_and_not_by_each_alert(tmp_pat
     write(out, panes=[judged(0, 0.05)], alerts=[told.model_copy(update={"along": along, "along_more": 30})])
     assert "With it 38 other signals: " in said(out)
     assert "and 32 more." in said(out)
+
+
+def test_what_was_advised_at_once_is_told_where_the_alerts_are(tmp_path: Path) -> None:
+    out = a_bad_month(tmp_path)
+    advice = Advice.model_validate(EXAMPLES["advice"] | {"model": "credit", "reason": "Go back to version 2 <now>."})
+    (out / "advice.jsonl").write_text(advice.model_dump_json() + "\n")
+    text, page = said(out), write_report(out, spec()).read_text()
+    assert "at once: Go back to version 2 <now>." in text
+    assert "at once: Go back to version 2 &lt;now&gt;." in page
 
 
 def test_evidence_beyond_any_doubt_is_told_in_words(tmp_path: Path) -> None:
