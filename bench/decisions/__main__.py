@@ -45,7 +45,10 @@ def main() -> int:
     for name, streams in {"scored": SCORED, "shifted": SHIFTED, "development": DEVELOPMENT}.items():
         if name == "development" or not development:
             attempt(name, partial(_measure, name, streams, results), errors)
-    return finish(results, errors, report, *((ELSEWHERE, None) if development else (RESULTS, DOCUMENT)))
+    scored = not development and any(there(stream.name) for stream in SCORED)
+    if not development and not scored:
+        say(f"none of the scored streams is there (STREAMGAUGE_DATA): {DOCUMENT.name} stays as it is")
+    return finish(results, errors, report, *((RESULTS, DOCUMENT) if scored else (ELSEWHERE, None)))
 
 
 def _measure(name: str, streams: tuple[Stream, ...], results: dict[str, Any]) -> None:
