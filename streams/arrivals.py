@@ -14,6 +14,8 @@ from streams.transport import Consumer
 log = logging.getLogger(__name__)
 
 LOG_SECONDS = 60.0
+AGAIN = 1.0
+"""Seconds between two looks at what a silent partition has to follow."""
 STALLED_AFTER = 60.0
 """Seconds for which a partition with lag may bring nothing before it is fetched anew from where the state stands."""
 
@@ -27,7 +29,8 @@ class Arrivals:
         self._guard = guard
         self._idle_after = idle_after
         self._arrived: dict[TP, float] = {}
-        self._told_idle: set[TP] = set()
+        self._told_idle: dict[TP, float] = {}
+        """When the level was told last."""
         self._begins: dict[TP, int] = {}
         self._excused_at = 0.0
         self._told_at = monotonic()
@@ -41,12 +44,12 @@ class Arrivals:
         now = monotonic()
         self._begins = dict(begins)
         self._arrived = {tp: self._arrived.get(tp, now) if tp in kept else now for tp in begins}
-        self._told_idle &= kept
+        self._told_idle = {tp: told for tp, told in self._told_idle.items() if tp in kept}
 
     def came(self, tp: TP, records: int) -> None:
         """Note that records came."""
         self._arrived[tp] = monotonic()
-        self._told_idle.discard(tp)
+        self._told_idle.pop(tp, None)
         self._records += records
 
     def excuse(self) -> None:
@@ -76,13 +79,28 @@ class Arrivals:
                 metrics.LAG.labels(*tp).set(lag)
 
     async def look_for_idle(self, consumer: Consumer) -> None:
-        """Tell the level of partitions that were read to their end and are silent."""
+        """Tell the level of partitions that were read to their end and are silent.
+
+        It is told again while the same partition of another topic brings something, and once more after that: a silent
+        one follows it. A broker that is away is no silence.
+        """
         now = monotonic()
+        newest: dict[int, float] = {}
+        for tp, arrived in self._arrived.items():
+            newest[tp.partition] = max(arrived, newest.get(tp.partition, arrived))
         for tp, expected in self._guard.expected.items():
-            silent = now - self._arrived[tp] >= self._idle_after
-            if silent and tp not in self._told_idle and await consumer.read_to_end(tp, expected):
+            if now - max(self._arrived[tp], self._excused_at) < self._idle_after:
+                continue
+            told = self._told_idle.get(tp)
+            if told is not None:
+                moved = (
+                    newest[tp.partition] > self._arrived[tp] and told < newest[tp.partition] + self._idle_after + AGAIN
+                )
+                if not moved or now - told < AGAIN:
+                    continue
+            if await consumer.read_to_end(tp, expected):
                 self._level.idle(tp)
-                self._told_idle.add(tp)
+                self._told_idle[tp] = now
 
     async def look_for_stalls(self, consumer: Consumer) -> None:
         """Fetch anew what should come and does not. Reading twice is harmless, a partition that is stuck is not."""

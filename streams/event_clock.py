@@ -1,5 +1,7 @@
 """`EventClock`: how far event time has come in the two topics of one source partition. Reads no clock of its own."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from schemas.event_time import Micros
@@ -10,7 +12,11 @@ OTHER: dict[Role, Role] = {"predictions": "feedback", "feedback": "predictions"}
 
 
 class EventClock(msgspec.Struct):
-    """Largest event times, and which topics are silent. A silent topic follows the other one."""
+    """Largest event times, and which topics are silent.
+
+    A silent topic follows the other one, but only as often as it is said to be silent, and as far as the other had come
+    when it began to be: what is on its way in both topics at once must not be late in one of them.
+    """
 
     times: dict[Role, Micros] = msgspec.field(default_factory=dict)
     idle: list[Role] = msgspec.field(default_factory=list)
@@ -23,16 +29,23 @@ class EventClock(msgspec.Struct):
     def advance(self, role: Role, time: Micros) -> None:
         """Note an event time of a topic."""
         self.times[role] = max(self.times.get(role, time), time)
-        if OTHER[role] in self.idle:
-            self._follow(OTHER[role])
 
-    def silence(self, role: Role) -> bool:
-        """Note that a topic is silent; False if it was already."""
-        if role in self.idle:
-            return False
-        self.idle.append(role)
-        self._follow(role)
-        return True
+    def silence(self, role: Role, heard: Mapping[Role, Micros] | None = None) -> bool:
+        """Note that a topic is silent, also if it was already; return whether anything has changed by that.
+
+        Parameters
+        ----------
+        heard
+            How far both topics had come at a moment since which this one has been silent; None: as far as now.
+        """
+        news = role not in self.idle
+        if news:
+            self.idle.append(role)
+        before = self.times.get(role)
+        other = (self.times if heard is None else heard).get(OTHER[role])
+        if other is not None:
+            self.times[role] = max(self.times.get(role, other), other)
+        return news or self.times.get(role) != before
 
     def speak(self, role: Role) -> None:
         """Note that a topic has records again."""
@@ -52,11 +65,6 @@ class EventClock(msgspec.Struct):
     def complete(self, model: ModelSpec, spec: MonitorSpec) -> Micros | None:
         """Return up to where both topics are complete for a model; None before the first event of either."""
         return complete(self.times, model, spec)
-
-    def _follow(self, role: Role) -> None:
-        other = self.times.get(OTHER[role])
-        if other is not None:
-            self.times[role] = max(self.times.get(role, other), other)
 
 
 def complete(times: dict[Role, Micros], model: ModelSpec, spec: MonitorSpec) -> Micros | None:

@@ -13,11 +13,12 @@ sent twice carries the same identity. Without a store (another machine, a lost d
 says which offsets to feed to `process` again, and `rebuilt` drops what that yields, since it was sent before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detectors.layouts import Layouts
+from schemas.event_time import Micros
 from schemas.spec import MonitorSpec
 from streams.accounting import Accounting
 from streams.decoded import Decoded
@@ -177,13 +178,21 @@ class SourcePartition:
         """Note that records of a topic were deleted before they were read; what comes next says up to when."""
         self._lost.note(role)
 
-    def idle(self, role: Role) -> None:
+    @property
+    def times(self) -> Mapping[Role, Micros]:
+        """How far event time has come in each topic."""
+        return self._clock.times
+
+    def idle(self, role: Role, heard: Mapping[Role, Micros] | None = None) -> None:
         """Note that a topic was read to its end and stays silent: it follows the other one until it speaks again.
+
+        To be said as long as it lasts, with `heard`, what `times` was when it began to be silent, or later in its
+        silence; None is now.
 
         When both are silent, level 2 gets provisional summaries of the open panes and no longer waits for this
         partition; a higher `through` replaces them later.
         """
-        if not self._clock.silence(role):
+        if not self._clock.silence(role, heard):
             return
         self._changed = True
         if self._clock.times:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from time import time
+from time import monotonic, time
 from typing import Protocol
 
 from faust.types import TP
@@ -13,6 +13,8 @@ from schemas.kafka_spec import Topics
 from streams import metrics
 from streams.compacted import newest_by_key
 from streams.errors import Stopped
+from streams.heard import Heard
+from streams.left_out import LeftOut
 from streams.level import CHECKPOINT_RECORDS
 from streams.log_reader import Range
 from streams.messages import WatermarkMessage, decode_message
@@ -51,8 +53,13 @@ class Source(Protocol):
         """Take a chunk."""
         ...
 
-    def idle(self, role: Role) -> None:
-        """Note silence."""
+    @property
+    def times(self) -> Mapping[Role, Micros]:
+        """How far event time has come in each topic."""
+        ...
+
+    def idle(self, role: Role, heard: Mapping[Role, Micros]) -> None:
+        """Note silence since a moment at which `times` was `heard`."""
         ...
 
     def lost(self, role: Role) -> None:
@@ -95,8 +102,15 @@ class SourceLevel:
     name = "1"
 
     def __init__(
-        self, topics: Topics, open_source: Open, read: ReadCompacted, read_ranges: ReadRanges, publisher: Publisher
+        self,
+        topics: Topics,
+        open_source: Open,
+        read: ReadCompacted,
+        read_ranges: ReadRanges,
+        publisher: Publisher,
+        idle_after: float,
     ) -> None:
+        self._idle_after = idle_after
         self.topics = (topics.predictions, topics.feedback)
         self._roles: dict[str, Role] = {getattr(topics, role): role for role in ROLES}
         self._progress = topics.progress
@@ -107,6 +121,8 @@ class SourceLevel:
         self._sources: dict[int, Source] = {}
         self._dirty: set[int] = set()
         self._prepared: list[int] = []
+        self._heard: dict[int, Heard] = {}
+        self._left_out = LeftOut(self._roles)
         self._times: dict[int, dict[Role, Micros]] = {}
         """What each partition last told level 2 of its event time."""
 
@@ -123,6 +139,7 @@ class SourceLevel:
         for partition in [p for p in self._sources if p not in keep]:
             self._sources.pop(partition).close()
             self._times.pop(partition, None)
+            self._heard.pop(partition, None)
         new = sorted(partitions - self._sources.keys())
         progress = await self._read(self._progress, new)
         for partition in new:
@@ -130,6 +147,7 @@ class SourceLevel:
             self._sources[partition] = self._open(partition, newest.value if newest is not None else None)
         await self._rebuild(new)
         for partition in new:
+            self._heard[partition] = Heard(self._sources[partition].times, monotonic(), self._idle_after)
             log.info("source partition %d opened at %s", partition, self._sources[partition].position)
         # What a store holds in its outbox may not have been sent: the first checkpoint sends it.
         self._dirty = partitions
@@ -154,7 +172,9 @@ class SourceLevel:
     def process(self, tp: TP, records: RecordBatch) -> None:
         """Take a chunk of one topic of a partition."""
         self._dirty.add(tp.partition)
-        self._sources[tp.partition].process(self._roles[tp.topic], records)
+        source = self._sources[tp.partition]
+        source.process(self._roles[tp.topic], records)
+        self._heard[tp.partition].note(source.times, monotonic())
 
     def lost(self, tp: TP) -> None:
         """Tell the partition that records of one of its topics were deleted before they were read."""
@@ -162,9 +182,9 @@ class SourceLevel:
         self._sources[tp.partition].lost(self._roles[tp.topic])
 
     def idle(self, tp: TP) -> None:
-        """Tell the partition that one of its topics is silent."""
+        """Tell the partition that one of its topics is silent, and how far both had come when that began."""
         self._dirty.add(tp.partition)
-        self._sources[tp.partition].idle(self._roles[tp.topic])
+        self._sources[tp.partition].idle(self._roles[tp.topic], self._heard[tp.partition].before(monotonic()))
 
     @property
     def checkpoint_records(self) -> int:
@@ -217,6 +237,7 @@ class SourceLevel:
                 metrics.set_accounting(topic, partition, counts.get(role, {}))
                 if role in times:
                     metrics.WATERMARK_LAG.labels(topic, partition).set(now - times[role] / SECOND)
+        self._left_out.tell({partition: source.counts() for partition, source in self._sources.items()}, monotonic())
 
     def close(self) -> None:
         """Close all stores."""

@@ -145,7 +145,7 @@ def build(
 
     idle_after = spec.limits.idle_after / SECOND
     lanes = [
-        Lane(SourceLevel(topics, open_source, read, partial(read_ranges, settings), publisher), idle_after),
+        Lane(SourceLevel(topics, open_source, read, partial(read_ranges, settings), publisher, idle_after), idle_after),
         Lane(MonitorLevel(topics, lambda: MonitorPartition(spec, layouts), read, publisher), idle_after),
         Lane(CommandLevel(topics, spec.models, committed, publisher), idle_after),
     ]

@@ -6,7 +6,7 @@ Run as a script: bootstrap, group, data directory, instance, seconds each chunk 
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -62,7 +62,11 @@ class CopyingSource:
 
     def rebuilt(self) -> None: ...
 
-    def idle(self, role: Role) -> None:
+    @property
+    def times(self) -> dict[Role, int]:
+        return {}
+
+    def idle(self, role: Role, heard: Mapping[Role, int]) -> None:
         self.waiting.append([role, f"idle-{self.position[role]}", ""])
         self.urgent = True
 
@@ -110,7 +114,7 @@ def main(bootstrap: str, group: str, directory: str, instance: str, pause: float
 
     settings = aiokafka_settings(spec, Path())
     read, read_again = partial(read_partitions, settings), partial(read_ranges, settings)
-    lane = Lane(SourceLevel(spec.topics, open_source, read, read_again, publisher), idle_after)
+    lane = Lane(SourceLevel(spec.topics, open_source, read, read_again, publisher, idle_after), idle_after)
     watch = BrokerWatch(settings)
     return FaustWorker(app, [lane], HealthServer([lane], "127.0.0.1", 0, away=lambda: watch.away), watch).run()
 

@@ -34,17 +34,30 @@ def test_a_model_is_complete_as_far_as_the_slower_topic_less_its_lateness() -> N
     assert complete(clock.times, SPEC.models["r"], SPEC) == clock.complete(SPEC.models["r"], SPEC)
 
 
-def test_a_silent_topic_follows_until_it_speaks() -> None:
+def test_a_silent_topic_follows_as_often_as_that_is_said_until_it_speaks() -> None:
     clock = EventClock()
     clock.advance("predictions", T0)
     assert clock.silence("feedback")
     assert not clock.silence("feedback"), "it was already"
     assert clock.times["feedback"] == T0
     clock.advance("predictions", T0 + HOUR)
+    assert clock.times["feedback"] == T0, "what comes with these predictions must not be late"
+    assert clock.silence("feedback")
     assert clock.times["feedback"] == T0 + HOUR
     clock.speak("feedback")
     clock.advance("predictions", T0 + 2 * HOUR)
     assert clock.times["feedback"] == T0 + HOUR
+
+
+def test_a_silent_topic_follows_to_where_the_other_was_when_its_silence_began() -> None:
+    clock = EventClock()
+    clock.advance("predictions", T0 + HOUR)
+    assert clock.silence("feedback", {"predictions": T0})
+    assert clock.times["feedback"] == T0
+    assert not clock.silence("feedback", {"predictions": T0})
+    assert not clock.silence("feedback", {}), "the other had not come then"
+    assert clock.silence("feedback", {"predictions": T0 + MINUTE})
+    assert clock.times == {"predictions": T0 + HOUR, "feedback": T0 + MINUTE}
 
 
 def test_a_topic_that_is_ahead_of_the_one_it_follows_stays_ahead() -> None:
@@ -102,6 +115,3 @@ def test_no_watermark_ever_goes_back(steps: list[tuple[Role, str, int]]) -> None
         for one in ROLES:
             assert clock.times.get(one, -1) >= before[one]
             before[one] = clock.times.get(one, -1)
-            other = "feedback" if one == "predictions" else "predictions"
-            if one in clock.idle and other in clock.times:
-                assert clock.times[one] >= clock.times[other] or other in clock.idle

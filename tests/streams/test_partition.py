@@ -271,6 +271,7 @@ def test_a_partition_rebuilt_after_a_silence_closes_what_was_closed_then_and_sen
     for one in (source, taken):
         one.sent()
         one.process("predictions", more)
+        one.idle("feedback")
         after = Told()
         after.take(one.checkpoint())
         ends.append(after.finals())
@@ -491,7 +492,32 @@ def test_a_silent_topic_follows_the_other_one(tmp_path: Path) -> None:
     assert not told.watermarks()[-1].idle, "the other topic is awake"
     source.process("predictions", log_of([prediction("b", T0 + 20 * HOUR)], start=2))
     told.take(source.checkpoint())
+    source.sent()
+    assert source.times["feedback"] == T0 + 10 * HOUR, "until it is known to be silent still"
+    source.idle("feedback")
+    told.take(source.checkpoint())
     assert told.watermarks()[-1].times["feedback"] == T0 + 20 * HOUR
+
+
+def test_what_comes_in_both_topics_after_a_silence_of_both_is_late_in_neither(tmp_path: Path) -> None:
+    """Also after a restart: how far a silent topic follows is never more than was heard when it began to be silent."""
+    source = open_source(SPEC, LAYOUTS, tmp_path)
+    source.process("predictions", log_of([prediction("a", T0)]))
+    source.process("feedback", log_of([feedback("a", T0)]))
+    for role in ROLES:
+        source.idle(role)
+    source.checkpoint()
+    source.close()
+    source = open_source(SPEC, LAYOUTS, tmp_path)
+    heard = dict(source.times)
+    burst = [prediction(f"b{hour}", T0 + hour * HOUR) for hour in range(1, 30)]
+    source.process("feedback", log_of([feedback("a", T0 + 29 * HOUR)], start=1))
+    source.idle("predictions", heard)
+    source.process("predictions", log_of(burst, start=1))
+    assert source.counts()["predictions"]["late"] == 0
+    source.idle("feedback", heard)
+    source.process("feedback", log_of([feedback("b1", T0 + 29 * HOUR)], start=2))
+    assert source.counts()["feedback"]["late"] == 0
 
 
 def test_feedback_that_comes_when_its_topic_wakes_up_is_judged_by_the_time_it_had_followed_to(tmp_path: Path) -> None:
