@@ -22,6 +22,8 @@ from streams.archive import Archive
 from streams.build_reference import build_reference
 from streams.errors import UserError
 from streams.files import load_spec
+from streams.messages import WatermarkMessage, decode_message
+from streams.records import Record
 from streams.replay import replay
 from streams.send import send
 from streams.send_command import command_of, send_command
@@ -129,6 +131,15 @@ class Run:
     def processed(self) -> int:
         """How many records of the predictions topic are in the state of level 1."""
         return self._committed(self.kafka.ends(self.topics.predictions))
+
+    def sleeping(self) -> set[int]:
+        """Return the source partitions whose newest word to level 2 is that both topics are silent."""
+        idle: dict[int, bool] = {}
+        for one in self.kafka.read(self.topics.summaries):
+            message = decode_message(Record(one.offset, -1, one.key, one.value))  # type: ignore[attr-defined]
+            if isinstance(message, WatermarkMessage):
+                idle[message.partition] = message.idle
+        return {partition for partition, told in idle.items() if told}
 
     def send_slowly(self, rate: int) -> Process:
         return self.start([str(STREAMGAUGE), "send", str(self.path), "--rate", str(rate)], f"{self.path.stem}-send")
@@ -293,6 +304,37 @@ def test_three_workers_on_eight_partitions_publish_the_same(
         until(run.done, "the others to end", 120, pause=0.5)
         assert [workers[0].stop(), workers[2].stop()] == [0, 0]
     assert_same(run.outputs(), wanted)
+
+
+def test_a_backlog_after_a_silence_of_both_topics_is_late_in_neither(new_run: Callable[..., Run]) -> None:
+    """Whichever topic is read first must not pull the other one along past what is on its way in it."""
+    run = new_run("burst", 2)
+    part = run.path.with_name("part.csv")
+    with (run.path.parent / "stream.csv").open() as table:
+        header, *lines = table
+
+    def send_days(first: int, end: int) -> None:
+        part.write_text(header + "".join(lines[first * A_DAY : end * A_DAY]))
+        send(spec, part.parent, watermark=False)
+
+    text = yaml.safe_load(run.path.read_text())
+    text["limits"]["idle_after"] = "2s"
+    for source in (*text["files"]["predictions"], *text["files"]["feedback"]):
+        source["path"] = part.name
+    run.path.write_text(yaml.safe_dump(text))
+    spec = load_spec(run.path)
+    process = run.worker()
+    with showing(process):
+        send_days(0, 8)
+        until(lambda: run.sleeping() == {0, 1}, "both partitions to be silent", 60)
+        assert process.stop() == 0
+    send_days(11, 40)  # the last feedback before was of day 9
+    process = run.worker()
+    with showing(process):
+        until(lambda: process.metric("events_read") == 2 * 37 * A_DAY, "all to be read", 60)
+        counts = re.findall(r"^streamgauge_events\{(.*)\} (\S+)$", process.get("metrics")[1], re.M)
+        assert process.stop() == 0
+    assert {float(count) for labels, count in counts if 'bin="late"' in labels} == {0.0}
 
 
 def test_a_worker_without_topics_says_how_to_make_them(new_run: Callable[..., Run], start: Start) -> None:
