@@ -88,7 +88,10 @@ class Contenders:
         **changes: Any,
     ) -> Contender:
         spec = self._spec(policies, costs, **changes)
-        return Contender(name, policies[0].type, lambda: self._monitored(spec, tuned=tuned), _settings(spec, policies))
+        note = DEARER if costs else ""
+        return Contender(
+            name, policies[0].type, lambda: self._monitored(spec, tuned=tuned), _settings(spec, policies), note
+        )
 
     def _tuned(self) -> list[Contender]:
         """Return the cost policy with one setting at a time moved: those are what people ask about."""
@@ -156,6 +159,7 @@ class Contenders:
         return self._runs[key]
 
 
+DEARER = "It waits as if a retraining had that price; what was charged is the real one."
 NEVER = "An empty list of policies: ad hoc triggers alone."
 ADWIN = "Not a policy of the monitor file."
 

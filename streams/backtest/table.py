@@ -69,7 +69,16 @@ def in_words(result: Result, advice: Recommendation) -> str:
         )
     if never.name not in (chosen.name, own.name):
         text += f" Never retraining: {number(never.total)}{_more(never.total, chosen.total)}."
-    return text
+    return text + _in_vain(own)
+
+
+def _in_vain(own: Outcome) -> str:
+    """Return that the trainer, and no policy, is what wants looking at, where none of its models served."""
+    if not own.triggers or any(each["came"] != "kept" for each in own.triggers):
+        return ""
+    count = len(own.triggers)
+    paid = "one training was paid for and its model" if count == 1 else f"{count} trainings were paid for and no model"
+    return f" As it is, {paid} {'never served' if count == 1 else 'of them served'}: none beat the one before it."
 
 
 def own_of(result: Result) -> Outcome:

@@ -51,6 +51,22 @@ def test_what_chance_may_account_for_is_no_reason_to_change(drifted: Result):
     assert "chance may account for the difference" in text
 
 
+def test_trainings_that_came_to_nothing_are_told(drifted: Result):
+    own = next(one for one in drifted.outcomes if one.family == "own")
+    advice = recommend(drifted.outcomes, "m")
+    kept = {"time": "2026-01-01T00:00:00Z", "came": "kept"}
+    for triggers, words in (
+        ([], None),
+        ([kept], "As it is, one training was paid for and its model never served"),
+        ([kept, kept], "As it is, 2 trainings were paid for and no model of them served"),
+        ([kept, kept | {"came": "served"}], None),
+    ):
+        outcomes = [replace(own, triggers=triggers) if one is own else one for one in drifted.outcomes]
+        text = in_words(replace(drifted, outcomes=outcomes), advice)
+        assert ("As it is" in text) is bool(words)
+        assert words is None or words in text
+
+
 def test_each_policy_is_one_line_of_a_narrow_terminal_and_yours_is_marked(drifted: Result):
     lines = printed(drifted, 80)
     assert max(map(len, lines)) <= 80
