@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from detectors.episodes import Change, EpisodeKey
 from detectors.history import History
 from detectors.incidents import Incident, Member, Told
+from detectors.layout import Layout
 from detectors.loss_rows import LossRows
-from detectors.movers import movers
+from detectors.movers import grown_mistake, movers
 from detectors.pane import ClosedPane
 from detectors.signals.loss import NAMES
 from detectors.signals.quality import EXPECTATION
 from detectors.slices import worst_slice
-from detectors.wording import ACTIONS, NOTICE, interval, moved, value_text
-from schemas.alert import Alert, Along, ChangeSlice, Pane, Reason
+from detectors.wording import ACTIONS, NOTICE, interval, moved, value_text, way_out
+from schemas.alert import Alert, Along, ChangeSlice, Mover, Pane, Reason
 from schemas.event_time import Micros, from_micros, rfc3339
+from schemas.reading import Tier
 
 ALONG = 20  # other signals that an alert names; of more it says how many
 
@@ -51,8 +53,7 @@ def _fired(incident: Incident, change: Change, pane: ClosedPane, known: Known) -
         reading.signal, firing.what, firing.value, firing.reference, firing.n, firing.since, by_label=by_label
     )
     summary += interval(firing.since_low, firing.since_high, layout.spec.pane)
-    own = None if reading.segment is None else [reading.segment.replace("=", " = ", 1)]
-    if where is not None and where.conditions not in ([], own):  # not what the sentence is about already
+    if where is not None and where.conditions not in ([], _own(reading.segment)):  # not what the sentence is about
         summary += f", most of it where {where.description}"
     if others:
         summary += f"; {len(others)} other signal{'s' if len(others) > 1 else ''} moved along"
@@ -83,20 +84,47 @@ def _fired(incident: Incident, change: Change, pane: ClosedPane, known: Known) -
         evidence=reading.evidence,
         weight=firing.weight,
         budget=None if firing.weight is None else str(budget),
-        movers=movers(layout, known.history, known.effects, firing.since),
+        movers=[
+            *_mistakes(change, layout, known.history),
+            *movers(layout, known.history, known.effects, firing.since),
+        ],
         along=[_along(key, member) for key, member in others[:ALONG]],
         along_more=max(0, len(others) - ALONG),
         slice=where,
         reasons=known.reasons if reading.tier in ("performance", "drift") else [],
         summary=f"{summary[0].upper()}{summary[1:]}.",
-        action=ACTIONS[reading.tier] if episode.severity == "alarm" else NOTICE,
+        action=_action(reading.tier, incident, pane.key.model) if episode.severity == "alarm" else NOTICE,
     )
 
 
+def _action(tier: Tier, incident: Incident, model: str) -> str:
+    if tier == "quality":
+        return ACTIONS[tier].format(way_out=way_out(model, incident.id))
+    return ACTIONS[tier]
+
+
 def _slice(change: Change, pane: ClosedPane, known: Known) -> ChangeSlice | None:
-    assert change.firing is not None
-    name = NAMES[pane.layout.spec.task].replace("_", " ")
-    return worst_slice(pane.layout, known.losses, change.firing.since, change.firing.since_low, name)
+    """Return where a rise sits: of a segment's, the segment where it carries that of all rows, else what is within."""
+    firing, segment, layout = change.firing, change.reading.segment, pane.layout
+    assert firing is not None
+    name = NAMES[layout.spec.task].replace("_", " ")
+    whole = worst_slice(layout, known.losses, firing.since, firing.since_low, name)
+    if segment is None or (whole is not None and whole.conditions == _own(segment)):
+        return whole
+    return worst_slice(layout, known.losses, firing.since, firing.since_low, name, segment)
+
+
+def _own(segment: str | None) -> list[str] | None:
+    """Return a segment as a slice names it."""
+    return None if segment is None else [segment.replace("=", " = ", 1)]
+
+
+def _mistakes(change: Change, layout: Layout, history: History) -> list[Mover]:
+    """Return which class is mistaken for which, where the performance of all rows is what moved."""
+    if change.reading.tier != "performance" or change.reading.segment is not None or change.firing is None:
+        return []
+    found = grown_mistake(layout, history.since(change.firing.since))
+    return [] if found is None else [found]
 
 
 def _recovered(incident: Incident, pane: ClosedPane) -> Alert:
@@ -108,6 +136,7 @@ def _recovered(incident: Incident, pane: ClosedPane) -> Alert:
     summary = _is_back(incident, pane.due)
     if others:
         summary += f", and with it {len(others)} other signal{'s' if len(others) > 1 else ''}"
+    seen = " Somebody had acknowledged it." if incident.acknowledged else ""
     return Alert(
         id=incident.alert,
         episode=incident.id,
@@ -131,7 +160,7 @@ def _recovered(incident: Incident, pane: ClosedPane) -> Alert:
         evidence=None if back is None else back.evidence,
         along=[_along(key, member) for key, member in others[:ALONG]],
         along_more=max(0, len(others) - ALONG),
-        summary=f"{summary[0].upper()}{summary[1:]}. {_changed(family, incident.since)}",
+        summary=f"{summary[0].upper()}{summary[1:]}. {_changed(family, incident.since)}{seen}",
         action="Nothing; the change is over.",
     )
 
@@ -156,6 +185,8 @@ def _now(incident: Incident, now: Micros) -> str:
     back, tier, signal = incident.back, incident.tier, incident.lead[0]
     if back is None:
         return ""
+    if back.value is None and back.n == 0:  # the feature or the rule has left the monitor file
+        return ": nothing reads it any more"
     when = "in this pane" if back.time == now else f"when it was over, on {rfc3339(back.time)}"
     if tier == "drift" and signal != "joint_drift":  # the change was told as a share of rows
         return f": PSI {0.0 if back.value is None else back.value:.3f} {when}"

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from detectors.pane import ClosedPane
+from detectors.signals.quality import EXPECTATION
 from detectors.signals.signal import Finding, Firing
 from detectors.state import register
 from schemas.contract import deterministic_id
@@ -12,6 +13,10 @@ from schemas.reading import Family, Reading, Tier
 
 EpisodeKey = tuple[str, str | None, str | None, str | None, Family]
 """Signal, feature, segment, detector, and the family of its panes: two may judge the same loss."""
+
+DRIFTS = ("feature_drift", "recent_feature_drift")
+PATIENCE = 2  # times as long as the change took to be found, and still it has not fired again: it is over
+FEWEST = 3  # panes; of fewer a change that is seen at once may be missed
 
 
 @register
@@ -40,6 +45,16 @@ class Episode:
     trigger: str | None = None
     """Id of the trigger that it led to."""
     acknowledged: bool = False
+    data_is_right: bool = False
+    """Somebody has said that what a signal of data quality alarms about is as it should be."""
+    calm: Micros | None = None
+    """Event time that the detector has judged without firing since it began anew, under other settings; None: it goes
+    on, and knows by itself when the episode is over."""
+
+    @property
+    def took(self) -> Micros:
+        """In how much event time the newest firing was found."""
+        return self.fired - self.evidence_from
 
 
 @dataclass(frozen=True)
@@ -87,10 +102,56 @@ def update(episodes: dict[EpisodeKey, Episode], finding: Finding, pane: ClosedPa
                 value=firing.value,
                 n=firing.n,
                 evidence=reading.evidence,
+                calm=None,
             )
         episodes[key] = episode
         return Change(key, episode, reading, firing) if episode.alert is None else None
-    if finding.recovered and episode is not None:
+    if episode is not None and (finding.recovered or _is_over(episode, finding, pane)):
         del episodes[key]
         return Change(key, episode, reading, None)
     return None
+
+
+def begin_anew(episodes: dict[EpisodeKey, Episode]) -> None:
+    """Note that the detectors of the open episodes have begun anew: they know nothing of them."""
+    for episode in episodes.values():
+        episode.calm = 0
+
+
+def unwatched(episodes: dict[EpisodeKey, Episode], pane: ClosedPane) -> list[Change]:
+    """End the episodes of features and rules that the monitor file names no longer; return what is to be told."""
+    spec, found = pane.layout.spec, []
+    rules = {EXPECTATION + one.name for one in spec.expectations}
+    for key, episode in list(episodes.items()):
+        signal, feature, segment, detector, family = key
+        if episode.calm is None or family != pane.key.family:
+            continue
+        if episode.tier != "quality" and signal not in DRIFTS:  # others name more than features
+            continue
+        if signal not in rules if signal.startswith(EXPECTATION) else feature and feature not in spec.features:
+            del episodes[key]
+            reading = Reading(
+                signal=signal,
+                tier=episode.tier,
+                feature=feature,
+                segment=segment,
+                detector=detector,
+                value=None,
+                n=0,
+                status="unknown",
+                reason="the monitor file names it no longer",
+            )
+            found.append(Change(key, episode, reading, None))
+    return found
+
+
+def _is_over(episode: Episode, finding: Finding, pane: ClosedPane) -> bool:
+    """Whether a detector that began anew has judged long enough without firing; notes the pane in the episode.
+
+    What goes on would have fired again in about the time in which it was found before.
+    """
+    if episode.calm is None or finding.reading.status != "ok":
+        return False
+    width = pane.layout.spec.pane
+    episode.calm += width
+    return episode.calm >= max(PATIENCE * episode.took, FEWEST * width)

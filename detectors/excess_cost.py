@@ -147,6 +147,21 @@ class ExcessCost:
         if self._counts is not None:
             self._burn(self._counts, end, n, loss, squares)
 
+    def again(self, promised: float | None, *, whole: bool) -> None:
+        """Forget what was taken in, so that it can be taken in once more.
+
+        Parameters
+        ----------
+        promised
+            Bound that is known beforehand.
+        whole
+            Whether the burn-in is to be repeated, too; else the bound that it found stays.
+        """
+        self.excess, self.since = 0.0, None
+        if whole:
+            self.bound, self.labels = promised, 0
+            self._counts, self._sums, self._squares = [], [], 0.0
+
     def back_off(self, h: int) -> None:
         """Ask for 2^h times the cost of a retraining, after h of them in a row that did not help.
 

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from detectors.class_mistakes import mistakes_of
 from detectors.costs import cost_sum
 from detectors.indicators import loss_histogram
 from detectors.pane import ClosedPane
@@ -39,6 +40,8 @@ class Cohort:
     """Upper bound of the sum of the squared losses; exact where a loss is right or wrong."""
     problem: str | None = None
     """Why it is not judged: rows or labels are missing, or the reference is too old."""
+    mistakes: dict[int, int] | None = None
+    """Labelled rows by mistake (`detectors.class_mistakes`); None but for multiclass."""
 
 
 @register
@@ -79,7 +82,20 @@ class History:
         problem = pane.judging_problem or too_few_labels(pane.layout, labelled, pane.n)
         squares = moments(counts, sums)[2] * scale * scale
         self.cohorts.append(
-            Cohort(pane.start, pane.end, pane.n, labelled, loss, segments, pane.offsets, costed, cost, squares, problem)
+            Cohort(
+                start=pane.start,
+                end=pane.end,
+                n=pane.n,
+                labelled=labelled,
+                loss=loss,
+                segments=segments,
+                offsets=pane.offsets,
+                costed=costed,
+                cost=cost,
+                squares=squares,
+                problem=problem,
+                mistakes=mistakes_of(pane.layout, pane.counts),
+            )
         )
 
     def compare(self, pane: ClosedPane, readings: Iterable[Reading]) -> None:

@@ -88,6 +88,7 @@ class Incident:
     """Whose alarms have been told."""
     back: Back | None = None
     acknowledged: bool = False
+    """Somebody has seen what was told of it: no more is, for them. Told again, it is to be acknowledged again."""
 
     @property
     def tier(self) -> Tier:
@@ -127,9 +128,10 @@ def take(incidents: list[Incident], changes: Iterable[Change], pane: ClosedPane)
 
     `changes` are firings that are not snoozed and were not told, and ends of episodes that were told. A notice that
     joins is never told. An alarm that joins is told if the incident had none, if it is of a tier of more worth than
-    the incident's lead, or if others have to act on it than were called so far: a broken pipeline is told though the
-    performance of the model is an open alarm. That is seven alerts of one change at most, and mostly one. A firing
-    that begins clearly before or after the incident is another change, with an incident of its own.
+    the incident's lead and nobody has acknowledged that one, or if others have to act on it than were called so far: a
+    broken pipeline is told though the performance of the model is an open alarm. That is seven alerts of one change at
+    most, and mostly one. A firing that begins clearly before or after the incident is another change, with an incident
+    of its own.
     """
     told: list[Told] = []
     joined: list[Joined] = []
@@ -181,15 +183,6 @@ def span_of(firing: Firing, pane: ClosedPane, *, learnt: bool = False) -> Span:
     return Span(min(low, firing.since), max(high, firing.since))
 
 
-def acknowledge(incidents: Iterable[Incident], episode: str) -> list[EpisodeKey]:
-    """Mark the incident that `episode` names; return the signals whose episodes are in it."""
-    for incident in incidents:
-        if incident.id == episode:
-            incident.acknowledged = True
-            return [key for key, member in incident.members.items() if not member.over]
-    return []
-
-
 def _home(incidents: list[Incident], change: Change, since: Micros, span: Span) -> Incident | None:
     """Return the incident that a firing belongs to: the one that its episode is in, else the nearest.
 
@@ -236,6 +229,7 @@ def _opened(change: Change, firing: Firing, span: Span, pane: ClosedPane) -> Inc
 
 def _escalate(incident: Incident, change: Change, firing: Firing, span: Span, pane: ClosedPane) -> None:
     """Note that an alarm is told; of more worth than the lead, it takes the lead."""
+    incident.acknowledged = False
     incident.alert = _alert_id(incident.id, "alarm", change.key, pane)
     if incident.severity == "alarm" and _WORTH[change.episode.tier] >= _WORTH[incident.tier]:
         return
@@ -249,7 +243,9 @@ def _calls(incident: Incident, change: Change) -> bool:
     """Whether a firing that joins is to be told."""
     tier = change.episode.tier
     return change.episode.severity == "alarm" and (
-        incident.severity == "notice" or _WORTH[tier] < _WORTH[incident.tier] or _hand(tier) not in incident.called
+        incident.severity == "notice"
+        or _hand(tier) not in incident.called
+        or (_WORTH[tier] < _WORTH[incident.tier] and not incident.acknowledged)
     )
 
 

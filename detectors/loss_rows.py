@@ -3,6 +3,8 @@
 All sums are of whole numbers, so that the order of rows makes no difference to the last bit.
 """
 
+import copy
+
 import numpy as np
 import numpy.typing as npt
 
@@ -75,6 +77,13 @@ class Rows:
     def __init__(self, codes: Codes, losses: npt.NDArray[np.uint16]) -> None:
         self.codes, self.losses = codes.astype(np.intp), losses.astype(np.float64)
         self.n, self.loss = float(len(losses)), float(self.losses.sum())
+
+    def chosen(self, mask: npt.NDArray[np.bool_]) -> "Rows":
+        """Return the rows where `mask`, of shape (rows,), is true."""
+        found = copy.copy(self)
+        found.codes, found.losses = self.codes[mask], self.losses[mask]
+        found.n, found.loss = float(len(found.losses)), float(found.losses.sum())
+        return found
 
     def histogram(self, place: int, size: int) -> tuple[Floats, Floats]:
         """Return rows and losses by code of a feature."""

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from detectors.acknowledgement import acknowledge
 from detectors.alerting import Known, alert_of, pane_of
-from detectors.episodes import Change, update
-from detectors.incidents import Joined, acknowledge, take
+from detectors.broken_data import name_incidents, note, stretches
+from detectors.episodes import Change, begin_anew, unwatched, update
+from detectors.incidents import Joined, take
 from detectors.layout import Layout
 from detectors.layouts import Layouts
 from detectors.loss_rows import LossRows
@@ -16,13 +18,14 @@ from detectors.rollout_stages import SIGNAL as VERSION_DIFFERENCE
 from detectors.rollouts import Rollouts, Seen
 from detectors.signals.catalogue import settings_of, signals_of
 from detectors.signals.challenger import ChallengerLoss
+from detectors.signals.names import no_such_signal
 from detectors.signals.signal import Finding
 from detectors.signals.top_bottom import TopBottom
-from detectors.situation import Broken, Situation
+from detectors.situation import Situation
 from schemas import command as commands
 from schemas.alert import Alert
 from schemas.contract import deterministic_id
-from schemas.event_time import Micros, from_micros, to_micros
+from schemas.event_time import Micros, from_micros, rfc3339, to_micros
 from schemas.pane_report import Joined as JoinedFiring
 from schemas.pane_report import PaneReport
 from schemas.reading import Family
@@ -93,6 +96,7 @@ class Monitor:
         state.commands.append(command.id)
         now = to_micros(command.timestamp)
         outputs: list[Output] = []
+        refused: str | None = None
         match command:
             case commands.Trigger():
                 name = command.version or self._primary(state) or "1"
@@ -106,31 +110,54 @@ class Monitor:
                     if decided.trigger is not None:
                         self._rollouts.asked(state.rollouts, decided.trigger, noted, self._seen(state))
                 else:
-                    self._rollouts.refuse(state.rollouts, command.id, f"version {name} has never predicted")
+                    refused = f"version {name} has never predicted"
             case commands.Acknowledge():
-                for version in state.versions.values():
-                    together = acknowledge(version.incidents, command.episode)
-                    for key, episode in version.episodes.items():
-                        episode.acknowledged |= key in together or episode.id == command.episode
+                refused = acknowledge(state.versions, command, self._rollouts.warned(state.rollouts))
             case commands.Snooze():
-                state.snoozed = {name: until for name, until in state.snoozed.items() if until > now}
-                state.snoozed[command.signal or ""] = to_micros(command.until)
-                while len(state.snoozed) > SNOOZES:
-                    del state.snoozed[next(iter(state.snoozed))]
+                refused = self._snooze(state, command, now)
             case commands.RetrainingFailed():
+                refused = self._unknown(state, command.trigger)
                 answers.failed(state.policy, command.trigger)
             case commands.RetrainingStarted():
+                refused = self._unknown(state, command.trigger)
                 answers.started(state.policy, command.trigger)
             case commands.RetrainingFinished():
+                unknown = self._unknown(state, command.trigger)
+                if unknown is not None:  # others may have trained it: it can be tried all the same
+                    refused = f"{unknown}; version {command.new_version} is taken note of all the same"
                 answers.finished(state.policy, command)
             case _:
                 pass
+        if refused is not None:
+            self._rollouts.refuse(state.rollouts, command.id, refused)
         if not isinstance(command, commands.Trigger | commands.Acknowledge | commands.Snooze):
             # likewise, or cohorts of the past would count for nothing in a rollout that began in the future
             known = [end for version in state.versions.values() for end in version.ends.values()]
             told = self._rollouts.command(state.rollouts, command, min(now, max(known, default=now)), self._seen(state))
             outputs += self._noted(state, told)
         return state, outputs
+
+    def _snooze(self, state: MonitorState, command: commands.Snooze, now: Micros) -> str | None:
+        """Carry out a snooze; return why that cannot be, or None."""
+        until = to_micros(command.until)
+        if until <= now:
+            return f"it would end at {rfc3339(until)}, and the command is of {rfc3339(now)}"
+        if command.signal is not None:
+            layouts = [self._layouts.of(self._model, name) for name in state.versions or [self._primary(state) or "1"]]
+            unknown = [no_such_signal(layout, command.signal) for layout in layouts]
+            if all(unknown):
+                return unknown[-1]
+        state.snoozed = {name: end for name, end in state.snoozed.items() if end > now}
+        state.snoozed[command.signal or ""] = until
+        while len(state.snoozed) > SNOOZES:
+            del state.snoozed[next(iter(state.snoozed))]
+        return None
+
+    def _unknown(self, state: MonitorState, trigger: str) -> str | None:
+        """Return that no trigger of an id is known, or None."""
+        if trigger in state.policy.triggers or trigger in state.rollouts.outcomes.triggers:
+            return None
+        return f"no trigger {trigger!r}: none by that id was raised here, or it is no longer remembered"
 
     def _seen(self, state: MonitorState) -> Seen:
         return Seen({name: version.history for name, version in state.versions.items()}, self._primary(state))
@@ -148,6 +175,7 @@ class Monitor:
         if version is not None and version.settings != settings:
             version.signals, version.settings = signals_of(layout), settings  # the monitor file or the profile changed
             version.losses = LossRows()  # their codes are those of the old bins
+            begin_anew(version.episodes)
         if version is None:
             version = VersionState(signals=signals_of(layout), settings=settings)
             if len(state.versions) >= VERSIONS:
@@ -184,17 +212,16 @@ class Monitor:
         self, state: MonitorState, version: VersionState, pane: ClosedPane, findings: list[Finding]
     ) -> tuple[list[Alert], list[JoinedFiring]]:
         changes: list[Change] = []
-        for finding in findings:
-            change = update(version.episodes, finding, pane)
-            if change is None:
-                continue
+        found = [change for finding in findings if (change := update(version.episodes, finding, pane)) is not None]
+        for change in [*found, *unwatched(version.episodes, pane)]:
             if change.episode.tier == "quality" and change.episode.severity == "alarm":
-                self._mark_broken(version, change.firing is not None, change.episode.since, pane.due)
+                self._mark_broken(version, change, pane.due)
             if change.firing is None or not self._is_snoozed(state, change.reading.signal, pane.due):
                 changes.append(change)  # the end of one that was never told is in no incident
         if not changes:
             return [], []
         told, joined = take(version.incidents, changes, pane)
+        name_incidents(version.broken, changes, version.incidents)
         reasons = [reason for signal in version.signals if isinstance(signal, TopBottom) for reason in signal.reasons()]
         known = Known(version.history, version.effects, version.losses, reasons)
         alerts = [alert_of(each, pane, known) for each in told]
@@ -205,15 +232,9 @@ class Monitor:
             ]
         return alerts, [_joined(each) for each in joined]
 
-    def _mark_broken(self, version: VersionState, begins: bool, since: Micros, now: Micros) -> None:
-        if begins:
-            if not version.broken or version.broken[-1].until is not None:
-                version.broken.append(Broken(since))
-                del version.broken[:-100]
-            return
-        still = any(e.tier == "quality" and e.severity == "alarm" for e in version.episodes.values())
-        if version.broken and not still:
-            version.broken[-1].until = now
+    def _mark_broken(self, version: VersionState, change: Change, now: Micros) -> None:
+        alarms = [e for e in version.episodes.values() if e.tier == "quality" and e.severity == "alarm"]
+        note(version.broken, change, now, still=any(not e.data_is_right for e in alarms))
 
     def _remember_effects(self, version: VersionState, findings: list[Finding]) -> None:
         for finding in findings:
@@ -249,12 +270,14 @@ class Monitor:
             now=now,
             episodes=version.episodes,
             history=version.history,
-            broken=version.broken,
+            broken=stretches(version.broken),
             comparison=challengers[0].comparison() if challengers else None,
             primary=layout.version == self._primary(state),
             step=step,
             others={name: other.history for name, other in state.versions.items() if name != layout.version},
-            broken_of={name: other.broken for name, other in state.versions.items() if name != layout.version},
+            broken_of={
+                name: stretches(other.broken) for name, other in state.versions.items() if name != layout.version
+            },
             tried=state.rollouts.rollout.candidate,
             previous=state.rollouts.rollout.previous,
             snoozed=state.snoozed,

@@ -1,7 +1,12 @@
-"""Movers: the segments whose loss rose and the features that drifted along with what an alert is about."""
+"""Movers: the segments whose loss rose and the features that drifted along with what an alert is about.
 
+Of a rising loss of several classes, also the class that is answered as another more often than before.
+"""
+
+from collections import Counter
 from typing import NamedTuple
 
+from detectors.class_mistakes import mistake_name
 from detectors.history import Cohort, History, segment_means
 from detectors.indicators import loss_histogram
 from detectors.layout import Layout
@@ -40,6 +45,34 @@ def movers(layout: Layout, history: History, effects: dict[str, float], since: i
     ]
     drifted.sort(key=lambda mover: (-mover.effect, mover.feature or ""))
     return [*found[:MOVERS], *drifted[:MOVERS]]
+
+
+def grown_mistake(layout: Layout, cohorts: list[Cohort]) -> Mover | None:
+    """Return the mistake of a multiclass model whose share of the labelled rows grew most since the reference.
+
+    None where no class is answered as another more often than chance would have it.
+    """
+    if layout.spec.task != "multiclass" or layout.profile is None or not layout.classes:
+        return None
+    reference = layout.families["cohort"].view(vector(layout, "cohort"), "confusion")
+    judged = [cohort for cohort in cohorts if cohort.problem is None and cohort.mistakes is not None]
+    rows, known = sum(cohort.labelled for cohort in judged), int(reference.sum())
+    if not rows or not known:
+        return None
+    now: Counter[int] = Counter()
+    for cohort in judged:
+        now.update(cohort.mistakes or {})
+    grown: list[tuple[float, int, float, float]] = []
+    for place, count in now.items():
+        share, before = count / rows, float(reference[place]) / known
+        error = (share * (1 - share) / rows + before * (1 - before) / known) ** 0.5
+        if share - before > CLEARLY * error:
+            grown.append((before - share, place, before, share))
+    if not grown:
+        return None
+    fall, place, before, share = min(grown)
+    shares = " → ".join(value_text("error_rate", each) for each in (before, share))
+    return Mover(effect=-fall, description=f"{mistake_name(layout, place)}: {shares} of rows")
 
 
 class Risen(NamedTuple):

@@ -52,10 +52,15 @@ def paired_difference(
 
     Notes
     -----
-    The standard error is that of a ratio, Σ w (d - mean) over Σ w, so unequal weights widen the interval.
+    The standard error is that of a ratio, Σ w (d - mean) over Σ w, so unequal weights widen the interval. A row with
+    much of the weight draws the mean to itself: its squared residual is divided by the share that the others have
+    (HC2), and the degrees of freedom are those of a variance that few rows decide, (Σ w²)² / Σ w⁴ - 1. With equal
+    weights that comes to the usual n / (n - 1) and n - 1.
 
     References
     ----------
+    MacKinnon and White, "Some heteroskedasticity-consistent covariance matrix estimators with improved finite sample
+    properties", Journal of Econometrics 29, 1985.
     Agresti and Min, "Simple improved confidence intervals for comparing matched proportions", Statistics in Medicine
     24, 2005.
 
@@ -66,7 +71,7 @@ def paired_difference(
     (-0.5, True)
     """
     d, w = np.asarray(differences, dtype=np.float64), np.asarray(weights, dtype=np.float64)
-    n = len(d)
+    n, own_weights = len(d), w
     value = float(w @ d / w.sum())
     nothing = not d.any()
     own = w * (d - value)
@@ -80,8 +85,12 @@ def paired_difference(
     total = float(w.sum())
     centre = float(w @ d / total)
     rows = len(d)
-    square = float(((w * (d - centre)) ** 2).sum()) * rows / (rows - 1)
-    freedom = float(n - 1)
+    if (w == w[0]).all():
+        square = float(((w * (d - centre)) ** 2).sum()) * rows / (rows - 1)
+        freedom = float(n - 1)
+    else:
+        square = float(((w * (d - centre)) ** 2 / (1 - w / total)).sum())
+        freedom = _freedom(own_weights)
     if by_block is not None and len(by_block) >= FEWEST_BLOCKS:
         between = float((by_block**2).sum()) * len(by_block) / (len(by_block) - 1)
         if between > square:
@@ -89,6 +98,12 @@ def paired_difference(
     error = square**0.5 / total
     reach = float(stdtrit(freedom, (1 + confidence) / 2)) * error
     return Difference(value, min(value, centre - reach), max(value, centre + reach), n, centre, error, freedom, nothing)
+
+
+def _freedom(weights: Floats) -> float:
+    """Return Satterthwaite's degrees of freedom of the variance of a weighted mean, 1 at least."""
+    squares = (weights / weights.max()) ** 2
+    return max(float(squares.sum() ** 2 / (squares**2).sum()) - 1, 1.0)
 
 
 def holm(p_values: Floats) -> Floats:

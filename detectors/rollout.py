@@ -15,7 +15,7 @@ from detectors.state import register
 from detectors.version_comparison import Bound, VersionComparison
 from detectors.version_losses import VersionLosses
 from schemas.contract import deterministic_id
-from schemas.event_time import Micros, from_micros
+from schemas.event_time import Micros, from_micros, to_micros
 from schemas.rollout_spec import RolloutSpec
 from schemas.serving import Serving, Stage
 
@@ -111,6 +111,17 @@ class Moment:
     """Versions that have predicted."""
     primary: str | None
     """The one that is meant where none is named."""
+
+
+def resume(state: RolloutState, serving: Serving) -> None:
+    """Go on from a record of who serves that another monitor published: what is told next has the number after it."""
+    state.serving, state.candidate, state.previous = serving.version, serving.candidate, serving.previous
+    state.stage, state.share, state.trigger = serving.stage, serving.share, serving.trigger
+    state.number, state.time = serving.number, to_micros(serving.time)
+    newest = serving.candidate or serving.version
+    for version in (serving.previous, serving.version, serving.candidate):
+        if version is not None:
+            announce(state, version, serving.trigger if version == newest else None)
 
 
 def announce(state: RolloutState, version: str, trigger: str | None) -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from detectors.history import History
+from detectors.layout import Layout
 from detectors.pane import ClosedPane
 from detectors.rollout import (
     Change,
@@ -114,7 +116,7 @@ def read(state: RolloutState, moment: Moment, pane: ClosedPane, past: Past, sinc
     new, old = state.pair
     findings: list[Finding] = []
     if any(known.start != pane.start for known in state.window.values()):
-        findings += _lonely(state, comparison, pane)
+        findings += _lonely(state, comparison, pane, past)
         state.window = {}
     if pane.key.version in (new, old):
         state.window[pane.key.version] = VersionLosses.of(pane)
@@ -129,14 +131,16 @@ def read(state: RolloutState, moment: Moment, pane: ClosedPane, past: Past, sinc
     return Step(findings, change, worse)
 
 
-def _lonely(state: RolloutState, comparison: VersionComparison, pane: ClosedPane) -> list[Finding]:
-    """Return what is said of a cohort that only one of the two versions is in."""
+def _lonely(state: RolloutState, comparison: VersionComparison, pane: ClosedPane, past: Past) -> list[Finding]:
+    """Return what is said of a cohort that only one of the two versions is in; of one before both were, nothing."""
     assert state.pair is not None
     new, old = state.pair
     ((version, losses),) = state.window.items()
     if version == new and state.bound is not None:
         if losses.start >= state.time:  # before, it was not on guard yet
             comparison.hold(losses, state.bound)
+    elif version == old and losses.start < state.time and not _predicted(past(new), losses.start):
+        return []
     else:
         silent = old if version == new else new
         if state.guarding and version == new and losses.start >= state.time:
@@ -144,6 +148,11 @@ def _lonely(state: RolloutState, comparison: VersionComparison, pane: ClosedPane
         comparison.silent(f"version {silent} has no predictions in the pane of {rfc3339(losses.start)}")
     found = losses if version == new else None
     return [_reading(comparison, pane.layout.spec, pane.key.version, found, None, old)]
+
+
+def _predicted(known: tuple[History, Layout] | None, by: Micros) -> bool:
+    """Return whether a version has a cohort that began by then."""
+    return known is not None and any(cohort.start <= by for cohort in known[0].cohorts)
 
 
 def _decide(

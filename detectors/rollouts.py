@@ -19,6 +19,7 @@ from detectors.rollout import (
     Warned,
     announce,
     promote,
+    resume,
     roll_back,
     shadow,
 )
@@ -74,6 +75,15 @@ class Rollouts:
     def __init__(self, model: str, layouts: Layouts) -> None:
         self._model, self._layouts = model, layouts
 
+    def resume(self, state: RolloutsState, serving: Serving) -> None:
+        """Go on from who served under a monitor before this one; who is tried is compared from then on.
+
+        Nothing is known of how far the comparison had come, nor whether the serving version was on guard.
+        """
+        resume(state.rollout, serving)
+        spec = self._layouts.of(self._model, serving.version).spec
+        begin_stage(state.rollout, spec, lambda _: None, state.rollout.time)
+
     def asked(self, state: RolloutsState, trigger: RetrainingTrigger, now: Micros, seen: Seen) -> None:
         """Take note of a trigger, raised at event time `now`."""
         self._outcomes(seen).asked(state.outcomes, trigger, now)
@@ -83,6 +93,11 @@ class Rollouts:
         state.refused[command] = reason
         while len(state.refused) > REFUSED:
             del state.refused[next(iter(state.refused))]
+
+    def warned(self, state: RolloutsState) -> list[str]:
+        """Return the episodes of open alerts that a new version is worse."""
+        warned = state.rollout.warned
+        return [Alert.model_validate_json(warned.alert).episode] if warned is not None and warned.alert else []
 
     def read(self, state: RolloutsState, pane: ClosedPane, seen: Seen) -> Step:
         """Take a closed pane; return the reading of a cohort, and what the comparison comes to."""

@@ -18,6 +18,12 @@ class Broken:
 
     since: Micros
     until: Micros | None = None
+    what: str = ""
+    """The defect, in words, such as `missing of age`."""
+    episode: str = ""
+    """Of the alarm; of open stretches that were put together, the one that people know the first by."""
+    incident: str = ""
+    """That the alarm belongs to, where it was told."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,21 @@ class Situation:
         """Return until when a signal, or everything, is snoozed; None where it is not."""
         until = max((self.snoozed[name] for name in {"", signal} if name in self.snoozed), default=self.now)
         return until if until > self.now else None
+
+    @property
+    def defect(self) -> Broken | None:
+        """What is broken now; None where nothing is."""
+        found = [broken for broken in self.broken if broken.until is None]
+        return min(found, key=lambda broken: broken.since, default=None)
+
+    @property
+    def left_out(self) -> list[Cohort]:
+        """Judged cohorts since the data is broken that is broken now: nothing counts them."""
+        if self.defect is None:
+            return []
+        found = [each for each in self.history.since(self.defect.since) if each.problem is None and each.labelled]
+        kept = {cohort.start for cohort in self.whole(found)}
+        return [each for each in found if each.start not in kept]
 
     def whole(self, cohorts: list[Cohort]) -> list[Cohort]:
         """Return the cohorts in which no data was broken."""

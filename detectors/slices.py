@@ -44,7 +44,12 @@ class _Found(NamedTuple):
 
 
 def worst_slice(
-    layout: Layout, kept: LossRows, since: Micros, sure: Micros | None = None, name: str = "loss"
+    layout: Layout,
+    kept: LossRows,
+    since: Micros,
+    sure: Micros | None = None,
+    name: str = "loss",
+    segment: str | None = None,
 ) -> ChangeSlice | None:
     """Return the slice that carries most of a rise of the loss; None where too little is known to look for one.
 
@@ -54,6 +59,8 @@ def worst_slice(
         Estimated start of the change, and the moment until which it had surely not begun.
     name
         What the loss is called.
+    segment
+        `feature=value`: only its rows are looked at, and the slice is one of them.
 
     Notes
     -----
@@ -70,7 +77,12 @@ def worst_slice(
     Kulldorff, "A spatial scan statistic", Communications in Statistics 26(6), 1997.
     """
     before, after = kept.split(since, since if sure is None else sure, layout.spec.pane)
-    search = _search_of(layout, before, after)
+    cell = None if segment is None else _cell(layout, segment)
+    if segment is not None and cell is None:
+        return None
+    if cell is not None:
+        before, after = (_within(layout, rows, *cell) for rows in (before, after))
+    search = _search_of(layout, before, after, cell)
     if search is None:
         return None
     best = search.best()
@@ -85,7 +97,9 @@ def worst_slice(
             share=1.0,
             loss=mean,
             before=search.reference * unit,
-            description=f"spread over all rows, as far as {rows:,} of them tell",
+            description=f"spread over all rows, as far as {rows:,} of them tell"
+            if segment is None
+            else f"within {segment}: spread over all its rows, as far as {rows:,} of them tell",
         )
     words = [RowCodes(layout).describe(*condition) for condition in best.conditions]
     inside, outside = best.loss / best.n * unit, (after.loss - best.loss) / (after.n - best.n) * unit
@@ -99,17 +113,31 @@ def worst_slice(
         before=best.before * unit,
         outside=outside,
         description=f"{' and '.join(words)}: {100 * share:.0f} % of the rise of the {name} in "
-        f"{100 * best.n / rows:.0f} % of the labelled rows",
+        f"{100 * best.n / rows:.0f} % of the labelled rows{'' if segment is None else f' of {segment}'}",
     )
 
 
-def _search_of(layout: Layout, before: Rows, after: Rows) -> "_Search | None":
+def _cell(layout: Layout, segment: str) -> tuple[str, int] | None:
+    """Return the feature and the cell of a segment that is named `feature=value`; None: it is one of the scores."""
+    cells = ((feature, cell) for feature in layout.spec.segments for cell in range(len(layout.segment_cells(feature))))
+    return next((each for each in cells if segment == f"{each[0]}={layout.segment_cells(each[0])[each[1]]}"), None)
+
+
+def _within(layout: Layout, rows: Rows, feature: str, cell: int) -> Rows:
+    """Return the rows of a cell of a segment; one too far for a code of its own is not told from its neighbours."""
+    codes = RowCodes(layout)
+    place = codes.names.index(feature)
+    known = min(len(layout.segment_values(feature)), codes.sizes[place] - 2)
+    return rows.chosen(rows.codes[:, place] == cell if cell < known else rows.codes[:, place] >= known)
+
+
+def _search_of(layout: Layout, before: Rows, after: Rows, cell: tuple[str, int] | None) -> "_Search | None":
     if after.n < FEWEST_ROWS:
         return None
     if before.n >= FEWEST_ROWS:
         reference = before.loss / before.n
     else:
-        totals, n = of_losses(layout, vector(layout, "cohort"), "cohort")
+        totals, n = of_losses(layout, vector(layout, "cohort"), "cohort", *(cell or ()))
         if not n:
             return None
         before = Rows(before.codes[:0].astype(np.uint8), np.zeros(0, dtype=np.uint16))

@@ -8,7 +8,8 @@ ACTIONS = {
     "performance": "Fall back to the previous version if that was better. A retraining trigger says what to train on, "
     "as soon as there are enough labels.",
     "proxies": "Look at recent outputs.",
-    "quality": "Mend the pipeline that feeds this feature. No retraining is triggered while data is broken.",
+    "quality": "Mend the pipeline that feeds this feature. No retraining is triggered while data is broken; if it is "
+    "as it should be, say so: {way_out}.",
     "drift": "Watch the estimated and realised performance.",
     "system": "Look at the serving side.",
 }
@@ -49,6 +50,16 @@ def moved(
     direction = "fell" if reference is not None and value < reference else "rose"
     among = ", among labels that became known" if by_label else ""
     return f"{what} {direction}{before} to {value_text(signal, value)} over {n:,} rows{among} since {rfc3339(since)}"
+
+
+def brief(episode: str) -> str:
+    """Return the beginning of an episode's id: enough to name it by in a command."""
+    return episode[:12]
+
+
+def way_out(model: str, episode: str) -> str:
+    """Return the command that says that data is as it should be, whatever an alarm of quality says."""
+    return f"streamgauge acknowledge MONITOR {model} {brief(episode)} --data-is-right"
 
 
 def interval(low: Micros | None, high: Micros | None, width: Micros) -> str:

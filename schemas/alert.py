@@ -24,7 +24,10 @@ class Mover(Record):
 
     feature: str | None = None
     segment: str | None = None
-    effect: float = Field(description="PSI of a feature, or rise of the loss in a segment")
+    effect: float = Field(
+        description="PSI of a feature, or rise of the loss in a segment; with neither, rise of the share of rows in "
+        "which one class is answered as another"
+    )
     description: str
 
 

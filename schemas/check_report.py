@@ -64,6 +64,7 @@ class CheckReport(Record):
     reasons: list[str] = Field(description="Why, a sentence each; the gravest first")
     rows: dict[str, int] = Field(description="Rows by what they were used for, and those given")
     seed: int
+    notes: list[str] = Field(default_factory=list, description="What its dataset could not have, a sentence each")
     results: list[CheckResult]
 
     @property

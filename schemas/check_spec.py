@@ -23,18 +23,27 @@ class CheckSpec(Record):
 
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Of the comparisons with the champion")
     margin: NonNegativeFloat = Field(
-        0.0, description="How much more loss than the champion's is put up with over all held-out rows"
+        0.0,
+        description="How much more loss than the champion's is put up with over all held-out rows, in the unit of the "
+        "loss",
     )
     evidence: Literal["proven", "likely"] = Field(
         "proven",
         description="proven: the whole interval of the difference over all held-out rows must be at most margin. "
         "likely: its estimate must, which for equal models is a throw of a coin; for those who test online anyway",
     )
-    slice_margin: NonNegativeFloat = Field(
-        0.02, description="How much more loss than the champion's is put up with on a slice, in the unit of the loss"
+    slice_margin: NonNegativeFloat | None = Field(
+        None,
+        description="How much more loss than the champion's is put up with on a slice, in the unit of the loss; "
+        "default 0.02, for regression as a share of the champion's mean loss on the held-out rows",
     )
     slices: list[Rule] = Field(default_factory=list, description="Slices beside the segments and the trigger's")
-    slice_rows: int = Field(50, ge=2, description="Held-out rows that a slice needs to be judged, or all rows")
+    slice_rows: int = Field(
+        50,
+        ge=2,
+        description="Held-out rows that a slice needs to be judged, or all rows; rows of unequal weights count for as "
+        "many as they are worth, (Σ w)² / Σ w²",
+    )
     fuzz: NonNegativeInt = Field(500, description="Rows made from the declared types that the candidate must answer")
     invariances: list[Invariance] = Field(default_factory=list, description="What must not matter")
     monotonic: dict[Name, Literal["increasing", "decreasing"]] = Field(
@@ -47,8 +56,10 @@ class CheckSpec(Record):
     hardest: NonNegativeInt = Field(
         200, description="Points of the past with the largest losses that are kept as tests"
     )
-    hardest_margin: NonNegativeFloat = Field(
-        0.05, description="How much more loss than the champion's is put up with on them"
+    hardest_margin: NonNegativeFloat | None = Field(
+        None,
+        description="How much more loss than the champion's is put up with on them, in the unit of the loss; "
+        "default 0.05, for regression as a share of the champion's mean loss on the held-out rows",
     )
     leakage: Probability = Field(
         0.99,

@@ -23,10 +23,15 @@ class Trigger(_Command):
 
 
 class Acknowledge(_Command):
-    """Somebody has seen the episode."""
+    """Somebody has seen the episode: it is told again only when it becomes graver for others, and when it is over."""
 
     type: Literal["acknowledge"]
-    episode: Identifier
+    episode: Identifier = Field(description="`episode` of an alert, or a beginning of it that no other one has")
+    data_is_right: bool = Field(
+        False,
+        description="The data is as it should be: its alarms of data quality hold no retraining back any more, and "
+        "the rows since they began count and are trained on",
+    )
 
 
 class Snooze(_Command):

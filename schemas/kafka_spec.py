@@ -2,9 +2,11 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt, SecretStr, model_validator
+from pydantic import Field, PositiveInt, SecretStr, field_validator, model_validator
 
 from schemas.contract import Name, Record
+
+MOST_PORT = 65_535
 
 
 class Topics(Record):
@@ -81,3 +83,29 @@ class KafkaSpec(Record):
     security: Security = Field(default_factory=Security)
     partitions: PositiveInt = Field(4, description="Partitions of topics that `topics create` makes")
     replication: PositiveInt = Field(1, description="Replication of topics that `topics create` makes")
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _addresses(cls, text: str) -> str:
+        if wrong := wrong_bootstrap(text):
+            raise ValueError(wrong)
+        return text
+
+
+def wrong_bootstrap(text: str) -> str | None:
+    """Return why a text names no brokers, or None.
+
+    Examples
+    --------
+    >>> wrong_bootstrap("one:9092, [::1]:9092")
+    >>> wrong_bootstrap("localhost")
+    "'localhost' is no host:port, as localhost:9092 is"
+    """
+    servers = [server.strip() for server in text.split(",") if server.strip()]
+    if not servers:
+        return "names no broker; host:port is expected, several separated by commas"
+    for server in servers:
+        host, _, port = server.rpartition(":")
+        if not host or not (port.isascii() and port.isdigit() and 0 < int(port) <= MOST_PORT):
+            return f"{server!r} is no host:port, as {host or server}:9092 is"
+    return None

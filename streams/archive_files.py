@@ -6,7 +6,7 @@ A file is there whole or not at all, so that a reader meets no half of one, and 
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from time import sleep
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from schemas.archive_spec import ArchiveSpec
 from streams.archive_names import PaneFile
-from streams.errors import Stopped, UserError
+from streams.errors import Unreachable, UserError
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,8 @@ class ArchiveFiles:
         Directory of the monitor file; a URL without a scheme is relative to it.
     durable
         Whether a write waits for the disk.
+    pauses
+        Seconds before a write across the network is tried again, and again; None takes `PAUSES`.
 
     Raises
     ------
@@ -47,7 +49,9 @@ class ArchiveFiles:
         When nothing here knows the URL.
     """
 
-    def __init__(self, spec: ArchiveSpec, base: Path, durable: bool = True) -> None:
+    def __init__(
+        self, spec: ArchiveSpec, base: Path, durable: bool = True, pauses: Sequence[float] | None = None
+    ) -> None:
         self.url = spec.url if "://" in spec.url else str((base / spec.url).absolute())
         try:
             self.fs, self.root = fsspec.core.url_to_fs(self.url)
@@ -58,13 +62,14 @@ class ArchiveFiles:
         self._protocols = {protocols} if isinstance(protocols, str) else set(protocols)
         self.local = "file" in self._protocols
         self._durable = durable
+        self._pauses = PAUSES if pauses is None else pauses
 
     def write(self, path: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
         """Write a Parquet file.
 
         Raises
         ------
-        Stopped
+        Unreachable
             When it cannot be written.
         """
         target = f"{self.root}/{path}"
@@ -77,7 +82,7 @@ class ArchiveFiles:
                     _write_parquet(made, schema, batches)
                     self._put(made, target)
         except OSError as error:
-            raise Stopped(f"archive: {target} cannot be written: {error}. Mend that and start again") from error
+            raise Unreachable(f"archive.url: {self.url}: {path} cannot be written: {_brief(error)}") from error
 
     def directories(self, path: str) -> list[str]:
         """Return the names of the directories in one, in order; none where there is no such directory."""
@@ -173,12 +178,12 @@ class ArchiveFiles:
             if not whole:
                 self.fs.mv(name, target)
 
-        for pause in (*PAUSES, None):
+        for pause in (*self._pauses, None):
             try:
                 return put()
-            except OSError as error:
+            except Exception as error:  # of the store's library, which need not be an OSError
                 if pause is None:
-                    raise
+                    raise OSError(_brief(error)) from error
                 log.warning("archive: %s cannot be written, trying again: %s", target, error)
                 sleep(pause)
 

@@ -34,33 +34,46 @@ Find = Callable[[Table, Micros], StoredBlocks]
 class ArchiveWriter:
     """Writes the files of one source partition; in any thread, one call at a time.
 
+    With `at_work`, nothing is asked of the archive before the first write, and a write that fails is not tried again:
+    who calls does that.
+
     Raises
     ------
     UserError
         When nothing can be written there.
     """
 
-    def __init__(self, spec: MonitorSpec, base: Path, partition: int, partitions: int, *, durable: bool = True) -> None:
+    def __init__(
+        self,
+        spec: MonitorSpec,
+        base: Path,
+        partition: int,
+        partitions: int,
+        *,
+        durable: bool = True,
+        at_work: bool = False,
+    ) -> None:
         assert spec.archive is not None
         self._spec = spec
         self._partition, self._partitions = partition, partitions
         self._shapes = {name: RowShape(model) for name, model in spec.models.items()}
-        self._files = ArchiveFiles(spec.archive, base, durable)
-        try:
-            self._files.fs.makedirs(self._files.root, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"archive.url: {self._files.url}: cannot be written: {error}") from None
+        self._files = ArchiveFiles(spec.archive, base, durable, () if at_work else None)
+        if not at_work:
+            try:
+                self._files.fs.makedirs(self._files.root, exist_ok=True)
+            except OSError as error:
+                raise UserError(f"archive.url: {self._files.url}: cannot be written: {error}") from None
         self._retention = Retention(spec, self._files) if partition == 0 else None
         self.rows = 0
         """Written since this was made."""
         self.labels = 0
 
     def write(self, over: Sequence[Over], find: Find) -> None:
-        """Write the files of panes, durably.
+        """Write the files of panes, durably; again, and to the same end, where that failed.
 
         Raises
         ------
-        Stopped
+        Unreachable
             When one cannot be written.
         """
         rows, labels = dict[Micros, StoredRows](), dict[Micros, StoredLabels]()
@@ -73,9 +86,12 @@ class ArchiveWriter:
                 self._write_labels(one, rows[one.lifetime], labels[one.lifetime])
 
     def retain(self, complete: Mapping[str, Micros]) -> None:
-        """Delete what is too old or too much; `complete` is how far event time has come for each model."""
+        """Delete what is too old or too much, if that can be; `complete` is how far event time has come by model."""
         if self._retention is not None:
-            self._retention.apply(complete)
+            try:
+                self._retention.apply(complete)
+            except (OSError, UserError) as error:  # what was archived is safe, and what is too old can wait for a day
+                log.warning("archive: nothing more is deleted for now: %s", error)
 
     def told(self, waiting: int) -> str:
         """Return in words what was written, where `waiting` rows are in panes that are open."""

@@ -27,9 +27,14 @@ def asked_model(
     UserError
         When it is neither, or cannot be loaded.
     """
-    path = Path(unquote(urlsplit(what).path) if what.startswith("file:") else what)
+    path = model_path(what)
     if path.is_dir():
         return load_model(spec, model, base, path), trainer_of(spec, model, base)
     if ":" in what and not path.exists():
         return PredictionFunction(what, spec.models[model], base, option), None
     raise UserError(f"{option} {what}: neither a model directory nor module:function, such as scoring:predict")
+
+
+def model_path(what: str) -> Path:
+    """Return the path that a path or a file: URL names."""
+    return Path(unquote(urlsplit(what).path) if what.startswith("file:") else what)

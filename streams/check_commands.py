@@ -108,6 +108,7 @@ def check(
 @checks.command(
     epilog=example(
         "streamgauge score monitor.yaml car_loan --from out --out shadow.parquet",
+        "streamgauge score monitor.yaml car_loan --from out --trigger 6a1f0b0e --out shadow.parquet",
         "streamgauge score monitor.yaml car_loan --candidate scoring:new --version 2 --out shadow.parquet",
     )
 )
@@ -120,7 +121,16 @@ def score(
         typer.Option(
             "--from",
             metavar="DIR",
-            help="Where retrain wrote commands.jsonl (or that file): its newest version, from its time on.",
+            help="Where retrain wrote commands.jsonl (or that file): its newest version, from its time on, or the one "
+            "of --trigger, --candidate or --version.",
+            show_default=False,
+        ),
+    ] = None,
+    trigger: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="With --from: the candidate of this trigger; its first six characters or more.",
             show_default=False,
         ),
     ] = None,
@@ -131,7 +141,11 @@ def score(
         ),
     ] = None,
     version: Annotated[
-        str | None, typer.Option(help="What the answers' version is called.", show_default=False)
+        str | None,
+        typer.Option(
+            help="What the answers' version is called; left out, as the candidate's manifest or --from has it.",
+            show_default=False,
+        ),
     ] = None,
     since: Annotated[
         str | None,
@@ -143,6 +157,7 @@ def score(
     The table is played beside the others by replay --also and send --also, so that both versions are compared.
     """
     spec = load(monitor)
-    from streams.score_command import run
+    from streams.score_command import Named, run
 
-    run(spec, monitor.parent, model, out, place=from_, candidate=candidate, version=version, since=since)
+    named = Named(from_, trigger, candidate, version)
+    run(spec, monitor.parent, model, out, named, since=since)

@@ -20,6 +20,7 @@ from kafka.errors import (
 
 from schemas.kafka_spec import KafkaSpec
 from streams.errors import UserError
+from streams.logs import told_by_us
 from streams.security import bootstrap_servers, kafka_python_settings
 
 T = TypeVar("T")
@@ -126,7 +127,7 @@ def administer(kafka: KafkaSpec, base: Path, question: Callable[[KafkaAdminClien
     while True:
         reached = False
         try:
-            with closing(KafkaAdminClient(**_settings(kafka, base), request_timeout_ms=ANSWER_MS)) as client:
+            with told_by_us("kafka"), closing(_admin(kafka, base)) as client:
                 reached = True
                 return question(client)
         except (KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError):
@@ -134,6 +135,10 @@ def administer(kafka: KafkaSpec, base: Path, question: Callable[[KafkaAdminClien
             if monotonic() > end or unasked <= 0:
                 raise
         sleep(0.2)
+
+
+def _admin(kafka: KafkaSpec, base: Path) -> KafkaAdminClient:
+    return KafkaAdminClient(**_settings(kafka, base), request_timeout_ms=ANSWER_MS)
 
 
 def _settings(kafka: KafkaSpec, base: Path) -> dict[str, Any]:

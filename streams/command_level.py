@@ -51,7 +51,7 @@ class CommandLevel:
                 log.warning("%s[%d] offset %d: not a command we can carry out: %s", *tp, record.offset, error)
                 continue
             metrics.COMMANDS.labels("forwarded").inc()
-            self._outgoing.append(command_message(model, value))
+            self._outgoing.append(command_message(model, value, tp.partition, record.offset))
 
     def lost(self, tp: TP) -> None:
         """Do nothing: a command that is gone was never carried out, and its sender sees that."""

@@ -22,10 +22,12 @@ import pyarrow.parquet as pq
 from schemas.event_time import rfc3339
 from schemas.spec import MonitorSpec
 from schemas.trigger import RetrainingTrigger
+from streams.arrow_arrays import floats_of
 from streams.dataset_archive import ArchivedRows
 from streams.dataset_plan import DatasetPlan, plan_of
 from streams.dataset_rows import Selection, select
 from streams.dataset_tables import times_of
+from streams.effective_rows import effective_rows
 from streams.errors import UserError
 from streams.spec_errors import did_you_mean
 
@@ -128,7 +130,14 @@ def describe(manifest: dict[str, Any], out: Path) -> None:
     """Say on stdout what a dataset holds, and what could not be had."""
     files = manifest["files"]
     lines = [f"{out}: dataset of trigger {manifest['trigger_id']} ({manifest['model']} {manifest['version']})"]
-    lines += [f"  {name:<20}{part['rows']:>10,} rows  sha256 {part['sha256'][:16]}" for name, part in files.items()]
+    for name, part in files.items():
+        worth = part.get("effective_rows", part["rows"])
+        told = f", by their weights worth {worth:,.0f}" if worth < part["rows"] - 0.5 else ""
+        lines.append(f"  {name:<20}{part['rows']:>10,} rows  sha256 {part['sha256'][:16]}{told}")
+    if once := manifest.get("weights", {}).get("counted_once"):
+        lines.append(
+            f"  {once:,} rows that were drawn for a label count once: most labels of their panes came without a draw"
+        )
     lines += [f"  not to be had: {sentence}" for sentence in manifest["not_had"]]
     sys.stdout.write("\n".join(lines) + "\n")
 
@@ -150,6 +159,7 @@ def _written(path: Path, rows: pa.Table) -> dict[str, Any]:
         "rows": len(rows),
         "first": rfc3339(int(times[0])) if len(times) else None,
         "last": rfc3339(int(times[-1])) if len(times) else None,
+        "effective_rows": effective_rows(floats_of(rows["weight"])),
         "bytes": path.stat().st_size,
         "sha256": sha256_of(path),
     }
@@ -182,6 +192,7 @@ def _manifest(
             "threshold": selection.threshold,
         },
         "holdout": plan.holdout.model_dump(mode="json"),
+        "weights": selection.label_weights.counts(),
         "not_had": [*selection.shortages, *gaps],
         "columns": {field.name: str(field.type) for field in selection.train.schema},
         "offsets": offsets,

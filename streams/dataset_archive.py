@@ -36,6 +36,21 @@ class ArchivedRows(Protocol):
         ...
 
 
+def require_archive(spec: MonitorSpec) -> None:
+    """Refuse a monitor file without an archive.
+
+    Raises
+    ------
+    UserError
+        When it has none: nothing could be trained.
+    """
+    if spec.archive is None:
+        raise UserError(
+            "the monitor file has no archive.url: no row was kept to train on. Add it (or name the archive "
+            "with --archive), and run the worker or replay again"
+        )
+
+
 class ModelArchive:
     """One model's part of the archive of a monitor file.
 
@@ -46,11 +61,8 @@ class ModelArchive:
     """
 
     def __init__(self, spec: MonitorSpec, base: Path, model: str) -> None:
-        if spec.archive is None:
-            raise UserError(
-                "the monitor file has no archive.url: no row was kept to train on. Add it, and run the worker or "
-                "replay again"
-            )
+        require_archive(spec)
+        assert spec.archive is not None
         self._archive, self._files = Archive(spec.archive, base), ArchiveFiles(spec.archive, base)
         self._model, self._settings = model, spec.models[model]
         self._read: dict[str, int] = {}

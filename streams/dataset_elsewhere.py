@@ -10,6 +10,7 @@ from schemas.event_time import EARLIEST, LATEST
 from streams.archive_schema import archive_schema
 from streams.dataset_archive import ArchivedRows
 from streams.dataset_hash import uniforms
+from streams.dataset_label_weights import LabelWeights
 from streams.dataset_plan import DatasetPlan, MustHave
 from streams.dataset_reservoir import Reservoir
 from streams.dataset_tables import among, chosen, flags, ids_of, labelled_rows, times_of
@@ -40,19 +41,26 @@ def from_elsewhere(plan: DatasetPlan, archive: ArchivedRows, window: Window) -> 
         if each.rule is not None and window.must[each.name] < each.at_least
     ]
     schema = archive_schema(plan.settings)
+    weights = LabelWeights(plan.settings.pane)
     spans = [(EARLIEST, plan.start)] if missing or short else []
     spans += [(plan.start, plan.end), (plan.end, LATEST)] if missing else []
     for start, end in spans:
         for rows in archive.batches(start, end, versions=None, labels_until=plan.labels_until):
-            _take(plan, rows.select(schema.names).cast(schema), missing, window.pinned, short)
+            rows = rows.select(schema.names).cast(schema)
+            weights.take(rows, labelled_rows(plan.settings, rows, plan.labels_until))
+            _take(plan, rows, missing, window.pinned, short)
+    weights.override(window.label_weights)
     parts, shortages = [], _not_pinned(plan, window.pinned)
     for each, reservoir in short:
         more, _ = reservoir.take()
         had = window.must[each.name] + (0 if more is None else len(more))
         if had < each.at_least:
             shortages.append(f"must-have {each.name!r}: {had:,} labelled rows of at least {each.at_least:,}")
-        parts += [] if more is None else [more]
-    return Elsewhere(window.pinned.take()[0], pa.concat_tables(parts) if parts else None, shortages)
+        parts += [] if more is None else [weights.on(more)]
+    pinned, _ = window.pinned.take()
+    return Elsewhere(
+        None if pinned is None else weights.on(pinned), pa.concat_tables(parts) if parts else None, shortages
+    )
 
 
 def _take(

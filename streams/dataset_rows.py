@@ -26,6 +26,7 @@ from streams.arrow_arrays import floats_of
 from streams.dataset_archive import ArchivedRows
 from streams.dataset_elsewhere import from_elsewhere
 from streams.dataset_hash import uniforms
+from streams.dataset_label_weights import LabelWeights
 from streams.dataset_offsets import SeenOffsets
 from streams.dataset_plan import DatasetPlan
 from streams.dataset_tables import ids_of, in_order, total_rows, united
@@ -49,6 +50,7 @@ class Selection:
     shortages: list[str]
     """What could not be had, in sentences."""
     offsets: SeenOffsets
+    label_weights: LabelWeights
 
 
 def select(plan: DatasetPlan, archive: ArchivedRows) -> Selection:
@@ -65,13 +67,14 @@ def select(plan: DatasetPlan, archive: ArchivedRows) -> Selection:
         reasons |= {"window": reasons["window"] - sampled.by_slice, "slice": sampled.by_slice}
     return Selection(
         train=train,
-        holdout=in_order(window.held_out.take()[0], schema),
+        holdout=window.label_weights.on(in_order(window.held_out.take()[0], schema)),
         unlabelled=in_order(window.unlabelled.take()[0], schema),
         reasons={reason: count for reason, count in reasons.items() if count},
         counts={name: window.counts[name] for name in COUNTS},
         threshold=None if math.isinf(sampled.threshold) else sampled.threshold,
         shortages=[*elsewhere.shortages, *_too_many(plan, train), *_fewer_than_said(plan, window)],
         offsets=window.offsets,
+        label_weights=window.label_weights,
     )
 
 
@@ -85,11 +88,13 @@ class _Sampled(NamedTuple):
 def _sampled(plan: DatasetPlan, window: Window, capacity: int) -> _Sampled:
     """Return the rows of the window that are trained on: all, or a sample with weights that undo it."""
     if window.counts["trainable"] <= capacity:
-        return _Sampled(window.rest.take()[0], math.inf, 0)
+        everything, _ = window.rest.take()
+        return _Sampled(None if everything is None else window.label_weights.on(everything), math.inf, 0)
     must = {name: reservoir.take() for name, reservoir in window.must_have.items()}
     reserved = total_rows(rows for rows, _ in must.values())
     sample, threshold = window.rest.take(max(capacity - reserved, 0))
     rows, _ = united({"": sample} | {name: found for name, (found, _) in must.items()}, archive_schema(plan.settings))
+    rows = window.label_weights.on(rows)
     own = window.weights.of(rows)
     by_sample = np.minimum(own * threshold, 1.0)
     chance = by_sample

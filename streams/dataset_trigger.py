@@ -35,6 +35,11 @@ def trigger_of(found: Iterable[RetrainingTrigger], id: str, where: str) -> Retra
         raise UserError(
             f"{where}: the ids of {len(close)} triggers begin with {id!r}: {', '.join(sorted(close)[:SHOWN])}"
         )
+    if len(id) < SHORTEST and (begin := [known for known in by_id if known.startswith(id)]):
+        raise UserError(
+            f"{where}: {id!r} is too short for the beginning of an id: {SHORTEST} characters or more; "
+            f"{', '.join(sorted(begin)[:SHOWN])} {'begins' if len(begin) == 1 else 'begin'} so"
+        )
     newest = [f"{each.id} ({each.model})" for each in list(by_id.values())[-SHOWN:]]
     there = f"; the newest are {', '.join(newest)}" if newest else ", nor any other"
     raise UserError(f"{where}: no trigger {id!r} there{there}")

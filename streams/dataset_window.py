@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from streams.archive_schema import archive_schema
 from streams.dataset_archive import ArchivedRows
 from streams.dataset_hash import uniforms
+from streams.dataset_label_weights import LabelWeights
 from streams.dataset_offsets import SeenOffsets
 from streams.dataset_plan import DatasetPlan
 from streams.dataset_reservoir import Reservoir
@@ -32,6 +33,8 @@ class Window:
         Reservoirs.
     offsets : SeenOffsets
         Of all rows read.
+    label_weights : LabelWeights
+        Of the labelled ones.
     """
 
     def __init__(self, plan: DatasetPlan, archive: ArchivedRows) -> None:
@@ -40,6 +43,7 @@ class Window:
         self.counts: Counter[str] = Counter()
         self.must: Counter[str] = Counter()
         self.offsets = SeenOffsets()
+        self.label_weights = LabelWeights(plan.settings.pane)
         self.rest = Reservoir(plan.sample.max_rows)
         self.must_have = {each.name: Reservoir(each.at_least) for each in plan.must_have}
         self.held_out = Reservoir(plan.holdout.max_rows)
@@ -83,6 +87,7 @@ class Window:
         wanted = ~labelled & ~excluded & among(ids, plan.wanted)
         self._count(len(rows), labelled, excluded, held_out, usable)
         self.offsets.take(rows)
+        self.label_weights.take(rows, labelled)
         self.pinned.offer(chosen(rows, pinned), np.zeros(int(pinned.sum())))
         self.held_out.offer(chosen(rows, held_out), hashes[held_out])
         self.unlabelled.offer(chosen(rows, wanted), np.zeros(int(wanted.sum())))

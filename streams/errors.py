@@ -14,6 +14,14 @@ class Stopped(Exception):
     exit_code = 1
 
 
+class Unreachable(Stopped):
+    """A place outside that cannot be written to just now; it may be worth another try. `what` says what and why."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}. Mend that and start again")
+        self.what = what
+
+
 class StateDiffers(Stopped):
     """The state was made with another monitor file; a person chooses which of the two holds."""
 

@@ -17,6 +17,7 @@ from schemas.prediction import FeatureValue
 from schemas.spec import ModelSpec
 from streams.fast_labels import Names, texts_of
 from streams.fast_types import NAN
+from streams.shares import doubtful
 
 WORTH_A_MATRIX = 32  # rows; fewer are as fast one by one
 MOST_SHARED = 1_000
@@ -48,6 +49,7 @@ class ModelReader:
     def __init__(self, spec: ModelSpec, classes: frozenset[str] | None, shape: RowShape) -> None:
         self._spec = spec
         self._classes = None if classes is None else classes | {None}
+        self._declared_classes = None if spec.classes is None else frozenset(spec.classes)
         self._scores = shape.scores
         self._numeric = len(shape.numeric)
         self._declared = self._numeric + len(shape.other)
@@ -61,7 +63,9 @@ class ModelReader:
         said, results, unfit = self._output(outputs)
         extras = self._attached(scores)
         if self._spec.task == "multiclass":
-            extras += _uncertainty([output.probabilities for output in outputs])
+            uncertain, unsure = _uncertainty([output.probabilities for output in outputs], self._spec)
+            extras += uncertain
+            unfit += unsure
         first, last = self._numeric, self._declared
         rows: Any = map(_astuple, features)
         unexpected: list[bool] = []
@@ -139,7 +143,8 @@ class ModelReader:
             if not names:  # none, or an empty mapping
                 unfit += [p for p in positions if labels[p] is None or shares[p] is not None]
                 continue
-            if self._names.unfit(names):
+            declared = self._declared_classes
+            if self._names.unfit(names) or not (declared is None or declared.issuperset(names)):
                 unfit += positions
                 continue
             ordered = sorted(names)
@@ -154,22 +159,30 @@ class ModelReader:
             else:
                 for position in silent:
                     said[position] = max(ordered, key=shares[position].__getitem__)
+            if declared is None and self._classes is not None:  # of a reference: the answer alone has to be one
+                unfit += [position for position in silent if said[position] not in self._classes]
             for position in positions:
                 scores[position] = shares[position].get(said[position])
         return said, scores, unfit
 
 
-def _uncertainty(shares: Sequence[dict[str, float] | None]) -> list[Sequence[float | None]]:
-    """Return the columns of `detectors.uncertainty`; rows of as many classes are looked at together."""
+def _uncertainty(
+    shares: Sequence[dict[str, float] | None], spec: ModelSpec
+) -> tuple[list[Sequence[float | None]], list[int]]:
+    """Return the columns of `detectors.uncertainty`, and where sums are doubtful; rows of as many classes together."""
     found = np.full((len(shares), 2), np.nan)
+    unfit: list[int] = []
     sizes = np.array([len(one) if one else 0 for one in shares])
-    for size in np.unique(sizes[sizes > 1]).tolist():
+    for size in np.unique(sizes[sizes > 0]).tolist():
         places = np.flatnonzero(sizes == size)
         own: Any = shares if len(places) == len(shares) else map(shares.__getitem__, places.tolist())
         flat = chain.from_iterable([one.values() for one in own])
         matrix = np.fromiter(flat, dtype=np.float64, count=len(places) * size).reshape(-1, size)
         found[places] = uncertainty(matrix)
-    return [found[:, 0].tolist(), found[:, 1].tolist()]
+        odd = doubtful(matrix.sum(axis=1), size, spec)
+        if odd.any():
+            unfit += places[odd].tolist()
+    return [found[:, 0].tolist(), found[:, 1].tolist()], unfit
 
 
 def _side_by_side(columns: Sequence[Sequence[Any]], length: int) -> Floats:

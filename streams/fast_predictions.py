@@ -44,7 +44,8 @@ class FastPredictions:
         for (name, model), shape in zip(spec.models.items(), shapes, strict=True):
             classes = layouts.classes(name)
             kinds = tuple(feature.type for feature in model.features.values())
-            alike = (model.task, model.positive_label, model.threshold, kinds, classes, shape.scores)
+            named = (classes, model.classes is None)
+            alike = (model.task, model.positive_label, model.threshold, kinds, named, shape.scores)
             if alike not in places:
                 places[alike] = len(self._readers)
                 self._readers.append(ModelReader(model, classes, shape))

@@ -9,7 +9,8 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,7 +20,7 @@ from faust.types import TP
 from schemas.kafka_spec import KafkaSpec
 from streams import metrics
 from streams.broker_watch import BrokerWatch
-from streams.errors import Stopped
+from streams.errors import Stopped, UserError
 from streams.health import HealthServer
 from streams.lane import Lane
 from streams.security import aiokafka_settings, faust_broker, faust_credentials
@@ -50,8 +51,11 @@ class FaustWorker:
         self.health = health
         self.watch = watch
         self._saving = False
+        self._process: _Process | None = None
+        self.reason: Exception | None = None
+        """Why it cannot go on: the first error of a lane."""
         for lane in lanes:
-            _consume(app, lane)
+            self._consume(lane)
         app.positions = self._positions
         app.drain = self._drain
         app.on_rebalance_complete.connect(self._assigned)
@@ -68,11 +72,11 @@ class FaustWorker:
             When it ended otherwise than by a signal.
         """
         self.health.bind()
-        process = _Process(self)
+        process = self._process = _Process(self)
         try:
             process.execute_from_commandline()
         except SystemExit as end:
-            if end.code in (0, None):
+            if end.code in (0, None) and self.reason is None:
                 if unsaved := self.unsaved():
                     log.error(NOT_SAVED, unsaved)
                     return 1
@@ -81,22 +85,46 @@ class FaustWorker:
         finally:
             for lane in self.lanes:
                 lane.close()
-        reason = process.crash_reason or self.app.crash_reason
-        if isinstance(reason, Stopped):
+        reason = self.reason or process.crash_reason or self.app.crash_reason
+        if isinstance(reason, Stopped | UserError):
             raise reason
         raise Stopped(
             f"the worker cannot go on: {type(reason).__name__}: {reason}. Its state is as of the last checkpoint"
         )
 
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        """Let an error end the worker in order. Faust would tear down what is on its way, with a trace for each."""
+        try:
+            yield
+        except Exception as error:
+            if self.reason is not None or self._process is None:
+                return  # what else breaks when one thing has
+            self.reason = error
+            if not isinstance(error, Stopped | UserError):
+                log.error("the worker cannot go on", exc_info=error)
+            self._process.end()
+
     async def _assigned(self, *_: Any, **__: Any) -> None:
         consumer = self.app.consumer
         generation = self.app.consumer_generation_id
         owned = {TP(*tp) for tp in consumer.assignment()}
-        for lane in self.lanes:
-            mine = frozenset(tp for tp in owned if tp.topic in lane.level.topics)
-            await lane.assign(consumer, mine, generation)
-        metrics.REBALANCES.inc()
-        log.info("generation %d: %s", generation, _listed(owned))
+        with self._ending():
+            for lane in self.lanes:
+                mine = frozenset(tp for tp in owned if tp.topic in lane.level.topics)
+                await lane.assign(consumer, mine, generation)
+            metrics.REBALANCES.inc()
+            log.info("generation %d: %s", generation, _listed(owned))
+
+    def _consume(self, lane: Lane) -> None:
+        """Declare the agent that feeds a lane."""
+        source = self.app.topic(*lane.level.topics, schema=BytesSchema(), acks=False)
+
+        async def agent(stream: Any) -> None:
+            with self._ending():
+                await lane.run(self.app, stream.noack().events())
+
+        self.app.agent(source, name=f"streams.worker.lane_{lane.level.name}", concurrency=1)(agent)
 
     def _positions(self) -> dict[TP, int]:
         return {tp: offset for lane in self.lanes for tp, offset in lane.guard.expected.items()}
@@ -123,18 +151,22 @@ class FaustWorker:
             if not pending or self.watch.away:
                 break
         for drain in drains:
-            if drain.done() and (error := drain.exception()):
-                log.error("the last checkpoint failed: %s: %s", type(error).__name__, error)
+            # One whose connection was closed meanwhile is cancelled, and is told of with what is not saved.
+            if drain.done() and not drain.cancelled() and (error := drain.exception()):
+                said = error if isinstance(error, Stopped) else f"{type(error).__name__}: {error}"
+                log.error("the last checkpoint failed: %s", said)
 
     async def _drain(self) -> None:
         if not self._saving:
-            await asyncio.gather(*(lane.drain(self.app.consumer) for lane in self.lanes))
+            with self._ending():
+                await asyncio.gather(*(lane.drain(self.app.consumer) for lane in self.lanes))
 
     async def _tick(self) -> None:
         async def ticking(lane: Lane) -> None:
-            while not self.app.should_stop:
-                await lane.tick(self.app.consumer)
-                await asyncio.sleep(TICK)
+            with self._ending():
+                while not self.app.should_stop:
+                    await lane.tick(self.app.consumer)
+                    await asyncio.sleep(TICK)
 
         # Each at its own pace: one that waits for the broker holds up no other.
         await asyncio.gather(*map(ticking, self.lanes))
@@ -184,6 +216,10 @@ class _Process(faust.Worker):  # type: ignore[misc]
     def _setproctitle(self, info: str, *, ident: str = "") -> None:
         """Leave the title alone: people look for the command they typed."""
 
+    def end(self) -> None:
+        """Stop in order, as on a signal; the worker's `reason` says why."""
+        self._on_sigterm()
+
     def _on_sigterm(self) -> None:
         if not self._asked:
             self._asked = True
@@ -200,12 +236,15 @@ class _Process(faust.Worker):  # type: ignore[misc]
         def end() -> NoReturn:
             unsaved = self.worker.unsaved()
             log.warning("%s took more than %.0fs: given up", what, seconds)
-            if unsaved:
+            reason = self.worker.reason
+            if reason is not None:
+                log.error("%s", reason)
+            elif unsaved:
                 log.error(NOT_SAVED, unsaved)
             else:
                 log.info("stopped; everything read is checkpointed")
             sys.stderr.flush()
-            os._exit(1 if unsaved else 0)
+            os._exit(getattr(reason, "exit_code", 1) if reason is not None or unsaved else 0)
 
         timer = threading.Timer(seconds, end)
         timer.daemon = True
@@ -243,16 +282,6 @@ def new_app(kafka: KafkaSpec, base: Path, data_dir: Path, instance_id: str | Non
     )
     app.client_settings = aiokafka_settings(kafka, base)
     return app
-
-
-def _consume(app: App, lane: Lane) -> None:
-    """Declare the agent that feeds a lane."""
-    source = app.topic(*lane.level.topics, schema=BytesSchema(), acks=False)
-
-    async def agent(stream: Any) -> None:
-        await lane.run(app, stream.noack().events())
-
-    app.agent(source, name=f"streams.worker.lane_{lane.level.name}", concurrency=1)(agent)
 
 
 def _listed(owned: Iterable[TP]) -> str:

@@ -8,6 +8,7 @@ from schemas.feedback import Feedback
 from schemas.prediction import Prediction
 from schemas.spec import MonitorSpec
 from streams.decode import Refusal
+from streams.shares import shares_problem
 
 SHOWN = 20  # classes in a message
 
@@ -31,6 +32,8 @@ class Fit:
             problem = task_problem(prediction, self._spec.models[prediction.model])
             if problem is None:
                 problem = self._not_a_class(prediction.model, "output.label", prediction.output.label)
+            if problem is None:
+                problem = self._wrong_shares(prediction)
             if problem is not None:
                 return Refusal("task", problem)
         model = named or self._only
@@ -60,8 +63,23 @@ class Fit:
         classes = self._classes[model]
         if label is None or classes is None or label in classes:
             return None
-        known = ", ".join(sorted(classes)[:SHOWN]) + (", ..." if len(classes) > SHOWN else "")
-        return f"{path}: {label!r} is not a class of {model}; those are {known}. A new one is declared in classes"
+        return f"{path}: {label!r} is not a class of {model}; {_those(classes)}"
+
+    def _wrong_shares(self, prediction: Prediction) -> str | None:
+        model, output = prediction.model, prediction.output
+        if self._spec.models[model].task != "multiclass" or not output.probabilities:
+            return None
+        classes = self._classes[model] or frozenset()
+        problem = shares_problem(output.probabilities, output.label, self._spec.models[model], classes)
+        if problem is None:
+            return None
+        told = f" of {model}; {_those(classes)}" if problem.endswith("is not a class") else ""
+        return f"output.probabilities: {problem}{told}"
+
+
+def _those(classes: frozenset[str]) -> str:
+    known = ", ".join(sorted(classes)[:SHOWN]) + (", ..." if len(classes) > SHOWN else "")
+    return f"those are {known}. A new one is declared in classes"
 
 
 def _is_number(text: str) -> bool:

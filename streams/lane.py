@@ -167,6 +167,7 @@ class Lane:
         await self._flushed()
         self.level.prepare()
         self._flushing = asyncio.create_task(self._flush(consumer, dict(self.guard.expected), self._pending > 0))
+        self._flushing.add_done_callback(_look_at)
         self._pending = 0
         self._checkpointed_at = monotonic()
 
@@ -240,6 +241,12 @@ class Lane:
     def fail(self) -> None:
         """Note that the state in memory must not be written any more."""
         self._failed = True
+
+
+def _look_at(flushing: asyncio.Task[None]) -> None:
+    """Take note of how a checkpoint ended, or asyncio tells of an error that nobody waited for when the lane ends."""
+    if not flushing.cancelled():
+        flushing.exception()
 
 
 class _Failing:

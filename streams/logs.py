@@ -1,6 +1,8 @@
 """Where the worker's log goes, and how much of it."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
 
 from streams.errors import Stopped, UserError
@@ -10,6 +12,19 @@ QUIET = ("faust", "mode", "aiokafka", "kafka", "asyncio", "streams.transport")
 
 REPEAT_AFTER = 10.0
 """Seconds for which a library does not say the same again: without a broker, aiokafka writes forty lines a second."""
+
+
+@contextmanager
+def told_by_us(library: str) -> Iterator[None]:
+    """Let a library log nothing of what goes wrong meanwhile, as our own sentence says it; unless all is to be seen."""
+    logger = logging.getLogger(library)
+    before = logger.level
+    if before != logging.DEBUG:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def log_to_stderr(level: str) -> None:

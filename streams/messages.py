@@ -77,9 +77,11 @@ class WatermarkMessage(msgspec.Struct, tag="watermark", frozen=True):
 
 
 class CommandMessage(msgspec.Struct, tag="command", frozen=True):
-    """A record of the commands topic, as it stood there."""
+    """A record of the commands topic, as it stood there, and where."""
 
     value: bytes
+    partition: int = -1
+    offset: int = -1
 
 
 Message = SummaryMessage | IncompleteMessage | WatermarkMessage | CommandMessage
@@ -145,9 +147,9 @@ def watermark_message(message: WatermarkMessage) -> Outgoing:
     return Outgoing("summaries", b"", _encode(message), partition=ALL_PARTITIONS)
 
 
-def command_message(model: str, value: bytes) -> Outgoing:
-    """Return the record that puts a command in order with the panes of its model."""
-    return Outgoing("summaries", model.encode(), _encode(CommandMessage(value)))
+def command_message(model: str, value: bytes, partition: int = -1, offset: int = -1) -> Outgoing:
+    """Return the record that puts a command in order with the panes of its model; and where it stood, if it did."""
+    return Outgoing("summaries", model.encode(), _encode(CommandMessage(value, partition, offset)))
 
 
 def decode_message(record: Record) -> Message:

@@ -98,7 +98,8 @@ UNANSWERED = _counter(
 )
 COMMANDS = _counter(
     "commands",
-    "Records of the commands topic: forwarded; refused, by the contract; not_carried_out, since they made no sense.",
+    "Records of the commands topic: forwarded; refused, by the contract; not_carried_out, since they made no sense; "
+    "passed_over, since they were for the monitor before.",
     "result",
 )
 DECISIONS = _counter("decisions", "Decisions about retraining, by what they came to.", "model", "verdict")

@@ -42,11 +42,7 @@ class ModelRegistry:
 
     def manifest(self, model: str, version: str) -> dict[str, Any] | None:
         """Return what is said of a version; None where it is not there."""
-        try:
-            found = json.loads((self.directory(model, version) / MANIFEST).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
+        return manifest_of(self.directory(model, version))
 
     def version_for(self, model: str, trigger: str) -> str:
         """Return the name of the version that comes of a trigger: the beginning of its id, as long as it has to be."""
@@ -107,6 +103,15 @@ class ModelRegistry:
         for name in UNHASHED:
             if (beside / name).exists():
                 (beside / name).replace(directory.with_name(f"{directory.name}.{name}"))
+
+
+def manifest_of(directory: Path) -> dict[str, Any] | None:
+    """Return what is said of the version in a directory; None where none is there."""
+    try:
+        found = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def path_name(name: str) -> str:

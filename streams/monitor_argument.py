@@ -58,8 +58,10 @@ def load(monitor: Path, bootstrap: str | None = None) -> "MonitorSpec":
     spec = load_spec(monitor)
     if bootstrap is None:
         return spec
-    if not bootstrap.strip(", "):
-        raise UserError("--bootstrap: names no broker; give it host:port, or leave it out")
+    from schemas.kafka_spec import wrong_bootstrap
+
+    if wrong := wrong_bootstrap(bootstrap):
+        raise UserError(f"--bootstrap: {wrong}")
     return spec.model_copy(update={"kafka": spec.kafka.model_copy(update={"bootstrap": bootstrap})})
 
 

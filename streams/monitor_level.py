@@ -1,13 +1,14 @@
 """Level 2 on Kafka: a `MonitorPartition` for each partition of the summaries topic that this worker owns.
 
-A checkpoint makes durable, one after the other: outputs; snapshots of the models that changed; the *position*, a record
-of the snapshots topic with an empty key, which says from where a new owner reads the summaries topic. It lies before
-every open summary of every model, those included that have no snapshot yet, and before every value whose frames were
-still coming. What is then read twice changes nothing: a summary replaces, and a model knows the offset it has come to.
+A checkpoint makes durable, one after the other: what a partition began with, once; outputs; snapshots of the models
+that changed; the *position*, a record of the snapshots topic with an empty key, which says from where a new owner reads
+the summaries topic. It lies before every open summary of every model, those included that have no snapshot yet, and
+before every value whose frames were still coming. What is then read twice changes nothing: a summary replaces, and a
+model knows the offset it has come to.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Protocol
@@ -18,6 +19,7 @@ from detectors.rollouts import RolloutsState
 from detectors.state import StateError
 from schemas.kafka_spec import Topics
 from streams import metrics
+from streams.beginning import BEGINNING, Beginning
 from streams.compacted import newest_by_key
 from streams.errors import Stopped
 from streams.framing import Reassembler, slot_of
@@ -59,6 +61,10 @@ class Monitors(Protocol):
         """How far rollouts are, by model."""
         ...
 
+    def begin(self, beginning: Beginning) -> None:
+        """Take what a monitor before this one has left behind; before anything else."""
+        ...
+
     def restore(self, model: str, snapshot: bytes) -> None:
         """Take a model's state; raises `detectors.state.StateError` for a snapshot that it cannot read."""
         ...
@@ -83,6 +89,8 @@ class _Partition:
     """Slot of each model's newest framed snapshot."""
     told: int | None = None
     """The position last made durable."""
+    beginning: Outgoing | None = None
+    """What it began with, until that is on its way."""
     saved_at: float = field(default=float("-inf"))
     """When snapshots were last taken."""
 
@@ -107,6 +115,7 @@ class MonitorLevel:
         new_monitors: Callable[[], Monitors],
         read: ReadCompacted,
         publisher: Publisher,
+        find_beginning: Callable[[], Awaitable[Beginning]],
         snapshot_seconds: float = SNAPSHOT_SECONDS,
     ) -> None:
         self.topics = (topics.summaries,)
@@ -114,11 +123,13 @@ class MonitorLevel:
         self._new = new_monitors
         self._read = read
         self._publisher = publisher
+        self._find_beginning = find_beginning
         self._partitions: dict[int, _Partition] = {}
         self._dirty: set[int] = set()
         self._unsaved: set[int] = set()
         """Partitions that have changed since their snapshots were taken."""
         self._snapshot_seconds = snapshot_seconds
+        self._beginnings: list[Outgoing] = []
         self._outputs: list[Outgoing] = []
         self._saves: list[tuple[Outgoing, str | None]] = []
 
@@ -136,27 +147,37 @@ class MonitorLevel:
                 forget_rollout(model)
         new = sorted({tp.partition for tp in owned} - self._partitions.keys())
         snapshots = await self._read(self._snapshots, new)
+        newest = {number: newest_by_key(snapshots.get(number, ())) for number in new}
+        beginning = await self._find_beginning() if not all(newest.values()) else Beginning()
         for number in new:
-            self._partitions[number] = self._restore(number, snapshots.get(number, ()))
+            self._partitions[number] = self._restore(number, newest[number], beginning)
             log.info("summaries partition %d restored; reading on from %s", number, self._partitions[number].next)
         self._dirty = keep & self._partitions.keys()
         self._unsaved &= self._dirty
         return {tp: self._partitions[tp.partition].next for tp in owned}
 
-    def _restore(self, number: int, snapshots: Sequence[Record]) -> _Partition:
-        newest = newest_by_key(snapshots)
+    def _restore(self, number: int, newest: dict[bytes, Record], beginning: Beginning) -> _Partition:
+        """Return a partition as it was left; where nothing is left of it, it begins with `beginning`."""
+        partition = _Partition(self._new(), None)
+        if not newest:
+            partition.beginning = Outgoing("snapshots", BEGINNING, beginning.encoded(), partition=number)
+            partition.monitors.begin(beginning)
         position = newest.pop(POSITION, None)
-        start = None if position is None or position.value is None else int(position.value)
-        partition = _Partition(self._new(), start, told=start)
-        for key, record in newest.items():
+        if position is not None and position.value is not None:
+            partition.next = partition.told = int(position.value)
+        # What it began with is needed by models that are in no snapshot yet.
+        for key, record in sorted(newest.items(), key=lambda found: found[0] != BEGINNING):
             try:
+                if key == BEGINNING:
+                    partition.monitors.begin(Beginning.of(record.value or b""))
+                    continue
                 partition.monitors.restore(key.decode(), record.value or b"")
             except StateError as error:
+                what = "its beginning" if key == BEGINNING else f"the state of model {key.decode()}"
                 raise Stopped(
-                    f"topic {self._snapshots} partition {number}: the state of model {key.decode()} cannot be read: "
-                    f"{error}. Start the version that wrote it again; or, to begin afresh, give the monitor file a new "
-                    "kafka.group and new summaries, progress and snapshots topics: see docs/operations.md, 'Another "
-                    "version of Streamgauge'"
+                    f"topic {self._snapshots} partition {number}: {what} cannot be read: {error}. Start the version "
+                    "that wrote it again; or, to begin afresh, give the monitor file a new kafka.group and new "
+                    "summaries, progress and snapshots topics: see docs/operations.md, 'Begin afresh'"
                 ) from None
             if (slot := slot_of(record)) is not None:
                 partition.slots[key] = slot
@@ -191,6 +212,11 @@ class MonitorLevel:
         now = monotonic()
         changed, self._dirty = sorted(self._dirty), set()
         self._outputs = [one for number in changed for one in self._partitions[number].outputs]
+        self._beginnings = []
+        for partition in self._partitions.values():
+            if partition.beginning is not None:
+                self._beginnings.append(partition.beginning)
+                partition.beginning = None
         self._unsaved.update(changed)
         self._saves = []
         for number in changed:
@@ -209,7 +235,8 @@ class MonitorLevel:
                 self._saves.append((position, None))
 
     async def flush(self) -> None:
-        """Send outputs, then each partition's snapshots, then its position."""
+        """Send what partitions began with, then outputs, then each partition's snapshots, then its position."""
+        await self._publisher.send(self._beginnings, "a")
         await self._publisher.send(self._outputs)
         count_outputs(self._outputs)
         for record, slot in self._saves:

@@ -6,7 +6,6 @@ is done twice has the same ids and the same bytes.
 """
 
 import logging
-from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,13 +14,14 @@ from pydantic import ValidationError
 
 from detectors.layouts import Layouts
 from detectors.merge import MergeState, Panes, Watermark, make_room
-from detectors.monitor import Monitor, MonitorState, Output
+from detectors.monitor import Output
 from detectors.rollouts import RolloutsState
 from detectors.state import StateError, decode, encode
 from schemas.command import CommandAdapter
 from schemas.event_time import EARLIEST, LATEST, to_micros
 from schemas.spec import MonitorSpec
 from streams import metrics
+from streams.beginning import Beginning
 from streams.event_clock import complete
 from streams.messages import (
     CommandMessage,
@@ -31,6 +31,7 @@ from streams.messages import (
     decode_message,
     summary_of,
 )
+from streams.monitored_model import MonitoredModel
 from streams.outputs import outgoing_of
 from streams.records import ROLES, Outgoing, Record
 
@@ -61,62 +62,15 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Snapshot).decode
 
 
-class _Model:
-    """One model in this partition."""
-
-    def __init__(self, name: str, spec: MonitorSpec, layouts: Layouts) -> None:
-        self.name = name
-        self.spec = spec.models[name]
-        self.monitor = Monitor(name, layouts)
-        self.state = MonitorState()
-        self.panes = Panes(self.spec, layouts)
-        self.offset = 0
-        """Records before it are in the state."""
-        self.saved = 0
-        """The same, of its newest snapshot."""
-        self.changed = False
-        self.scheduled: deque[Any] = deque()
-        """Commands that wait for their time, in order."""
-
-    def close(self) -> list[Output]:
-        """Judge what is ready; each scheduled command is carried out before the first pane that is due after it."""
-        outputs: list[Output] = []
-        for pane in self.panes.close():
-            while self.scheduled and to_micros(self.scheduled[0].timestamp) < pane.due:
-                outputs += self.command(self.scheduled.popleft())
-            self.state, told = self.monitor.close(self.state, pane)
-            outputs += told
-            self.changed = True
-        return outputs
-
-    def command(self, command: Any) -> list[Output]:
-        """Carry out a command; say in the log why one is not."""
-        self.changed = True
-        again = command.id in self.state.commands
-        self.state, outputs = self.monitor.command(self.state, command)
-        reason = self.state.rollouts.refused.get(command.id)
-        if again:
-            log.warning("command %s of model %s was carried out before: left out", command.id, self.name)
-        elif reason is not None:
-            metrics.COMMANDS.labels("not_carried_out").inc()
-            log.warning("command %s (%s): not carried out: %s", command.id, command.type, reason)
-        return outputs
-
-    @property
-    def resume(self) -> int:
-        """Where the summaries topic must be read from, with the newest snapshot, so that nothing is missed."""
-        oldest = self.panes.oldest_offset
-        return self.saved if oldest is None else min(oldest, self.saved)
-
-
 class MonitorPartition:
     """Level 2 of the models whose key falls on one partition of the summaries topic. Synchronous."""
 
     def __init__(self, spec: MonitorSpec, layouts: Layouts) -> None:
         self._spec = spec
         self._layouts = layouts
-        self._models: dict[str, _Model] = {}
+        self._models: dict[str, MonitoredModel] = {}
         self._watermarks: dict[int, tuple[int, WatermarkMessage]] = {}
+        self._beginning = Beginning()
         self._next = 0
         self._held = 0
         """Bytes of the open panes of all models."""
@@ -136,6 +90,10 @@ class MonitorPartition:
         """Open panes that there was no room for, by model: they are not judged."""
         return {name: model.panes.state.evicted for name, model in self._models.items()}
 
+    def begin(self, beginning: Beginning) -> None:
+        """Take what a monitor before this one has left behind; before anything else."""
+        self._beginning = beginning
+
     def restore(self, model: str, snapshot: bytes) -> None:
         """Take the newest snapshot of a model.
 
@@ -151,7 +109,7 @@ class MonitorPartition:
             saved = _decode(snapshot)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StateError(f"not a snapshot of this version: {error}") from None
-        restored = _Model(model, self._spec, self._layouts)
+        restored = MonitoredModel(model, self._spec, self._layouts)
         restored.state = decode(saved.monitor)
         restored.panes = Panes(restored.spec, self._layouts, saved.merge)
         restored.offset = restored.saved = saved.offset
@@ -215,12 +173,15 @@ class MonitorPartition:
                 snapshots.append(Outgoing("snapshots", name.encode(), _encode(value)))
         return snapshots
 
-    def _model(self, name: str, offset: int) -> _Model | None:
+    def _model(self, name: str, offset: int) -> MonitoredModel | None:
         if name not in self._spec.models:
             return None
         if name not in self._models:
-            model = self._models[name] = _Model(name, self._spec, self._layouts)
+            model = self._models[name] = MonitoredModel(name, self._spec, self._layouts)
             model.changed = True  # its first snapshot says from where to read on, before anything is committed
+            served = self._beginning.served(name)
+            if served is not None:
+                model.go_on_from(served)
             for told, message in self._watermarks.values():
                 if told < offset:  # while reading again, others' snapshots may know of later ones
                     self._advance(model, message)
@@ -269,7 +230,7 @@ class MonitorPartition:
                 self._held += model.panes.size - before
         return outputs
 
-    def _advance(self, model: _Model, message: WatermarkMessage) -> None:
+    def _advance(self, model: MonitoredModel, message: WatermarkMessage) -> None:
         mark = complete(message.times, model.spec, self._spec)
         model.panes.advance(message.partition, message.partitions, Watermark(mark, message.idle))
 
@@ -286,4 +247,8 @@ class MonitorPartition:
         if model is None or offset < model.offset:
             return []
         model.offset = offset + 1
+        if self._beginning.is_past(message.partition, message.offset):
+            metrics.COMMANDS.labels("passed_over").inc()
+            log.info("command %s (%s): passed over, it is from before this monitor began", command.id, command.type)
+            return []
         return model.command(command)

@@ -10,9 +10,14 @@ if TYPE_CHECKING:
 
 
 def open_archive(
-    spec: MonitorSpec, base: Path, partition: int, partitions: int, *, durable: bool = True
+    spec: MonitorSpec, base: Path, partition: int, partitions: int, *, durable: bool = True, at_work: bool = False
 ) -> "ArchiveWriter | None":
     """Return what writes the archive of a source partition; None where the monitor file has none.
+
+    Parameters
+    ----------
+    at_work
+        In a worker that runs: the first write shows whether the archive can be written, and who calls tries again.
 
     Raises
     ------
@@ -23,4 +28,4 @@ def open_archive(
         return None
     from streams.archive_writer import ArchiveWriter
 
-    return ArchiveWriter(spec, base, partition, partitions, durable=durable)
+    return ArchiveWriter(spec, base, partition, partitions, durable=durable, at_work=at_work)

@@ -246,8 +246,8 @@ class SourcePartition:
 
         Raises
         ------
-        Stopped
-            When the archive cannot be written.
+        Unreachable
+            When the archive cannot be written; the same call may be made again.
         """
         if not self._sealed:
             return

@@ -40,8 +40,8 @@ class PartitionArchive:
 
         Raises
         ------
-        Stopped
-            When one cannot be written.
+        Unreachable
+            When one cannot be written; the same call may be made again.
         """
         if self._leaving:
             self._writer.write(self._leaving, partial(_stored_blocks, store, sealed))

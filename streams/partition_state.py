@@ -90,7 +90,7 @@ def _check(then: Fingerprints, now: Fingerprints, partition: int) -> None:
         raise StateDiffers(
             f"source partition {partition}: its state was made with another monitor file or profile: "
             f"{', '.join(different)} {'differs' if len(different) == 1 else 'differ'}. Restore that, or begin afresh: "
-            "see docs/operations.md, 'Changing the monitor file'"
+            "see docs/operations.md, 'Begin afresh'"
         )
 
 

@@ -6,7 +6,7 @@ Same input, same bytes: nothing here reads a clock, and files are written in the
 import gc
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +26,7 @@ from streams.errors import UserError
 from streams.files import load_layouts
 from streams.monitoring import MonitorPartition
 from streams.open_archive import open_archive
+from streams.orphans import orphan_notes
 from streams.output_files import ACCOUNTING, FILES
 from streams.partition import SourcePartition
 from streams.records import ROLES, Destination, Outgoing, Record, Role
@@ -43,7 +44,9 @@ CHUNK = 10_000  # events between checkpoints; outputs do not depend on it
 OBJECTS = 500_000  # more new ones than gone, before garbage is collected: at 700 that took a quarter of the time
 
 
-def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False, commands: Path | None = None) -> None:
+def replay(
+    spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False, commands: Sequence[Path] | None = None
+) -> None:
     """Run the tables of a monitor file through both levels and write what comes of it into `out`.
 
     Ends with a watermark at the largest event time of all tables, as `send` does: a pane that ends later stays open.
@@ -51,19 +54,23 @@ def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False, 
     Parameters
     ----------
     commands
-        File of commands: each is carried out before the first pane that is due after its time, those that are left at
-        the end.
+        Files of commands: each command is carried out before the first pane that is due after its time, those that are
+        left at the end.
 
     Raises
     ------
     UserError
-        When a table, a profile or the file of commands is missing or damaged, most rows of a table are refused, or
-        `out` cannot be written.
+        When a table, a profile or a file of commands is missing or damaged, most rows of a table are refused, the
+        archive has the same time in another cut, or `out` cannot be written.
     """
     give_back()
     layouts = load_layouts(spec, base)
     told = [] if commands is None else read_commands(commands, spec)
     tables = Tables(spec, base)
+    if spec.archive is not None:
+        from streams.archive_cuts import require_own_cut
+
+        require_own_cut(spec, base, tables.start, tables.end)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -107,6 +114,7 @@ def replay(spec: MonitorSpec, base: Path, out: Path, *, progress: bool = False, 
     topics: dict[Role, str] = {role: getattr(spec.kafka.topics, role) for role in ROLES}
     unnamed = missing_classes(spec, lambda name: None if spec.models[name].classes else layouts.classes(name))
     warnings = much_refused(counts, topics, outputs.dead_letters.values())
+    warnings += orphan_notes(spec, tables, layouts, counts)
     print_report(Console(), out, spec, outputs, [*notes, *unnamed, *warnings])
 
 

@@ -50,11 +50,11 @@ class Episode:
     def told(self) -> Alert:
         """The alert that leads: the alarm that called first, of several at once the one with the strongest evidence.
 
-        It has the newest slice and reasons of all alerts of the change, and does not count what moved along: that
-        grows, and is counted where it is listed.
+        It has the newest reasons of all alerts of the change, and the newest slice of those about the same rows. It
+        does not count what moved along: that grows, and is counted where it is listed.
         """
         lead = self._lead
-        slices = [alert.slice for alert in self.alerts if alert.slice is not None]
+        slices = [alert.slice for alert in self.alerts if alert.slice is not None and alert.segment == lead.segment]
         reasons = [alert.reasons for alert in self.alerts if alert.reasons]
         return lead.model_copy(
             update={
@@ -115,6 +115,9 @@ def explained(change: Episode, joined: Iterable[Named] = ()) -> list[str]:
         lines.append(f"With it {plural(count, 'other signal')}: {named}.")
     if told.slice is not None and not any(told.slice.description in alert.summary for alert in change.alerts):
         lines.append(f"Where: {clean(told.slice.description)}.")
+    mistakes = [each for alert in change.alerts for each in alert.movers if each.feature is None is each.segment]
+    if mistakes:
+        lines.append(f"Mistakes: {clean(mistakes[-1].description)}.")
     if told.reasons:
         reasons = "; ".join(clean(each.description) for each in told.reasons[:NAMED])
         lines.append(f"What sets high scores apart from low ones has changed: {reasons}.")

@@ -3,6 +3,7 @@
 A bucket is one pane until there are too many; then the bucket width doubles. Means, extremes and alarms stay exact.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from schemas.event_time import Micros
 from schemas.reading import Family, Status, Tier
 
 LIMIT = 600  # buckets: more than a screen has pixels to tell apart
+NEWEST = 10  # panes of which it is kept whether they are known
 REASONS = 20  # kinds of reasons that are told apart
 
 
@@ -111,12 +113,15 @@ class Series:
     moving: bool = False
     """The baseline is another from pane to pane, so that its newest says nothing of the panes before."""
     latest: float | None = None
+    newest: deque[bool] = field(default_factory=lambda: deque(maxlen=NEWEST))
+    """Of the last panes: whether the reading was unknown."""
     buckets: dict[int, Bucket] = field(default_factory=dict)
     reasons: dict[str, Reason] = field(default_factory=dict)
 
     def add(self, point: Point, kind: str = "") -> None:
         """Take in one reading; `kind` groups reasons that differ in their numbers only."""
         self.panes += 1
+        self.newest.append(point.status == "unknown")
         # A count (volume) is not weighted by itself; everything else by the rows behind it.
         weight = 1.0 if point.value == point.n else float(max(point.n, 1))
         bucket = Bucket(point.start, point.end, panes=1, n=point.n)

@@ -26,7 +26,7 @@ from streams.report_charts import Mark
 from streams.report_data import DeadLetters, LabelRequests, Outputs, Version
 from streams.report_panels import Panels, Section
 from streams.report_text import clean, moment, plural, ratio_text, sentence, title_of, value_text
-from streams.report_unknown import Unknown, performance
+from streams.report_unknown import Unknown, partly, performance
 from streams.retraining_report import advice_lines, outcome_facts, retraining_lines
 
 EPISODES = 60  # changes shown for a model
@@ -168,7 +168,7 @@ def _model(place: int, name: str, outputs: Outputs, spec: ModelSpec | None) -> M
         detail=detail,
         facts=_about(spec),
         held_back=[*held_back(versions), *advice_lines(outputs, name), *retraining_lines(outputs, name)],
-        not_known=[sentence(str(each)) for each in not_known[told:]],
+        not_known=[sentence(str(each)) for each in [*not_known[told:], *partly(versions, spec)]],
         triggers=[
             TriggerView(
                 t, _moved(t, spec, said), [*trigger_facts(t, spec, said), *outcome_facts(outputs.outcomes.get(t.id))]

@@ -19,7 +19,7 @@ from time import monotonic, sleep
 from schemas.event_time import Micros
 from schemas.spec import MonitorSpec
 from schemas.trigger import RetrainingTrigger
-from streams.dataset import MANIFEST, form_dataset, sha256_of
+from streams.dataset import MANIFEST, form_dataset, read_manifest, sha256_of
 from streams.dataset_archive import ModelArchive
 from streams.errors import UserError
 from streams.retrain_check import chosen
@@ -122,7 +122,7 @@ class Retraining:
         return finished(
             trigger,
             self._time_of(trigger),
-            found.reason,
+            " ".join([found.reason, *_not_had(dataset)]),
             new_version=found.version,
             held_out_loss=found.held_out.loss,
             held_out_rows=found.held_out.rows,
@@ -184,3 +184,8 @@ class Retraining:
     def _go_on(self) -> None:
         if self._stopping():
             raise GivenUp("asked to stop")
+
+
+def _not_had(dataset: Path) -> list[str]:
+    """Return what the dataset lacks, as sentences of a report."""
+    return [f"Not to be had: {each}." for each in read_manifest(dataset).get("not_had", [])]

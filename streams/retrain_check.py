@@ -11,7 +11,8 @@ from schemas.trigger import RetrainingTrigger
 from streams.check.answers import Unanswered, ask, losses
 from streams.check.checked_rows import CheckedRows
 from streams.check.run import run_checks
-from streams.dataset import HOLDOUT, TRAIN, read_rows
+from streams.dataset import HOLDOUT, TRAIN, read_manifest, read_rows
+from streams.effective_rows import effective_rows
 from streams.errors import UserError
 from streams.files import load_layouts
 from streams.retrain_reports import Checks
@@ -26,6 +27,8 @@ class HeldOut(NamedTuple):
     loss: float | None
     """None where no row says."""
     rows: int
+    effective: float = 0.0
+    """How many rows of equal weight they are worth."""
 
 
 class Chosen(NamedTuple):
@@ -56,7 +59,8 @@ def held_out(settings: ModelSpec, model: FittedModel, holdout: pa.Table) -> Held
     known = np.isfinite(found)
     if not known.any():
         return HeldOut(None, 0)
-    return HeldOut(float(np.average(found[known], weights=rows.weights[known])), int(known.sum()))
+    weights = rows.weights[known]
+    return HeldOut(float(np.average(found[known], weights=weights)), int(known.sum()), effective_rows(weights))
 
 
 def chosen(spec: MonitorSpec, base: Path, work: RetrainWork, trigger: RetrainingTrigger, version: str) -> Chosen:
@@ -94,9 +98,13 @@ def chosen(spec: MonitorSpec, base: Path, work: RetrainWork, trigger: Retraining
     loss = (
         "No held-out row has a label."
         if score.loss is None
-        else f"Loss {score.loss:.6g} on {score.rows:,} held-out rows."
+        else f"Loss {score.loss:.6g} on {score.rows:,} held-out rows{_worth(score)}."
     )
     return Chosen(best, score, verdict, " ".join([loss, *said, reason]))
+
+
+def _worth(score: HeldOut) -> str:
+    return f" (by their weights worth {score.effective:,.0f})" if score.effective < score.rows - 0.5 else ""
 
 
 def _older(trigger: RetrainingTrigger, work: RetrainWork, version: str) -> list[str]:
@@ -131,6 +139,7 @@ def _checked(
         suite=work.suite(trigger.model),
         profile=profile,
         candidate_name=version,
+        notes=read_manifest(work.dataset(trigger)).get("not_had", []),
     )
     work.note(trigger, "check", report)
     return report.verdict, f"Checks {report.verdict}. {'; '.join(report.reasons)}".strip()

@@ -91,9 +91,14 @@ def decoded(value: bytes, headers: Headers = ()) -> Report | None:
     return command if isinstance(command, RetrainingStarted | RetrainingFinished | RetrainingFailed) else None
 
 
+def final(reports: Iterable[Report]) -> dict[str, Report]:
+    """Return the last final report of each trigger that has one, whoever sent it."""
+    return {report.trigger: report for report in reports if not isinstance(report, RetrainingStarted)}
+
+
 def answered(reports: Iterable[Report]) -> set[str]:
     """Return the ids of the triggers that have their final report, whoever sent it."""
-    return {report.trigger for report in reports if not isinstance(report, RetrainingStarted)}
+    return set(final(reports))
 
 
 def _cut(reason: str) -> str:

@@ -67,6 +67,12 @@ class RetrainWork:
         """Note that it was stopped in good order: that is no attempt."""
         self._write(trigger, "attempts", json.dumps(max(self._attempts(trigger) - 1, 0)).encode())
 
+    def forget(self, trigger: RetrainingTrigger) -> None:
+        """Delete what was made of a trigger, its reports first: it is begun anew, with nothing of before."""
+        shutil.rmtree(self._place(trigger), ignore_errors=True)
+        self.models.remove(trigger.model, self.models.version_for(trigger.model, trigger.id))
+        shutil.rmtree(self.dataset(trigger), ignore_errors=True)
+
     def kept(self, trigger: RetrainingTrigger, step: str) -> Report | None:
         """Return a report that was written before it was sent, or None."""
         try:

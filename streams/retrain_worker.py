@@ -29,6 +29,7 @@ from schemas.spec import MonitorSpec
 from schemas.trigger import RetrainingTrigger
 from streams.client import consumer, group_consumer, partitions, producer, reaching
 from streams.cloudevents import headers, unwrap
+from streams.dataset_archive import require_archive
 from streams.errors import UserError
 from streams.logs import log_to_stderr
 from streams.retrain import Retraining
@@ -230,16 +231,23 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 
 
 def run(
-    spec: MonitorSpec, base: Path, work: RetrainWork, *, since: Micros | None = None, log_level: str = "info"
+    spec: MonitorSpec,
+    base: Path,
+    work: RetrainWork,
+    *,
+    since: Micros | None = None,
+    log_level: str = "info",
+    file: Path | None = None,
 ) -> None:
-    """Work on Kafka until SIGTERM or Ctrl-C.
+    """Work on Kafka until SIGTERM or Ctrl-C; `file` is the monitor file, for messages.
 
     Raises
     ------
     UserError
-        When a trainer of the monitor file or a topic is missing, or the broker cannot be reached.
+        When the archive, a trainer of the monitor file or a topic is missing, or the broker cannot be reached.
     """
-    require_trainers(spec, base)
+    require_archive(spec)
+    require_trainers(spec, base, file)
     _require_topics(spec, base)
     log_to_stderr(log_level)
     worker = RetrainWorker(spec, base, work, since)

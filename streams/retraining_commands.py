@@ -7,7 +7,7 @@ import typer
 
 from streams.command_group import example, group
 from streams.errors import UserError
-from streams.monitor_argument import Bootstrap, Monitor, load
+from streams.monitor_argument import Archived, Bootstrap, Monitor, archived_at, load
 
 retraining = group("Turn triggers into datasets and candidates.")
 
@@ -32,19 +32,22 @@ def dataset(
     monitor: Monitor,
     trigger: Annotated[
         str,
-        typer.Argument(metavar="TRIGGER_ID", help="Id of the trigger, or how it begins.", show_default=False),
+        typer.Argument(
+            metavar="TRIGGER_ID", help="Id of the trigger, or its first six characters or more.", show_default=False
+        ),
     ],
     out: Annotated[
         Path, typer.Option(help="Directory for the dataset; an older dataset there is replaced.", show_default=False)
     ],
     place: From = None,
+    archive: Archived = None,
     bootstrap: Bootstrap = None,
 ) -> None:
     """Write the rows that a trigger names, out of the archive: to train on, held out, and wanting labels.
 
     A manifest says what is in it, with hashes, and what could not be had. The same trigger gives the same bytes.
     """
-    spec = load(monitor, bootstrap)
+    spec = archived_at(load(monitor, bootstrap), archive)
     from streams.dataset import describe, form_dataset
     from streams.dataset_archive import ModelArchive
     from streams.dataset_trigger import trigger_of, triggers_file, triggers_in, triggers_on_topic
@@ -75,6 +78,7 @@ def retrain(
         ),
     ] = None,
     place: From = None,
+    archive: Archived = None,
     trigger: Annotated[
         str | None, typer.Option(metavar="ID", help="With --from: this trigger only.", show_default=False)
     ] = None,
@@ -84,6 +88,9 @@ def retrain(
             metavar="TIME", help="Pass over triggers that were decided before this (RFC 3339).", show_default=False
         ),
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="With --from: also what has finished before, anew from the archive.")
+    ] = False,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], typer.Option(help="Least level that is logged.")
     ] = "info",
@@ -91,13 +98,17 @@ def retrain(
     """Train and check a candidate for each trigger, once, and report it on the commands topic until stopped.
 
     A worker that was killed goes on where it was. With --from, the triggers of a replay are carried out instead, those
-    that have no answer yet, and reports go to commands.jsonl beside them; exit code 1 where one failed.
+    that no training has finished yet, and reports go to commands.jsonl beside them; exit code 1 where one failed.
     """
     if place is None and trigger is not None:
         raise UserError("--trigger goes with --from; on Kafka the worker takes every trigger")
+    if place is None and again:
+        raise UserError(
+            "--again goes with --from; on Kafka each trigger is carried out once; for a new one: streamgauge trigger"
+        )
     if place is not None and since is not None:
         raise UserError("--since is for Kafka; with --from, name one with --trigger")
-    spec = load(monitor, bootstrap)
+    spec = archived_at(load(monitor, bootstrap), archive)
     from streams.retrain_work import RetrainWork
 
     if place is not None:
@@ -107,7 +118,8 @@ def retrain(
         if log_level != "info":  # what came of each trigger is said on stdout
             log_to_stderr(log_level)
         inside = (place if place.is_dir() else place.parent) / "retrain"
-        if retrain_files(spec, monitor.parent, place, RetrainWork(work or inside), trigger):
+        where = RetrainWork(work or inside)
+        if retrain_files(spec, monitor.parent, place, where, trigger, again=again, file=monitor):
             raise typer.Exit(1)
         return
     from streams.retrain_worker import run
@@ -119,4 +131,5 @@ def retrain(
         RetrainWork(work or Path("streamgauge-retrain")),
         since=None if since is None else parse_time(since, "--since"),
         log_level=log_level,
+        file=monitor,
     )

@@ -17,6 +17,8 @@ _WORDS = {
     "refused": "was refused",
     "unanswered": "was not answered",
 }
+_NOTHING = frozenset({"failed", "unanswered"})
+"""Statuses of retrainings that no version came of, so that nobody can say whether it helped."""
 
 
 def outcome_facts(outcome: TriggerOutcome | None) -> list[Fact]:
@@ -72,13 +74,18 @@ def _serving(serving: Serving) -> str:
 def _record(outcomes: list[TriggerOutcome], triggers: int) -> str:
     """Return the metrics of the strategy itself."""
     counts = Counter(one.status for one in outcomes)
-    helped = counts["helped"] / len(outcomes)
-    told = ", ".join(f"{count} {_WORDS[status]}" for status, count in counts.most_common())
+    told = ", ".join(f"{count} {_worded(status, count)}" for status, count in counts.most_common())
     cost = sum(one.retraining_cost for one in outcomes)
     saved = sum(one.saved or 0.0 for one in outcomes)
     assumed = " (assumed)" if any(one.price_assumed for one in outcomes) else ""
-    share = f"; {helped:.0%} helped" if len(outcomes) > 1 else ""
+    known = len(outcomes) > 1 and not counts.keys() <= _NOTHING
+    share = f"; {counts['helped'] / len(outcomes):.0%} helped" if known else ""
     return (
         f"{plural(triggers, 'retraining trigger')}, {plural(len(outcomes), 'known outcome')}: {told}{share}. "
         f"Cost {number(cost)}{assumed}, saved {number(saved)} so far."
     )
+
+
+def _worded(status: str, count: int) -> str:
+    words = _WORDS[status]
+    return words if count == 1 else words.replace("was ", "were ", 1)

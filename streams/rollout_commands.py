@@ -94,7 +94,7 @@ def roll_back(
     epilog=example(
         "streamgauge serving monitor.yaml",
         "streamgauge serving monitor.yaml car_loan --follow --json",
-        "streamgauge serving monitor.yaml --from out/serving.jsonl",
+        "streamgauge serving monitor.yaml --from out",
     )
 )
 def serving(
@@ -107,7 +107,12 @@ def serving(
     json: Annotated[bool, typer.Option("--json", help="One JSON record a line, as it stands on the topic.")] = False,
     file: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", help="Read what a replay wrote, instead of Kafka.", show_default=False),
+        typer.Option(
+            "--from",
+            metavar="DIR",
+            help="Where replay wrote serving.jsonl (or that file), instead of the serving topic.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Show which version of each model should answer."""
@@ -136,19 +141,36 @@ def snooze(
     """Publish no alerts and triggers of a model for a while; evidence goes on."""
     spec = load(monitor, bootstrap)
     from streams.send_command import command_of, tell
+    from streams.snoozing import check_snooze
 
     command = command_of(spec, "snooze", model, {"until": until, "signal": signal, "reason": reason}, id=id, at=at)
+    check_snooze(spec, command)
     tell(spec, monitor.parent, command, f"asked to snooze {signal or 'everything'} of {model} until {until}", out)
 
 
-@rollout.command(epilog=example("streamgauge acknowledge monitor.yaml car_loan 3f2a9c"))
+@rollout.command(
+    epilog=example(
+        "streamgauge acknowledge monitor.yaml car_loan 3f2a9c",
+        'streamgauge acknowledge monitor.yaml car_loan 3f2a9c --data-is-right --reason "new customers have no age yet"',
+    )
+)
 def acknowledge(
     monitor: Monitor,
     model: Model,
     episode: Annotated[
-        str, typer.Argument(metavar="EPISODE", help="`episode` of the alerts of the change.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="EPISODE", help="`episode` of the alerts of the change, or its beginning.", show_default=False
+        ),
     ],
     bootstrap: Bootstrap = None,
+    data_is_right: Annotated[
+        bool,
+        typer.Option(
+            "--data-is-right",
+            help="The data is as it should be: its alarms of data quality hold no retraining back any more.",
+        ),
+    ] = False,
     reason: Reason = "",
     id: Id = None,
     out: CommandsOut = None,
@@ -158,5 +180,7 @@ def acknowledge(
     spec = load(monitor, bootstrap)
     from streams.send_command import command_of, tell
 
-    command = command_of(spec, "acknowledge", model, {"episode": episode, "reason": reason}, id=id, at=at)
-    tell(spec, monitor.parent, command, f"acknowledged {episode} of {model}", out)
+    fields = {"episode": episode, "reason": reason, "data_is_right": data_is_right or None}
+    command = command_of(spec, "acknowledge", model, fields, id=id, at=at)
+    asked = f"asked to acknowledge {episode} of {model}" + (", its data as right" if data_is_right else "")
+    tell(spec, monitor.parent, command, asked, out)

@@ -20,11 +20,11 @@ def replay(
     also: Also = None,
     archive: Archived = None,
     commands: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="Commands as JSON Lines, in order of their times, carried out as event time comes to them; commands "
-            "such as promote write them with --out.",
+            help="Commands as JSON Lines, carried out as event time comes to theirs; commands such as promote write "
+            "them with --out. May be given again.",
             show_default=False,
         ),
     ] = None,
@@ -36,9 +36,9 @@ def replay(
     """
     spec = load(monitor)
     from streams.replay import replay as run
-    from streams.score import with_scored
+    from streams.scored_tables import with_scored
 
-    spec = archived_at(with_scored(spec, also or ()), archive)
+    spec = archived_at(with_scored(spec, monitor.parent, also or ()), archive)
     run(spec, monitor.parent, out, progress=sys.stderr.isatty(), commands=commands)
 
 
@@ -110,12 +110,12 @@ def send(
     if watermark is not None and no_watermark:
         raise UserError("--watermark and --no-watermark: give one of them")
     spec = load(monitor, bootstrap)
-    from streams.score import with_scored
+    from streams.scored_tables import with_scored
     from streams.send import parse_time
     from streams.send import send as run
 
-    end = None if watermark is None else parse_time(watermark)
-    run(with_scored(spec, also or ()), monitor.parent, rate=rate, watermark=not no_watermark, end=end)
+    end = None if watermark is None else parse_time(watermark, "--watermark")
+    run(with_scored(spec, monitor.parent, also or ()), monitor.parent, rate=rate, watermark=not no_watermark, end=end)
 
 
 @running.command(

@@ -13,7 +13,9 @@ from streams.files import PLACEHOLDER
 from streams.table_file import TableFile
 from streams.table_guess import Guess, guess
 
-_PANES = tuple(parse_duration(width) for width in ("1m", "5m", "15m", "1h", "6h", "1d", "7d"))
+# Each about twice the one before it, so one has 100 to 200 rows; a week, for its rhythm, follows three days.
+_WIDTHS = ("1m", "2m", "5m", "10m", "15m", "30m", "1h", "2h", "3h", "6h", "12h", "1d", "2d", "3d", "7d")
+_PANES = tuple(map(parse_duration, _WIDTHS))
 _ENOUGH_PANES = 60  # the spread between the reference's panes is measured on at least 30; twice that leaves room
 _ENOUGH_ROWS = 100
 _FEW_ROWS = 20
@@ -145,12 +147,15 @@ def _model(found: Guess, name: str) -> Iterator[str]:
             "  rating: 0.0" if found.task == "text" else "  error_rate: 0.0", "any real change is worth an alarm"
         )
     yield _note("  drift: 0.02", "largest distance of two distributions that are still the same")
-    yield _note("# costs: {loss: 10}", "of one unit of loss, in any unit: alerts then say what waiting costs")
+    yield _note(
+        "# costs: {loss: 10, retraining: 5000}",
+        "CHECK: of one unit of loss, and of a retraining, in any unit; else assumed",
+    )
     yield ""
     yield _note(f"reference: {scalar(f'{name}.profile.json')}", "streamgauge reference writes it, from files.reference")
     yield "retraining:"
     yield "  policies:"
-    yield _note("    - type: performance", "an alarm of performance or outcomes raises a trigger")
+    yield _note("    - type: cost", "a trigger once what a rise of the loss has cost pays for a retraining")
     yield "  cooldown: 7d"
 
 

@@ -1,11 +1,11 @@
 """`streamgauge score`: what a candidate answers for the rows of the tables: a shadow, on files.
 
-The table that it writes is played beside the others by `replay --also`, as predictions of another version with the same
-ids, so that the monitor compares both versions as it would on Kafka.
+The table that it writes is played beside the others by `replay --also` (`streams.scored_tables`), as predictions of
+another version with the same ids, so that the monitor compares both versions as it would on Kafka.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from schemas.event_time import Micros, to_micros
 from schemas.feature_spec import FeatureType
 from schemas.prediction import FeatureValue, Prediction
 from schemas.spec import ModelSpec, MonitorSpec
-from schemas.table_spec import FilesSpec, PredictionColumns, PredictionTable
 from streams.archive_schema import MOMENT
 from streams.check.answers import Unanswered, ask, level_of, problem, said
 from streams.decode import decode
@@ -78,53 +77,6 @@ def score(
     if not rows:
         raise UserError(f"no prediction of {model} in the tables is of {'that time' if since is not None else 'it'}")
     return rows
-
-
-def with_scored(spec: MonitorSpec, paths: Sequence[Path]) -> MonitorSpec:
-    """Return the monitor file with tables that `score` wrote beside its own.
-
-    Raises
-    ------
-    UserError
-        As `scored_table` does.
-    """
-    if not paths:
-        return spec
-    files = spec.files or FilesSpec()
-    tables = [*files.predictions, *(scored_table(path, spec) for path in paths)]
-    return spec.model_copy(update={"files": files.model_copy(update={"predictions": tables})})
-
-
-def scored_table(path: Path, spec: MonitorSpec) -> PredictionTable:
-    """Return how a table that `score` wrote is read as predictions.
-
-    Raises
-    ------
-    UserError
-        When the file is none, or is damaged.
-    """
-    try:
-        schema = pq.read_schema(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(f"{path}: not a table that `streamgauge score` wrote: {error}") from None
-    names = set(schema.names)
-    model = (schema.metadata or {}).get(b"model", b"").decode()
-    if not {ID, TIME, VERSION} <= names or model not in spec.models:
-        raise UserError(f"{path}: not a table that `streamgauge score` wrote for a model of this monitor file")
-    classes = {name.removeprefix(PROBABILITY): name for name in schema.names if name.startswith(PROBABILITY)}
-    return PredictionTable(
-        path=str(path.resolve()),
-        model=model,
-        columns=PredictionColumns(
-            prediction_id=ID,
-            timestamp=TIME,
-            version=VERSION,
-            label=LABEL if LABEL in names else None,
-            score=SCORE if SCORE in names else None,
-            value=VALUE if VALUE in names else None,
-            probabilities=classes or None,
-        ),
-    )
 
 
 def _predictions(spec: MonitorSpec, base: Path, model: str, version: str, since: Micros | None) -> Iterator[Prediction]:

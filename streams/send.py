@@ -4,6 +4,7 @@ Order within a partition is the order of the tables: the producer is idempotent,
 repeats. The Kafka timestamp is the time of sending; event time stands in the event.
 """
 
+import re
 import sys
 from collections import Counter, deque
 from contextlib import AbstractContextManager, nullcontext
@@ -28,12 +29,14 @@ DELIVERY = 120.0  # seconds that a record may take, retries included
 SAY_EVERY = 5.0  # seconds
 DRAW_EVERY = 0.1  # seconds
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
 
 class _Sent(Protocol):
     def get(self, timeout: float | None = None) -> Any: ...
 
 
-def parse_time(text: str, option: str = "--watermark") -> Micros:
+def parse_time(text: str, option: str) -> Micros:
     """Return the moment that `text` (RFC 3339), the value of an option, names.
 
     Raises
@@ -44,7 +47,8 @@ def parse_time(text: str, option: str = "--watermark") -> Micros:
     try:
         return to_micros(TypeAdapter(Timestamp).validate_python(text))
     except ValidationError:
-        raise UserError(f"{option}: {text!r} is not RFC 3339 with a time zone, such as 2026-01-31T12:00:00Z") from None
+        such = f"{text}T00:00:00Z" if _DATE.fullmatch(text) else "2026-01-31T12:00:00Z"
+        raise UserError(f"{option}: {text!r} is not RFC 3339 with a time zone, such as {such}") from None
 
 
 def send(

@@ -163,4 +163,6 @@ def _json(command: AnyCommand) -> bytes:
 
 def _as_option(line: str) -> str:
     """Return a problem under the name of its option."""
-    return f"--{'at' + line[len('timestamp') :] if line.startswith('timestamp') else line}"
+    if line.startswith("until"):
+        return f"the moment{line.removeprefix('until')}"
+    return f"--{'at' + line.removeprefix('timestamp') if line.startswith('timestamp') else line}"

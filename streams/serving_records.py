@@ -13,6 +13,7 @@ from schemas.spec import MonitorSpec
 from streams.client import consumer, partitions, reaching
 from streams.errors import UserError
 from streams.known_model import known_model
+from streams.output_files import FILES
 from streams.report_text import clean
 from streams.routing import newer
 
@@ -30,6 +31,11 @@ def show_serving(
 ) -> None:
     """Say who serves each model, or `model` alone; with `follow`, say each change until interrupted.
 
+    Parameters
+    ----------
+    file
+        What a replay wrote, or the directory that it wrote it into; None is the topic.
+
     Raises
     ------
     UserError
@@ -39,7 +45,7 @@ def show_serving(
         known_model(spec, model)
     wanted = list(spec.models) if model is None else [model]
     if file is not None:
-        _tell(newest(_of_file(file)), wanted, as_json=as_json)
+        _tell(newest(_of_file(file / FILES["serving"] if file.is_dir() else file)), wanted, as_json=as_json)
         return
     with reaching(spec.kafka), consumer(spec.kafka, base) as client:
         parts = _partitions(spec, base)

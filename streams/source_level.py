@@ -12,7 +12,7 @@ from schemas.event_time import SECOND, Micros
 from schemas.kafka_spec import Topics
 from streams import metrics
 from streams.compacted import newest_by_key
-from streams.errors import Stopped
+from streams.errors import Stopped, Unreachable
 from streams.heard import Heard
 from streams.left_out import LeftOut
 from streams.level import CHECKPOINT_RECORDS
@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 RECORDS_A_PARTITION, RECORDS_A_VERSION = 2_000, 400
 """What a checkpoint costs for each partition, and for each model version in it, is about what so many records cost."""
 MOST_CHECKPOINT_RECORDS = 160_000
+PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 20.0)
+"""Seconds before an archive that could not be written is tried again: less than a minute in all, or others take us for
+stuck."""
 
 
 class Source(Protocol):
@@ -71,7 +74,7 @@ class Source(Protocol):
         ...
 
     def write(self) -> None:
-        """Make what was gathered durable; in any thread."""
+        """Make what was gathered durable; in any thread. Raises `Unreachable` where it may be called again."""
         ...
 
     def outbox(self) -> list[Outgoing]:
@@ -208,7 +211,7 @@ class SourceLevel:
     async def flush(self) -> None:
         """Write the transactions, send all outboxes, and note that they are sent."""
         changed = self._prepared
-        await asyncio.to_thread(self._write, changed)
+        await self._written(changed)
         outgoing = [one for partition in changed for one in self._sources[partition].outbox()]
         await self._publisher.send(one for one in outgoing if one.destination != "progress")
         # A progress record says that what came before it need not be sent again.
@@ -216,6 +219,26 @@ class SourceLevel:
         self._note_times(outgoing)
         for partition in changed:
             self._sources[partition].sent()
+
+    async def _written(self, partitions: Sequence[int]) -> None:
+        """Write, and try again where the archive is out of reach for a while: chunks and outputs wait for it."""
+        tried = 0
+        while True:
+            try:
+                await asyncio.to_thread(self._write, partitions)
+            except Unreachable as error:
+                if tried == len(PAUSES):
+                    raise Stopped(
+                        f"{error.what}, tried for about a minute. Mend that and start the worker again: nothing is lost"
+                    ) from None
+                if not tried:
+                    log.warning("%s. Trying again for about a minute; until then nothing is published", error.what)
+                await asyncio.sleep(PAUSES[tried])
+                tried += 1
+            else:
+                if tried:
+                    log.info("the archive can be written again")
+                return
 
     def _write(self, partitions: Sequence[int]) -> None:
         for partition in partitions:

@@ -1,6 +1,6 @@
 """`Block`: rows of one table in time order, decoded: level 1's columns, before chunks are cut and offsets given.
 
-Each row has a place in the columns; at the places of `special` rows nothing that means anything stands there.
+Each row has a place in the columns; at the places of `special` rows that are no events nothing means anything.
 """
 
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ Int64 = npt.NDArray[np.int64]
 
 
 class Special(NamedTuple):
-    """A row that is no event of its topic's kind."""
+    """A row that is no event of its topic's kind, or one whose JSON somebody may want to see."""
 
     key: bytes
     value: bytes
     """The event as JSON, or what should have been."""
-    outcome: Refusal | Micros
-    """Why it is refused; or the moment, where the row is a watermark."""
+    outcome: Refusal | Micros | None
+    """Why it is refused; or the moment, where the row is a watermark. None: it is an event, and is in the columns."""
 
 
 @dataclass(slots=True)

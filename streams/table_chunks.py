@@ -156,7 +156,7 @@ class _Cutter:
         positions = np.arange(len(block))
         evicted: list[int] = []
         left_out = np.zeros(len(block), dtype=bool)
-        left_out[list(block.special)] = True
+        left_out[[place for place, row in block.special.items() if row.outcome is not None]] = True
         if isinstance(events, Rows):
             codes = self._codes(events.groups, block.versions, left_out)
             evicted = np.flatnonzero((codes < 0) & ~left_out).tolist()
@@ -175,7 +175,7 @@ class _Cutter:
         for place, row in sorted(block.special.items()):
             if isinstance(row.outcome, Refusal):
                 decoded.refused.append((place, row.outcome))
-            else:
+            elif row.outcome is not None:
                 decoded.watermarks.append((place, row.outcome))
         return decoded
 

@@ -7,6 +7,7 @@ outcome is the same, whichever way a row goes. A property test holds the two tog
 import numpy as np
 
 from detectors.layouts import Layouts
+from detectors.odd_features import ROWS
 from detectors.rows import Rows
 from schemas.event_time import to_micros
 from schemas.feedback import Feedback
@@ -66,7 +67,25 @@ class TableColumns:
         if odd.any():
             self._one_by_one(block, np.flatnonzero(odd), batch, times, versions)
         block.versions = versions.names
+        if isinstance(block.events, Rows):
+            self._show(block, block.events, batch, times)
         return block
+
+    def _show(self, block: Block, rows: Rows, batch: Batch, times: Times) -> None:
+        """Keep the JSON of the few rows of each pane of which `streams.odd_features` may ask why a number is none."""
+        at = np.flatnonzero(np.isinf(rows.numbers).any(axis=1))
+        at = at[~np.isin(at, list(block.special))]
+        if not len(at):
+            return
+        panes = np.array([self._spec.models[model].pane for model, _ in block.versions], dtype=np.int64)
+        pane, group, hashes = rows.times[at] // panes[rows.groups[at]], rows.groups[at], rows.hashes[at, 0]
+        order = np.lexsort((hashes, pane, group))
+        first = np.r_[True, (np.diff(pane[order]) != 0) | (np.diff(group[order]) != 0)]
+        starts = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+        chosen = np.sort(at[order[np.arange(len(order)) - starts < ROWS]])
+        events = self._rows.events(batch.take(chosen), Times(times.micros[chosen], times.known[chosen]))
+        for row, event in zip(chosen.tolist(), events, strict=True):
+            block.special[row] = Special(event.key, event.value, None)
 
     def _long(self, batch: Batch) -> Mask:
         """Return which events may be longer than events are read."""

@@ -33,6 +33,7 @@ _USERS_RATING = r"(user_?|customer_?|feedback_?)?rating"
 _CORRECTION = r"(user_?|label_?|human_?)?correction|corrected(_?(label|class|value|answer|text))?"
 _VERSION = r"(model_?)?ver(sion)?"
 _LATENCY = r"(.+_)?latency(_ms)?|(duration|elapsed|inference|response(_time)?)_?ms|ms"
+_PLAIN = frozenset({"0", "1", "true", "false", "yes", "no", "y", "n", "t", "f"})
 _BY_CLASS = re.compile(r"^(?:y_)?(?:pred_)?(?:proba|prob|probability|p)_(.+)$", re.IGNORECASE)
 
 
@@ -133,6 +134,9 @@ def guess(file: TableFile, given: Mapping[str, str] | None = None) -> Guess:
     probabilities = _named_like(probabilities, columns[predicted].distinct if predicted else [])
     classes = _classes(columns, predicted, outcome, probabilities)
     features, left_out = _features(free.values())
+    for name, reason in _like_answers({name: columns[name] for name in features}, classes, predicted, outcome).items():
+        left_out[name] = reason
+        del features[name]
     if not features:
         problems.append("features: no column is left that the model may have seen; name its features")
     return Guess(
@@ -255,6 +259,30 @@ def _same_values(predicted: Column, columns: dict[str, Column]) -> str | None:
         return None
     same = [name for name, column in columns.items() if column.distinct == values]
     return same[0] if len(same) == 1 else None
+
+
+def _like_answers(
+    features: Mapping[str, Column], classes: list[str], predicted: str | None, outcome: str | None
+) -> dict[str, str]:
+    """Return the columns that may be an answer or an outcome by another name, with what to do: a model learns those.
+
+    Their values are classes, or, where no class is known, those of another column. Values that say little, as 0 and 1
+    or yes and no, make no column suspect.
+    """
+    values = {name: column.distinct for name, column in features.items() if column.repeats()}
+    values = {name: own for name, own in values.items() if len(own) > 1 and not set(map(str.lower, own)) <= _PLAIN}
+    if classes:
+        found = {name: "its values are classes" for name, own in values.items() if set(own) <= set(classes)}
+    else:
+        found = {
+            name: f"it has the values of {', '.join(alike)}"
+            for name, own in values.items()
+            if (alike := [other for other, theirs in values.items() if other != name and theirs == own])
+        }
+    roles = [("what the model answered", "--label", predicted), ("what came true", "--outcome", outcome)]
+    missing = [(what, option) for what, option, known in roles if known is None] or [(roles[1][0], roles[1][1])]
+    what, options = (" or ".join(part) for part in zip(*missing, strict=True))
+    return {name: f"{reason}: perhaps it is {what}; name it with {options}" for name, reason in found.items()}
 
 
 def _corrects(column: Column, answers: Column | None) -> bool:

@@ -19,6 +19,7 @@ from streams import cell_columns, cells
 from streams.arrow_arrays import Mask
 from streams.cells import Cell
 from streams.moment_columns import Times
+from streams.shares import doubtful
 from streams.table_batch import Batch
 from streams.table_block import empty_rows
 from streams.table_rows import PredictionRows
@@ -180,6 +181,11 @@ class PredictionColumns:
                 said[row] = names[chosen[row]]
             own = np.where(chosen < 0, np.nan, shares[np.arange(len(chosen)), chosen])
             numbers = np.where(absent, numbers, own)
+            if model.classes is not None and not set(names) <= set(model.classes):
+                odd |= ~absent
+            elif classes is not None:  # of a reference: the answer alone has to be one of them
+                odd[[row for row in silent.tolist() if said[row] not in classes]] = True
+            odd[~absent] |= doubtful(shares[~absent].sum(axis=1), len(names), model)
         found = np.full((batch.rows, 2), np.nan)
         found[~absent] = uncertainty(shares[~absent])
         return _Output(numbers, said, odd, found)

@@ -16,7 +16,7 @@ from streams.report_cards import certainty, held_back, no_pane, trigger_facts
 from streams.report_changes import Episode, episodes, explained, raised
 from streams.report_data import Outputs, Version, read_outputs
 from streams.report_text import INVALID, clean, moment, plural, sentence
-from streams.report_unknown import LINES, Unknown, others, performance
+from streams.report_unknown import LINES, Unknown, others, partly, performance
 from streams.retraining_report import advice_lines, outcome_facts, retraining_lines
 
 SHOWN = 20  # changes, and kinds of dead letters; the rest stands in the files
@@ -124,7 +124,7 @@ def _model(page: _Page, name: str, outputs: Outputs, spec: MonitorSpec) -> None:
         for text in no_pane(model, outputs):
             page.line(text, indent=2)
     else:
-        missing = [*unknown, *others(versions)]
+        missing = [*unknown, *partly(versions, model), *others(versions)]
         for line in missing[: len(unknown) + LINES]:
             page.line(sentence(str(line)), indent=2, label="unknown", style=_STYLES["unknown"])
         if len(missing) > len(unknown) + LINES:

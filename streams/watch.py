@@ -10,6 +10,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
+from detectors.wording import brief
 from schemas.spec import MonitorSpec
 from streams.client import consumer, partitions, reaching
 from streams.errors import UserError
@@ -123,12 +124,30 @@ class _Screen:
 
 
 def _alert_lines(event: dict[str, Any]) -> tuple[str, ...]:
-    """Return what an alert says, what moved along, and what to do."""
+    """Return what an alert says, where, what moved along, what to do, and by what name to acknowledge it."""
     along = [each for each in event.get("along") or [] if isinstance(each, dict)]
     names = dict.fromkeys(str(each.get("what")) for each in along)
     more = len(names) - NAMED
     with_it = f"With it: {', '.join(list(names)[:NAMED])}" + (f" and {more} more" if more > 0 else "") if names else ""
-    return str(event.get("summary") or ""), with_it, str(event.get("action") or "")
+    return str(event.get("summary") or ""), _where(event), with_it, str(event.get("action") or ""), _episode(event)
+
+
+def _where(event: dict[str, Any]) -> str:
+    """Return the slice that carries most of it, else the segment that the alert is of; nothing where it has neither."""
+    found, segment = event.get("slice"), event.get("segment")
+    conditions = (found.get("conditions") or []) if isinstance(found, dict) else []
+    if not isinstance(found, dict) or not conditions:
+        return f"Where: {segment}." if segment else ""
+    rows, share = f"{found.get('rows')} of {found.get('of')} rows", found.get("share")
+    carries = f" with {share:.0%} of the rise" if isinstance(share, int | float) else ""
+    return f"Where: {' and '.join(map(str, conditions))}, {rows}{carries}."
+
+
+def _episode(event: dict[str, Any]) -> str:
+    """Return the episode as `acknowledge` takes it, and since when it is, with the interval where it has one."""
+    low, high = event.get("since_low"), event.get("since_high")
+    between = f" ({_short(low)} to {_short(high)})" if low and high and low != high else ""
+    return f"Episode {brief(str(event.get('episode')))}, since {_short(event.get('since'))}{between}"
 
 
 def _trigger_lines(event: dict[str, Any]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from kafka.errors import KafkaConnectionError, KafkaTimeoutError, NodeNotReadyEr
 
 from schemas.event_time import SECOND
 from schemas.spec import MonitorSpec
+from streams.beginning import find_beginning
 from streams.broker_watch import BrokerWatch, wait_for_broker
 from streams.collector import spare_the_collector
 from streams.command_level import CommandLevel
@@ -24,7 +25,7 @@ from streams.faust_worker import FaustWorker, new_app
 from streams.files import load_layouts
 from streams.health import HealthServer
 from streams.lane import Lane
-from streams.log_reader import read_ranges
+from streams.log_reader import log_bounds, read_ranges
 from streams.logs import log_to_stderr
 from streams.monitor_level import MonitorLevel
 from streams.monitoring import MonitorPartition
@@ -134,10 +135,11 @@ def build(
     settings = aiokafka_settings(spec.kafka, base)
     open_archive(spec, base, 0, counts[topics.predictions])  # what cannot be written is told now, not when a pane ends
     read = partial(read_partitions, settings)
+    begin = partial(find_beginning, topics, counts, read, partial(log_bounds, settings))
 
     def open_source(partition: int, progress: bytes | None) -> SourcePartition:
         path, partitions = data_dir / spec.kafka.group / f"{topics.predictions}-{partition}", counts[topics.predictions]
-        archive = open_archive(spec, base, partition, partitions)
+        archive = open_archive(spec, base, partition, partitions, at_work=True)
         return SourcePartition.open(partition, partitions, spec, layouts, path, progress, archive)
 
     async def committed(partitions: Iterable[TP]) -> dict[TP, int | None]:
@@ -146,7 +148,7 @@ def build(
     idle_after = spec.limits.idle_after / SECOND
     lanes = [
         Lane(SourceLevel(topics, open_source, read, partial(read_ranges, settings), publisher, idle_after), idle_after),
-        Lane(MonitorLevel(topics, lambda: MonitorPartition(spec, layouts), read, publisher), idle_after),
+        Lane(MonitorLevel(topics, lambda: MonitorPartition(spec, layouts), read, publisher, begin), idle_after),
         Lane(CommandLevel(topics, spec.models, committed, publisher), idle_after),
     ]
     health.observe(lanes)

@@ -24,10 +24,11 @@ from detectors.policies.performance import hurting
 from detectors.policies.policy import PolicyCall
 from detectors.policies.refit import Refit, reason_of, refit_of, still_needed, told
 from detectors.policies.state import PolicyState, node
+from detectors.policies.whole_data import left_out, mended
 from detectors.policies.yardstick import Yardstick, yardstick_of
 from detectors.situation import Situation
 from detectors.triggering import reference_mean
-from detectors.wording import amount, moved
+from detectors.wording import amount, moved, value_text
 from schemas.decision import Verdict
 from schemas.event_time import rfc3339
 from schemas.policy_spec import CostPolicy as CostPolicySpec
@@ -73,7 +74,7 @@ class Cost:
         if refit is not None and refit.due:
             return self._refits(refit, measure, situation, numbers)
         if problem is not None:
-            return self._says("unknown", problem, numbers, _awaited(own, measure) + still_needed(refit))
+            return self._says("unknown", problem, numbers, _awaited(own, measure, situation) + still_needed(refit))
         text = _ratio(own.champion, measure)
         left = f"an excess cost of {amount(own.champion.threshold - own.champion.excess)} more"
         return self._says("no", text, numbers, left + _in_days(numbers["days_to_go"]) + still_needed(refit))
@@ -124,7 +125,7 @@ class Cost:
             return self._says("no", f"{text}: called already, {when}", numbers, changes, standing=True)
         causes = hurting(situation)
         if worst is own.champion:
-            reason = f"{text}: {_moved(own, measure, situation, since)}"
+            reason = f"{text}{_above(worst, measure)}: {_moved(own, measure, situation, since)}"
         else:
             reason = f"{text}: the challenger would have lost so much less on the same rows since {rfc3339(since)}"
         return PolicyCall(
@@ -203,6 +204,8 @@ def _problem(own: CostState, measure: Yardstick, situation: Situation) -> str | 
         return f"losses are not counted: no reference profile for version {layout.version}"
     if measure.price == 0:
         return "costs.loss is 0: no loss costs anything"
+    if situation.left_out:
+        return left_out(situation)
     if own.champion.bound is None:
         rows = own.champion.labels
         return f"burn-in: {rows:,} of {own.champion.burn_in:,} labelled rows, and no held-out loss is known"
@@ -211,11 +214,13 @@ def _problem(own: CostState, measure: Yardstick, situation: Situation) -> str | 
     return None
 
 
-def _awaited(own: CostState, measure: Yardstick) -> str:
+def _awaited(own: CostState, measure: Yardstick, situation: Situation) -> str:
     if measure.scale is None:
         return "a reference profile with labels"
     if measure.price == 0:
         return "a price above 0"
+    if situation.left_out:
+        return mended(situation)
     if own.champion.bound is None:
         left = own.champion.burn_in - own.champion.labels
         return f"{left:,} more labelled rows, or the held-out loss of the version"
@@ -226,6 +231,11 @@ def _ratio(cost: ExcessCost, measure: Yardstick, over: str = "") -> str:
     """Return an excess cost against what it has to come to."""
     assumed = ", a price assumed from the reference" if measure.assumed else ""
     return f"excess cost{over} {amount(cost.excess)} of {amount(cost.threshold)}{assumed}"
+
+
+def _above(cost: ExcessCost, measure: Yardstick) -> str:
+    """Return what the cost counts from: without it, nobody could add up rows, rise and price to the cost."""
+    return "" if cost.bound is None else f", above the {value_text(measure.signal, cost.bound)} that is put up with"
 
 
 def _in_days(days: float | None) -> str:

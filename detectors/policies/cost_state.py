@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from detectors.excess_cost import ExcessCost
-from detectors.history import Compared
+from detectors.history import CAPACITY, Cohort, Compared
 from detectors.policies.change_point import change_point
 from detectors.policies.yardstick import ASSUMED_PREDICTIONS, Yardstick
 from detectors.situation import Situation
@@ -37,6 +37,8 @@ class CostState:
     """From when to when it did not serve: what it loses in the shadow costs nobody anything."""
     known: tuple[Micros, ...] = ()
     """Starts of the broken stretches that were left out."""
+    left_out: tuple[Micros, ...] = ()
+    """Starts of the judged cohorts that were left out as broken."""
     births: tuple[int, float] = (0, 0.0)
     """Labelled rows and loss of its burn-in."""
 
@@ -73,9 +75,26 @@ def promised_bound(
 def take(state: CostState, measure: Yardstick, situation: Situation) -> None:
     """Bring the excess costs up to the newest cohort and comparison, broken data left out."""
     _forget_broken(state, measure, situation)
+    _take_back(state, measure, situation)
     _note_service(state, situation)
     history = situation.history
-    for cohort in situation.whole([c for c in history.cohorts if c.end > state.through and c.problem is None]):
+    _judge(state, measure, situation, [c for c in history.cohorts if c.end > state.through and c.problem is None])
+    if history.cohorts:
+        state.through = max(state.through, history.cohorts[-1].end)
+    _price(state, measure)
+    for one in [c for c in history.compared if c.end > state.compared]:
+        if situation.primary and _is_whole(situation, one):
+            _compare(state, measure, situation, one)
+        state.compared = one.end
+
+
+def _judge(state: CostState, measure: Yardstick, situation: Situation, cohorts: list[Cohort]) -> None:
+    """Take judged cohorts in, and note those that are left out."""
+    whole = situation.whole(cohorts)
+    if len(whole) < len(cohorts):
+        kept = {cohort.start for cohort in whole}
+        state.left_out += tuple(cohort.start for cohort in cohorts if cohort.start not in kept)
+    for cohort in whole:
         told = measure.told(cohort)
         serves = _serves(state, cohort.start)
         champion, burning = state.champion, not state.champion.burnt_in
@@ -87,17 +106,11 @@ def take(state: CostState, measure: Yardstick, situation: Situation) -> None:
             champion.excess, champion.since = excess, cohort.end if excess == 0 else since
         if burning:
             state.births = (state.births[0] + told.n, state.births[1] + told.loss)
-    if history.cohorts:
-        state.through = max(state.through, history.cohorts[-1].end)
-    _price(state, measure)
-    for one in [c for c in history.compared if c.end > state.compared]:
-        if situation.primary and _is_whole(situation, one):
-            price = _of_loss(measure, situation)
-            state.rival.price = measure.price * price
-            state.rival.update(
-                one.start, one.end, one.labelled, (one.champion - one.challenger) / one.rows * one.labelled
-            )
-        state.compared = one.end
+
+
+def _compare(state: CostState, measure: Yardstick, situation: Situation, one: Compared) -> None:
+    state.rival.price = measure.price * _of_loss(measure, situation)
+    state.rival.update(one.start, one.end, one.labelled, (one.champion - one.challenger) / one.rows * one.labelled)
 
 
 def _note_service(state: CostState, situation: Situation) -> None:
@@ -189,9 +202,12 @@ def _of_loss(measure: Yardstick, situation: Situation) -> float:
 def _forget_broken(state: CostState, measure: Yardstick, situation: Situation) -> None:
     """Take cohorts out again that turned out to be broken after they were judged."""
     found = [broken.since for broken in situation.broken if broken.since not in state.known]
+    state.known = tuple(broken.since for broken in situation.broken)
     if not found:
         return
-    state.known = tuple(broken.since for broken in situation.broken)
+    judged = [c for c in situation.history.cohorts if c.end <= state.through and c.problem is None]
+    kept = {cohort.start for cohort in situation.whole(judged)}
+    state.left_out = tuple(cohort.start for cohort in judged if cohort.start not in kept)
     champion, bound = state.champion, state.champion.bound
     if min(found) >= state.through or bound is None or champion.since is None:
         return
@@ -204,3 +220,39 @@ def _forget_broken(state: CostState, measure: Yardstick, situation: Situation) -
         champion.excess = max(0.0, champion.excess + champion.price * (told.loss - told.n * bound))
         if champion.excess == 0:
             champion.since = cohort.end
+
+
+def _take_back(state: CostState, measure: Yardstick, situation: Situation) -> None:
+    """Take cohorts in that were left out as broken, and are not: somebody has said that their data is right.
+
+    All that is remembered is judged once more, so that the sums are what they would be had nobody ever doubted it.
+    Where the beginning is forgotten, the bound stays as it was found, and the sums begin at 0 with the oldest cohort.
+    """
+    if not state.left_out:
+        return
+    history = situation.history
+    out = set(state.left_out)
+    known = [cohort for cohort in history.cohorts if cohort.start in out]
+    state.left_out = tuple(cohort.start for cohort in known)
+    back = situation.whole(known)
+    if not back:
+        return
+    judged = [c for c in history.cohorts if c.end <= state.through and c.problem is None]
+    compared = [c for c in history.compared if c.end <= state.compared]
+    begins_anew = len(history.cohorts) < CAPACITY or state.champion.bound is None
+    state.champion.again(state.promised, whole=begins_anew)
+    state.left_out = ()
+    if begins_anew:
+        state.births = (0, 0.0)
+    labels = state.champion.labels
+    _judge(state, measure, situation, judged)
+    if not begins_anew:  # what was counted before is not counted twice
+        state.champion.labels = labels + sum(measure.told(c).n for c in back if _serves(state, c.start))
+    _price(state, measure)
+    maturity = situation.layout.spec.maturity
+    first, last = back[0].start, back[-1].end + maturity
+    if any(first < one.end and one.start < last for one in compared):
+        state.rival.again(0.0, whole=False)
+        for one in compared:
+            if _serves(state, one.start) and _is_whole(situation, one):
+                _compare(state, measure, situation, one)

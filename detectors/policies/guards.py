@@ -6,6 +6,7 @@ Broken data never triggers; a snooze is honoured; then cooldown and rate limit, 
 from detectors.policies.policy import PolicyCall
 from detectors.policies.refit import grounds_of
 from detectors.policies.state import PolicyState
+from detectors.policies.whole_data import an_alarm, mended
 from detectors.signals.loss import NAMES
 from detectors.situation import Situation
 from schemas.budget_spec import Budget
@@ -23,9 +24,10 @@ def held_back(state: PolicyState, situation: Situation, call: PolicyCall, place:
         Of the policy among those of the monitor file, by which its calls in a row are counted.
     """
     retraining = situation.layout.spec.retraining
-    open_since = [broken.since for broken in situation.broken if broken.until is None]
-    if open_since:
-        return f"data is broken since {rfc3339(min(open_since))}: an alarm of data quality is open"
+    defect = situation.defect
+    if defect is not None:
+        told = f"data is broken since {rfc3339(defect.since)}: {an_alarm(defect)}"
+        return f"{told}; needed: {mended(situation)}" if defect.episode else told
     snoozed = _snoozed(situation, call)
     if snoozed is not None:
         return snoozed

@@ -3,6 +3,7 @@
 A broken producer is an alarm, and keeps triggers back: nobody should train on broken data.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
@@ -12,7 +13,7 @@ from detectors.bet import Bet
 from detectors.bounds import upper_bound
 from detectors.budget import Stake
 from detectors.expectations import Allowed, of_expectation
-from detectors.layout import INVALID, MISSING, OUT_OF_RANGE, QUALITY, Layout
+from detectors.layout import INVALID, MISSING, OUT_OF_RANGE, QUALITY, UNSEEN, Layout, category
 from detectors.pane import ClosedPane
 from detectors.reference import vector
 from detectors.signals.judged import judged
@@ -24,6 +25,8 @@ from schemas.reading import Family, Reading
 EXPECTATION = "expectation:"
 """What the names of signals of expectations begin with."""
 ENOUGH = 30  # rows of a pane, all of them so, that are no coincidence
+NAMED = 3  # values that are not expected, in an alert
+SHOWN = 40  # characters of one
 WORDS = {
     "missing": "missing values of {}",
     "invalid": "values of {} that are not of its type",
@@ -104,6 +107,8 @@ class Quality:
         what = "share of " + WORDS[name].format(self._feature)
         if totals[0] == n >= ENOUGH and self._kind in CAUSES:
             what += f", {CAUSES[self._kind]},"
+        if self._kind == UNSEEN and verdict.judgement.fired:
+            what += _named(pane, self._feature)
         effect = pane.layout.spec.minimum_effect.quality
         yield judged(reading, verdict, what, minimum_effect=effect, weight=self._weight)
 
@@ -159,6 +164,17 @@ class Expected:
         what = f"share of rows that break {self._name} ({self._rule})"
         effect = pane.layout.spec.minimum_effect.quality
         yield judged(reading, verdict, what, minimum_effect=effect, weight=self._weight)
+
+
+def _named(pane: ClosedPane, feature: str) -> str:
+    """Return the most frequent values of a pane's sample that are not expected, in brackets; nothing without any."""
+    layout, place = pane.layout, list(pane.layout.spec.features).index(feature)
+    codes, allowed = layout.codes[feature], layout.allowed(feature)
+    values = Counter(category(sampled.row.features[place]) for sampled in pane.sample)
+    new = {text: n for text, n in values.items() if text and text not in (codes if allowed is None else allowed)}
+    shown = sorted(new, key=lambda text: (-new[text], text))[:NAMED]
+    told = ", ".join(repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}…") for text in shown)
+    return f" ({told}{' and others' if len(new) > NAMED else ''})" if shown else ""
 
 
 def _dispersion(layout: Layout, grounds: Grounds, feature: str, kind: int) -> float:

@@ -62,6 +62,7 @@ def check(spec: MonitorSpec, base: Path, model: str, named: Named) -> CheckRepor
         profile=_profile(spec, base, model, trigger.version if trigger else None),
         candidate_name=_name(named.candidate),
         champion_name=None if named.champion is None else _name(named.champion),
+        notes=[] if named.dataset is None else read_manifest(named.dataset).get("not_had", []),
     )
     if named.out is not None:
         write_files(report, named.out)

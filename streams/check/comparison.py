@@ -9,6 +9,7 @@ from schemas.check_report import CheckResult, Finding, Verdict
 from schemas.spec import ModelSpec
 from streams.check.answers import problem, said
 from streams.check.context import SHOWN, CheckContext, Unanswerable
+from streams.effective_rows import effective_rows, in_words, too_few
 from streams.report_text import number
 
 Floats = npt.NDArray[np.float64]
@@ -69,11 +70,12 @@ class Comparison:
             "margin": checks.margin,
             "confidence": checks.confidence,
             "rows": float(len(places)),
+            "effective_rows": effective_rows(weights),
         }
         verdict, words = _judged(found, checks.margin, likely=checks.evidence == "likely")
         reason = (
             f"{unit} {number(candidate)} against {number(champion)} of {context.champion_name} on {len(places):,} "
-            f"rows: {difference_in_words(found, checks.confidence)}; {words}"
+            f"rows{in_words(weights)}: {difference_in_words(found, checks.confidence)}; {words}"
         )
         findings = []
         if spec.costs.matrix is not None:
@@ -82,6 +84,8 @@ class Comparison:
             findings.append(finding)
             if finding.verdict == "failed":
                 verdict, reason = "failed", f"{finding.text}; {reason}"
+        if too_few(weights, checks.slice_rows):
+            verdict, reason = "unknown", f"{_unequal(weights, checks.slice_rows)}; {reason}"
         if spec.task == "binary":
             numbers |= _brier(context, places)
         findings += [_flips(context, places)]
@@ -95,6 +99,15 @@ class Comparison:
             findings=findings,
             weakness=WEAKNESS,
         )
+
+
+def _unequal(weights: Floats, least: int) -> str:
+    heaviest = float(np.sort(weights)[-max(1, len(weights) // 100) :].sum() / weights.sum())
+    return (
+        f"the weights of the {len(weights):,} held-out rows leave them worth {effective_rows(weights):,.1f} of equal "
+        f"weight (at least {least} are needed, and a tenth of the rows): the heaviest hundredth has "
+        f"{heaviest:.0%} of the weight"
+    )
 
 
 def difference_on(context: CheckContext, places: Places, confidence: float | None = None) -> Difference:

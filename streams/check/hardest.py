@@ -11,6 +11,7 @@ from schemas.check_report import CheckResult, Finding, Verdict
 from streams.check.answers import ask, hardness, losses
 from streams.check.comparison import UNITS, difference_in_words
 from streams.check.context import SHOWN, CheckContext, Unanswerable
+from streams.check.margins import allowed_on_hardest, hardest_margin
 from streams.check.suite import Suite
 from streams.report_text import number, plural
 from streams.trainer import ModelOutput
@@ -86,13 +87,16 @@ def _judged(context: CheckContext, suite: Suite) -> CheckResult:
         )
         return found.model_copy(update={"reason": reason, "numbers": numbers})
     checks = context.checks
+    try:
+        margin, allowed = hardest_margin(context), allowed_on_hardest(context)
+    except Unanswerable as error:
+        return found.model_copy(update={"reason": str(error), "numbers": numbers})
     difference = paired_difference(
         own[places] - others[places],
         np.ones(len(places)),
         checks.confidence,
         counted=context.spec.task in ("binary", "multiclass"),
     )
-    margin = checks.hardest_margin
     worse = own[places] - others[places]
     order = places[np.argsort(-worse, kind="stable")][: min(SHOWN, int((worse > 0).sum()))]
     shown = [
@@ -105,11 +109,11 @@ def _judged(context: CheckContext, suite: Suite) -> CheckResult:
     )
     verdict: Verdict
     if difference.low > margin:
-        verdict, end = "failed", f"more than the {number(margin)} that is allowed (hardest_margin)"
+        verdict, end = "failed", f"more than the {allowed}"
     elif difference.high <= margin or difference.nothing:
-        verdict, end = "passed", f"within {number(margin)}"
+        verdict, end = "passed", f"within the {allowed}"
     else:
-        verdict, end = "unknown", f"too few to settle whether it is within {number(margin)}"
+        verdict, end = "unknown", f"too few to settle whether it is within the {allowed}"
     text = f"{words}, {end}"
     numbers |= {"difference": difference.value, "low": difference.low, "high": difference.high, "margin": margin}
     findings = [Finding(verdict="failed", text="points that it does worst on", rows=shown)] if shown else []

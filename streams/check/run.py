@@ -4,6 +4,7 @@ No clock and no randomness but that of `seed`: the same candidate on the same ro
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from streams.check.monotonicity import Monotonicity
 from streams.check.slices import Slices
 from streams.check.top_bottom import TopBottom
 from streams.check.training_set import TrainingSet
+from streams.effective_rows import effective_rows
 from streams.trainer import FittedModel, Trainer
 
 HELD_OUT = 20_000  # rows that are looked at; of more, so many that lie evenly over them
@@ -67,6 +69,7 @@ def run_checks(
     profile: ReferenceProfile | None = None,
     candidate_name: str = "candidate",
     champion_name: str | None = None,
+    notes: Sequence[str] = (),
 ) -> CheckReport:
     """Return the verdict on a candidate.
 
@@ -87,6 +90,8 @@ def run_checks(
         The reference: ranges and categories for made-up rows, and what training rows are compared with.
     candidate_name, champion_name
         As the report has them; default for the champion: its version.
+    notes
+        What the dataset could not have; it stands in the report and decides nothing.
 
     Raises
     ------
@@ -112,7 +117,7 @@ def run_checks(
             champion_name,
         )
         results = [_result(check, context) for check in all_checks()]
-    return report_of(context, results, holdout.num_rows, None if train is None else train.num_rows)
+    return report_of(context, results, holdout.num_rows, None if train is None else train.num_rows, notes)
 
 
 def _context(given: CheckContext, champion_name: str | None) -> CheckContext:
@@ -163,7 +168,13 @@ def _result(check: Check, context: CheckContext) -> CheckResult:
     return CheckResult(name=check.name, title=check.title, verdict=verdict, required=required, reason=reason)
 
 
-def report_of(context: CheckContext, results: list[CheckResult], held_out: int, trained_on: int | None) -> CheckReport:
+def report_of(
+    context: CheckContext,
+    results: list[CheckResult],
+    held_out: int,
+    trained_on: int | None,
+    notes: Sequence[str] = (),
+) -> CheckReport:
     """Return the report that results come to."""
     failed = [result for result in results if result.verdict == "failed"]
     open_ = [result for result in results if result.verdict == "unknown"]
@@ -178,9 +189,14 @@ def report_of(context: CheckContext, results: list[CheckResult], held_out: int, 
         "held_out_given": held_out,
         "held_out": len(context.holdout),
         "held_out_labelled": int(context.holdout.known.sum()),
+        "held_out_effective": round(effective_rows(context.holdout.weights[context.holdout.known])),
     }
     if context.train is not None and trained_on is not None:
-        rows |= {"train_given": trained_on, "train": len(context.train)}
+        rows |= {
+            "train_given": trained_on,
+            "train": len(context.train),
+            "train_effective": round(effective_rows(context.train.weights)),
+        }
     return CheckReport(
         id=context.id,
         model=context.model,
@@ -191,5 +207,6 @@ def report_of(context: CheckContext, results: list[CheckResult], held_out: int, 
         reasons=reasons,
         rows=rows,
         seed=context.seed,
+        notes=list(notes),
         results=results,
     )

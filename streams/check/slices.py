@@ -11,8 +11,10 @@ from detectors.paired import Difference, holm
 from schemas.check_report import CheckResult, Finding, ResultTable, Verdict
 from streams.check.comparison import UNITS, difference_in_words, difference_on
 from streams.check.context import SHOWN, CheckContext, Unanswerable, worst_of
+from streams.check.margins import allowed_on_slice, slice_margin
 from streams.dataset_rules import RowRule, segment_rows
-from streams.report_text import number, plural
+from streams.effective_rows import effective_rows, in_words, too_few
+from streams.report_text import plural
 
 Mask = npt.NDArray[np.bool_]
 
@@ -54,7 +56,8 @@ class Slices:
         left_out = max(0, len(slices) - MOST)
         slices = sorted(slices, key=lambda each: -len(each.places))[:MOST] if left_out else slices
         judged = [each for each in slices if each.found is not None]
-        raised = holm(np.array([each.found.worse_than(context.checks.slice_margin) for each in judged if each.found]))
+        margin = slice_margin(context)
+        raised = holm(np.array([each.found.worse_than(margin) for each in judged if each.found]))
         verdicts = dict(zip([each.name for each in judged], map(float, raised), strict=True))
         findings, rows, outcomes = [], [], []
         for each in slices:
@@ -74,7 +77,7 @@ class Slices:
                 "slices": float(len(slices)),
                 "failed": float(outcomes.count("failed")),
                 "unknown": float(outcomes.count("unknown")),
-                "slice_margin": context.checks.slice_margin,
+                "slice_margin": margin,
             },
             findings=findings,
             table=ResultTable(
@@ -109,17 +112,25 @@ def _named(context: CheckContext) -> Iterator[tuple[str, Mask]]:
 
 def _measured(context: CheckContext, name: str, holds: Mask) -> _Slice:
     places = context.compared[holds[context.compared]]
-    enough = len(places) >= context.checks.slice_rows
+    least = context.checks.slice_rows
+    enough = len(places) >= least and not too_few(context.holdout.weights[places], least)
     return _Slice(name, places, difference_on(context, places) if enough else None)
 
 
 def _judged(context: CheckContext, each: _Slice, p_value: float | None) -> Finding:
     checks = context.checks
+    numbers: dict[str, float | None]
     if each.found is None or p_value is None:
-        text = f"{each.name}: {plural(len(each.places), 'row')}, and {checks.slice_rows} are needed (slice_rows)"
-        return Finding(verdict="unknown", text=text, numbers={"rows": float(len(each.places))})
+        weights = context.holdout.weights[each.places]
+        text = (
+            f"{each.name}: {plural(len(each.places), 'row')}{in_words(weights)}, and {checks.slice_rows} are needed "
+            "(slice_rows)"
+        )
+        numbers = {"rows": float(len(weights)), "effective_rows": effective_rows(weights)}
+        return Finding(verdict="unknown", text=text, numbers=numbers)
     found, unit = each.found, UNITS[context.spec.task]
-    numbers: dict[str, float | None] = {
+    margin, allowed = slice_margin(context), allowed_on_slice(context)
+    numbers = {
         "rows": float(found.n),
         "difference": found.value,
         "low": found.low,
@@ -129,11 +140,11 @@ def _judged(context: CheckContext, each: _Slice, p_value: float | None) -> Findi
     words = f"{each.name}: {unit} {difference_in_words(found, checks.confidence)} on {found.n:,} rows"
     verdict: Verdict
     if p_value <= 1 - checks.confidence:
-        verdict, end = "failed", f"more than the {number(checks.slice_margin)} that is allowed (slice_margin)"
-    elif found.high <= checks.slice_margin:
-        verdict, end = "passed", f"within {number(checks.slice_margin)}"
+        verdict, end = "failed", f"more than the {allowed}"
+    elif found.high <= margin:
+        verdict, end = "passed", f"within the {allowed}"
     else:
-        verdict, end = "unknown", f"too few rows to settle whether it is within {number(checks.slice_margin)}"
+        verdict, end = "unknown", f"too few rows to settle whether it is within the {allowed}"
     rows = []
     if verdict == "failed":
         worse = context.losses[each.places] - context.champion_losses[each.places]
@@ -162,7 +173,7 @@ def _reason(context: CheckContext, findings: list[Finding], outcomes: Sequence[s
     if failed:
         more = f", and {plural(failed - 1, 'more slice')}" if failed > 1 else ""
         return f"{findings[0].text}{more}"
-    text = f"none of {plural(len(outcomes), 'slice')} is shown to lose more than {number(context.checks.slice_margin)}"
+    text = f"none of {plural(len(outcomes), 'slice')} is shown to lose more than the {allowed_on_slice(context)}"
     if unknown:
         text += f"; {unknown} have too few rows to be sure"
     return text + (f"; {plural(left_out, 'smaller slice')} left out" if left_out else "")

@@ -21,9 +21,11 @@ def print_report(console: Console, report: CheckReport) -> None:
         console.print(Text(text, style=style), soft_wrap=False)
 
     line(f"{HEADLINES[report.verdict]}: {clean(report.model)}, {clean(report.candidate)}", _STYLES[report.verdict])
-    line(f"against {clean(report.champion)}, on {report.rows['held_out']:,} held-out rows")
+    line(f"against {clean(report.champion)}, on {report.rows['held_out']:,} held-out rows{_worth(report)}")
     for reason in report.reasons:
         line(f"  {told(reason)}")
+    for note in report.notes:
+        line(f"  Not to be had: {told(note)}")
     table = Table("test", "verdict", "reason", box=None, pad_edge=False)
     for result in report.results:
         verdict = Text(result.verdict, style=_STYLES[result.verdict])
@@ -33,6 +35,11 @@ def print_report(console: Console, report: CheckReport) -> None:
     for result in report.results:
         if result.verdict == "failed":
             _failed(console, result)
+
+
+def _worth(report: CheckReport) -> str:
+    labelled, worth = report.rows["held_out_labelled"], report.rows["held_out_effective"]
+    return f" (by their weights worth {worth:,})" if worth < labelled else ""
 
 
 def _failed(console: Console, result: CheckResult) -> None:

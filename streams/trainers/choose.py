@@ -13,6 +13,7 @@ from streams.known_model import known_model
 from streams.trainer import FittedModel, Trainer
 from streams.trainers.command import CommandTraining
 from streams.trainers.model_meta import read_meta
+from streams.trainers.predict_name import require_predict
 
 How = Literal["full", "warm_start", "promote_challenger"]
 
@@ -62,21 +63,30 @@ def trainer_of(
     return RiverTraining(settings, begin)
 
 
-def require_trainers(spec: MonitorSpec, base: Path) -> None:
+def require_trainers(spec: MonitorSpec, base: Path, file: Path | None = None) -> None:
     """Look at what the monitor file says of trainers, before a trigger comes that needs one.
+
+    Parameters
+    ----------
+    file
+        The monitor file; stands in front of errors.
 
     Raises
     ------
     UserError
-        When an estimator or a program is not there, or an estimator has no such parameter.
+        When an estimator or a program is not there, an estimator has no such parameter, or `predict` names what is
+        plainly a slip of the pen.
     """
+    prefix = "" if file is None else f"{file}: "
     for model, settings in spec.models.items():
-        named, where = settings.retraining.trainer, f"models.{model}.retraining.trainer"
+        named, where = settings.retraining.trainer, f"{prefix}models.{model}.retraining.trainer"
         if isinstance(named, CommandTrainer):
             program = named.command[0]
             place = str(base / program) if "/" in program else program
             if shutil.which(place) is None:
                 raise UserError(f"{where}.command: there is no program {program!r} that can be run")
+            if named.predict is not None:
+                require_predict(named.predict, base, f"{where}.predict")
         elif isinstance(named, SklearnTrainer) and (named.estimator or named.parameters) and settings.task != "text":
             from streams.trainers.estimator import new_estimator
 

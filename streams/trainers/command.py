@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from schemas.event_time import SECOND, format_duration
 from schemas.spec import ModelSpec
-from schemas.trainer_spec import CommandTrainer
+from schemas.trainer_spec import CommandTrainer, filled
 from streams.errors import UserError
 from streams.trainer import FittedModel
 from streams.trainers import leash
@@ -52,13 +52,19 @@ class CommandTraining:
         self._spec, self._settings, self._base, self._where, self._stopping = spec, settings, base, where, stopping
 
     def train(self, dataset: Path, model: Path) -> None:
-        """Run it with the two directories in place of {dataset} and {model}; what it says goes to `training.log`."""
-        places = {"{dataset}": str(dataset.resolve()), "{model}": str(model.resolve())}
-        command = [_filled(part, places) for part in self._spec.command]
+        """Run it with the two directories in place of {dataset} and {model}; what it says goes to `training.log`.
+
+        Raises
+        ------
+        UserError
+            When it fails, writes nothing, takes too long, or `predict` cannot read what it wrote.
+        """
+        places = {"dataset": str(dataset.resolve()), "model": str(model.resolve())}
+        command = [filled(part, places) for part in self._spec.command]
         environment = {
             **os.environ,
-            "STREAMGAUGE_DATASET": places["{dataset}"],
-            "STREAMGAUGE_MODEL": places["{model}"],
+            "STREAMGAUGE_DATASET": places["dataset"],
+            "STREAMGAUGE_MODEL": places["model"],
             "STREAMGAUGE_BASE": str(self._base.resolve()),
         }
         log = model / LOG
@@ -83,6 +89,8 @@ class CommandTraining:
         if not any(path.name not in (LOG, META) for path in model.iterdir()):
             raise UserError(f"{self._where}.command: {command[0]} wrote nothing into the model directory{_said(log)}")
         write_meta(model, TYPE, self._settings, command=self._spec.command, predict=self._spec.predict, notes=[])
+        if self._spec.predict is not None:
+            self.load(model)  # what cannot be asked is no candidate: that is a failure of the training
 
     def fit(self, rows: pa.Table) -> FittedModel:  # noqa: ARG002
         """Refuse: a program works on directories.
@@ -138,12 +146,6 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 def _signal(process: "subprocess.Popen[bytes]", number: int) -> None:
     with suppress(ProcessLookupError, PermissionError):  # nothing is left of the group
         os.killpg(process.pid, number)
-
-
-def _filled(part: str, places: dict[str, str]) -> str:
-    for name, value in places.items():
-        part = part.replace(name, value)
-    return part
 
 
 def _said(log: Path) -> str:

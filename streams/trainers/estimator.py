@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from sklearn.base import is_classifier, is_regressor
+from sklearn.base import ClassifierMixin, RegressorMixin, is_classifier, is_regressor
 
 from schemas.spec import Task
 from schemas.trainer_spec import SklearnTrainer
@@ -41,7 +41,7 @@ def new_estimator(spec: SklearnTrainer, task: Task, where: str) -> Any:
         When there is no such class, it is no estimator for the task, or it has no such parameter.
     """
     name = estimator_name(spec, task)
-    kind = _class_of(name, where)
+    kind = _class_of(name, task, where)
     for method in ("fit", "predict", "get_params", "set_params"):
         if not callable(getattr(kind, method, None)):
             raise UserError(f"{where}.estimator: {name} is no estimator: it has no {method}()")
@@ -89,10 +89,12 @@ def takes_weights(method: Any) -> bool:
     return "sample_weight" in inspect.signature(method).parameters
 
 
-def _class_of(name: str, where: str) -> Any:
+def _class_of(name: str, task: Task, where: str) -> Any:
     module, _, attribute = name.rpartition(".")
     if not module:
-        raise UserError(f"{where}.estimator: {show(name)} is not module.Class, such as {DEFAULTS['binary']}")
+        raise UserError(
+            f"{where}.estimator: {show(name)} is not module.Class, such as {DEFAULTS.get(task, DEFAULTS['binary'])}"
+        )
     try:
         found = importlib.import_module(module)
     except ImportError as error:
@@ -101,7 +103,12 @@ def _class_of(name: str, where: str) -> Any:
         raise UserError(f"{where}.estimator: importing {module} failed: {type(error).__name__}: {error}") from None
     kind = getattr(found, attribute, None)
     if not inspect.isclass(kind):
-        classes = [each for each in dir(found) if inspect.isclass(getattr(found, each, None))]
+        wanted = RegressorMixin if task == "regression" else ClassifierMixin
+        classes = [
+            each
+            for each in dir(found)
+            if inspect.isclass(known := getattr(found, each, None)) and issubclass(known, wanted)
+        ]
         raise UserError(f"{where}.estimator: {module} has no class {attribute!r}{did_you_mean(attribute, classes)}")
     return kind
 

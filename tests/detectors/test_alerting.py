@@ -15,7 +15,7 @@ from schemas.event_time import from_micros
 from schemas.reading import Family, Reading
 
 from .builders import DAY, START, blank_pane, layout_of, model_spec, profile_of
-from .test_slices import CHANGE, LAYOUT, kept
+from .test_slices import CHANGE, LAYOUT, SEGMENTED, kept
 
 PLAIN = layout_of(model_spec(features={"owner": "boolean"}), None)
 REASON = Reason(feature="income", reference=0.6, value=-0.1, low=-0.2, high=0.0, n=800, description="income: moved")
@@ -99,6 +99,19 @@ def test_an_alarm_of_performance_says_in_which_slice() -> None:
     assert "most of it" not in segment.summary  # the sentence is about that slice already
     (notice,) = Story(LAYOUT, losses).close(16, finding(severity="notice"))
     assert notice.slice is None
+
+
+def test_an_alarm_of_a_segment_that_is_not_the_whole_rise_looks_within_it() -> None:
+    layout = layout_of(SEGMENTED, profile_of(SEGMENTED))
+    (spread,) = Story(layout, kept(lambda _: 0.4)).close(16, finding(segment="region=north"))
+    assert spread.slice is not None
+    assert spread.slice.description.startswith("within region=north: spread over all its rows")
+    assert "spread" not in spread.summary
+    (part,) = Story(layout, kept(lambda features: 0.7 if features[3] else 0.1)).close(
+        16, finding(segment="region=north")
+    )
+    assert "most of it where owner = true: " in part.summary
+    assert "of the labelled rows of region=north" in part.summary
 
 
 def test_a_rise_of_all_rows_is_said_in_the_record_and_not_in_the_sentence() -> None:

@@ -1,6 +1,6 @@
 """One change is one episode: it begins once, gathers firings, ends once, and the next change is another."""
 
-from detectors.episodes import Change, Episode, EpisodeKey, update
+from detectors.episodes import Change, Episode, EpisodeKey, begin_anew, update
 from detectors.signals.signal import Finding, Firing
 from schemas.reading import Reading
 
@@ -114,3 +114,34 @@ def test_a_firing_rests_on_what_came_after_the_one_before() -> None:
     assert told.episodes[KEY].evidence_from == START + 5 * DAY  # the end of the pane of day 4
     told.take(finding(day=8), 9)
     assert told.episodes[KEY].evidence_from == START + 8 * DAY
+
+
+def test_an_episode_of_a_detector_that_began_anew_ends_once_it_would_have_fired_again() -> None:
+    told = Told()
+    told.take(finding(day=10), 13)  # found in four days
+    begin_anew(told.episodes)
+    assert [told.take(finding(), day) for day in range(14, 21)] == [None] * 7
+    ended = told.take(finding(), 21)  # eight days, twice as many
+    assert ended is not None
+    assert ended.firing is None
+    assert told.episodes == {}
+
+
+def test_one_that_fires_again_after_it_began_anew_goes_on_and_ends_as_the_detector_says() -> None:
+    told = Told()
+    told.take(finding(day=10), 13)
+    begin_anew(told.episodes)
+    told.take(finding(), 14)
+    told.take(finding(day=14), 15)
+    assert [told.take(finding(), day) for day in range(16, 60)] == [None] * 44
+    assert told.take(finding(recovered=True), 60) is not None
+
+
+def test_panes_that_cannot_be_judged_do_not_end_it() -> None:
+    told = Told()
+    told.take(finding(day=10), 13)
+    begin_anew(told.episodes)
+    reading = finding().reading.model_copy(update={"status": "unknown", "reason": "no rows"})
+    for day in range(14, 60):
+        assert told.take(Finding(reading), day) is None
+    assert KEY in told.episodes

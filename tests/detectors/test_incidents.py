@@ -7,7 +7,7 @@ import pytest
 
 from detectors import incidents
 from detectors.episodes import Change, Episode, EpisodeKey, update
-from detectors.incidents import Incident, Joined, Told, acknowledge, span_of, take
+from detectors.incidents import Incident, Joined, Told, span_of, take
 from detectors.signals.signal import Finding, Firing
 from detectors.state import decode, encode
 from schemas.event_time import Micros
@@ -195,14 +195,25 @@ def test_the_end_of_what_was_never_told_says_nothing() -> None:
     assert said.close(25, ends()) == []
 
 
-def test_acknowledging_an_incident_is_for_all_its_open_signals() -> None:
+def test_an_acknowledged_incident_is_told_to_others_and_when_it_is_over_and_to_nobody_twice() -> None:
     said = Said()
-    said.close(21, fires("error_rate"), fires("segment"), fires("champion"))
-    said.close(30, ends("segment"))
-    marked = acknowledge(said.incidents, said.incidents[0].id)
-    assert sorted(key[0] for key in marked) == ["champion", "error_rate"]
-    assert said.incidents[0].acknowledged
-    assert acknowledge(said.incidents, "another") == []
+    said.close(21, fires("error_rate"))
+    said.incidents[0].acknowledged = True
+    assert said.close(22, fires("complaint_rate", tier="outcomes")) == []  # of more worth, for the same people
+    assert said.silent() == ["complaint_rate"]
+    assert said.close(23, fires("missing", tier="quality"), family="traffic") == ["alarm missing"]  # for other people
+    assert not said.incidents[0].acknowledged  # what was told now, nobody has seen
+    said.incidents[0].acknowledged = True
+    said.close(30, ends("error_rate"), ends("complaint_rate", tier="outcomes"))
+    assert said.close(31, ends("missing", tier="quality"), family="traffic") == ["recovered error_rate"]
+
+
+def test_an_acknowledged_notice_is_told_when_it_becomes_an_alarm() -> None:
+    said = Said()
+    said.close(21, fires("drift", severity="notice", tier="drift"))
+    said.incidents[0].acknowledged = True
+    assert said.close(22, fires("error_rate")) == ["alarm error_rate"]
+    assert not said.incidents[0].acknowledged
 
 
 def test_the_number_of_open_incidents_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

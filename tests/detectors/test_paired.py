@@ -89,3 +89,21 @@ def test_holm_calls_no_true_null_false_more_often_than_it_says() -> None:
     rng = np.random.default_rng(4)
     wrong = sum(bool((holm(rng.random(12)) <= 0.05).any()) for _ in range(2_000))
     assert wrong / 2_000 < 0.065
+
+
+@pytest.mark.parametrize(
+    "weights", [np.r_[np.ones(125), 118.0, 118.0], np.r_[118.0, np.ones(17)], np.r_[np.ones(380), np.full(20, 20.0)]]
+)
+def test_rows_with_much_of_the_weight_do_not_pass_for_many(weights: np.ndarray) -> None:
+    """With n - 1 degrees of freedom and plain residuals it would miss the difference of 0 in up to nine of ten runs."""
+    rng, runs = np.random.default_rng(6), 400
+    found = [paired_difference(rng.normal(0, 1, len(weights)), weights, 0.95) for _ in range(runs)]
+    assert sum(not each.low <= 0 <= each.high for each in found) <= 0.08 * runs
+
+
+def test_nearly_equal_weights_come_to_what_equal_ones_do() -> None:
+    d, weights = np.random.default_rng(7).normal(0, 1, 60), np.ones(60)
+    even = paired_difference(d, weights, 0.95)
+    weights[0] += 1e-9
+    uneven = paired_difference(d, weights, 0.95)
+    assert (uneven.low, uneven.high) == pytest.approx((even.low, even.high), rel=1e-6)

@@ -221,6 +221,16 @@ def test_a_silent_version_and_one_without_labels_are_unknown_with_the_reason() -
     assert story(watched) == [("1", "shadow", "2", 0.0)]
 
 
+def test_before_a_version_was_to_be_there_nobody_misses_it() -> None:
+    spec = spec_of(automatic=True)
+    panes = panes_of(layout_of(spec, profile("binary"), "1"), days(spec, 20, rows=ROWS, seed=2))
+    silent = played(spec, panes, [command("shadow", 10, version="2")])  # cohorts are two days behind the traffic
+    told = [(reading.reason or "").split("the pane of ")[1] for reading in differences(silent)]
+    (began,) = {to_micros(serving.time) for serving in of_kind(silent, Serving)}
+    assert began > START + 9 * DAY
+    assert min(told) == rfc3339(began + -began % DAY)
+
+
 def test_texts_in_shadow_share_their_ratings_and_are_unknown() -> None:
     spec = spec_of("text", automatic=True)
     rows = days(spec, 30, rows=ROWS, seed=1)

@@ -17,7 +17,9 @@ from schemas.alert import ChangeSlice
 
 from .builders import DAY, START, labelled_row, layout_of, model_spec, pane_of, profile_of
 
-SPEC = model_spec(features={"income": "numeric", "age": "numeric", "region": "categorical", "owner": "boolean"})
+FEATURES = {"income": "numeric", "age": "numeric", "region": "categorical", "owner": "boolean"}
+SPEC = model_spec(features=FEATURES)
+SEGMENTED = model_spec(features=FEATURES, segments=["region"])
 LAYOUT = layout_of(SPEC, profile_of(SPEC))
 CHANGE = START + 10 * DAY
 
@@ -195,3 +197,21 @@ def test_a_search_over_twenty_features_is_quick() -> None:
         return time.process_time() - start
 
     assert np.min([cost() for _ in range(3)]) < 0.15  # 0.03 s on an idle machine
+
+
+def test_within_a_segment_only_its_rows_are_looked_at() -> None:
+    segmented = layout_of(SEGMENTED, profile_of(SEGMENTED))
+    rises = kept(lambda features: 0.7 if features[2] == "north" and features[3] else 0.1)
+    where = worst_slice(segmented, rises, CHANGE, name="error rate", segment="region=north")
+    assert where is not None
+    assert where.conditions == ["owner = true"]
+    assert where.of < 300
+    assert where.description.endswith("% of the labelled rows of region=north")
+    spread = worst_slice(
+        segmented, kept(lambda features: 0.5 if features[2] == "north" else 0.1), CHANGE, segment="region=north"
+    )
+    assert spread is not None
+    assert spread.conditions == []
+    assert spread.description.startswith(f"within region=north: spread over all its rows, as far as {spread.rows} of")
+    others = worst_slice(segmented, rises, CHANGE, segment="region=(other or missing)")
+    assert others is None, "there are none"

@@ -130,6 +130,33 @@ def test_from_a_trigger_to_full_through_kill_9_and_back_by_hand(rollout: Rollout
     text = run("serving", rollout.before, "loan", "--json")
     assert (json.loads(text)["version"], json.loads(text)["reason"]) == ("1", "By hand.")
     assert worker.stop() == 0
+    begins_afresh(rollout)
+
+
+def begins_afresh(rollout: Rollout) -> None:
+    """A monitor with no state reads all events and all commands again, and brings no version back into service."""
+    told, reports = rollout.serving(), rollout.published("pane_reports")
+    again = len({one["id"] for one in reports})
+    text = rollout.before.read_text()
+    for name in ("summaries", "progress", "snapshots"):
+        text = text.replace(getattr(rollout.spec.kafka.topics, name), f"{rollout.spec.kafka.group}-{name}-2")
+    text = text.replace(f'group: "{rollout.spec.kafka.group}"', f'group: "{rollout.spec.kafka.group}-2"')
+    rollout.before.write_text(text)
+    assert load_spec(rollout.before).kafka.group != rollout.spec.kafka.group
+    run("topics", "create", rollout.before)
+    worker = rollout.worker()
+    waiting(
+        worker, lambda: len(rollout.published("pane_reports")) >= len(reports) + again, "all events to be read again"
+    )
+    assert "version 1 of loan serves (number 4)" in worker.log.read_text()
+    assert worker.metric("commands_total") >= 3
+    assert rollout.serving() == told
+    run("promote", rollout.before, "loan", "2")
+    waiting(worker, lambda: max(rollout.serving()) > max(told), "the command that came now to be carried out")
+    held = rollout.newest()
+    assert held is not None
+    assert (held.number, held.version, held.previous) == (max(told) + 1, "2", "1")
+    assert worker.stop() == 0
 
 
 def cohorts(rollout: Rollout) -> set[str]:

@@ -18,9 +18,10 @@ from schemas.event_time import Micros
 from schemas.spec import ModelSpec, MonitorSpec
 from streams import archive_files
 from streams.archive import Archive
+from streams.archive_files import ArchiveFiles
 from streams.archive_names import PaneFile, directory, encoded
 from streams.archive_schema import archive_schema
-from streams.errors import Stopped, UserError
+from streams.errors import Stopped, Unreachable, UserError
 from streams.records import ROLES
 
 from .archive_oracle import in_micros
@@ -368,6 +369,27 @@ def test_a_store_across_the_network_has_its_moments(
     failures = iter([True] * 3)
     with pytest.raises(Stopped, match=r"cannot be written: try again\. Mend that and start again"):
         run(archived(SPEC, memory), tmp_path / "other store", busy_logs(1, hours=1))
+
+
+def test_a_worker_at_work_leaves_trying_again_to_who_calls(
+    tmp_path: Path, memory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put(self: Any, *arguments: Any, **more: Any) -> Any:
+        tries.append(arguments)
+        raise ConnectionDropped("no route")
+
+    tries: list[Any] = []
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "put_file", put)
+    spec = archived(SPEC, memory)
+    assert spec.archive is not None
+    files = ArchiveFiles(spec.archive, tmp_path, pauses=())
+    with pytest.raises(Unreachable, match=r"memory://.*: rows/x cannot be written: no route\. Mend that"):
+        files.write("rows/x", pa.schema([("prediction_id", pa.string())]), [])
+    assert len(tries) == 1
+
+
+class ConnectionDropped(Exception):
+    """An error of a store's library, which is no OSError."""
 
 
 def settings_of(spec: MonitorSpec) -> ModelSpec:

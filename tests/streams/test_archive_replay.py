@@ -64,6 +64,76 @@ def test_a_second_replay_writes_the_same_bytes(monitor: Path, tmp_path: Path) ->
     assert sum(pq.read_metadata(path).num_rows for path in written[0]) > ROWS // 2
 
 
+def replay_into(archive: Path, monitor: Path) -> tuple[int, str]:
+    options = ["--out", str(monitor.parent / "out"), "--archive", str(archive)]
+    ran = CliRunner().invoke(app, ["replay", str(monitor), *options])
+    return ran.exit_code, " ".join(ran.output.split())
+
+
+def set_otherwise(monitor: Path, **settings: str) -> None:
+    """Change settings of the model, and the profile with them, as `streamgauge reference` would."""
+    said = yaml.safe_load(monitor.read_text())
+    said["models"]["m"] |= settings
+    monitor.write_text(yaml.safe_dump(said, sort_keys=False))
+    (profile,) = layouts_of(load_spec(monitor)).profiles("m").values()
+    save_profile(profile, monitor.with_name("m.json"))
+
+
+def test_what_would_count_twice_is_refused_before_anything_is_written(monitor: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    assert replay_into(archive, monitor)[0] == 0
+    before = {path: path.read_bytes() for path in archive.rglob("*.parquet")}
+    set_otherwise(monitor, pane="2h")
+    code, text = replay_into(archive, monitor)
+    assert code == 2
+    assert "was archived by panes of 1h, and the monitor file has 2h now" in text
+    assert "--archive DIR" in text
+    assert {path: path.read_bytes() for path in archive.rglob("*.parquet")} == before
+    assert replay_into(tmp_path / "another", monitor)[0] == 0
+
+
+def test_the_place_of_a_worker_is_refused(monitor: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    assert replay_into(archive, monitor)[0] == 0
+    for path in archive.rglob("*-p0of1.parquet"):
+        path.rename(path.with_name(path.name.replace("p0of1", "p2of3")))
+    code, text = replay_into(archive, monitor)
+    assert code == 2
+    assert "from topics of 3 partitions, so by a worker" in text
+
+
+def test_another_time_in_other_panes_is_no_obstacle(monitor: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    assert replay_into(archive, monitor)[0] == 0
+    rows = (tmp_path / "rows.csv").read_text().splitlines()
+    later = [line.replace("2026-", "2027-") for line in rows]
+    assert later[1:] != rows[1:]
+    (tmp_path / "rows.csv").write_text("\n".join(later))
+    set_otherwise(monitor, pane="2h")
+    code, text = replay_into(archive, monitor)
+    assert code == 0, text
+
+
+def test_a_longer_maturity_leaves_files_of_late_labels_and_changes_no_answer(monitor: Path, tmp_path: Path) -> None:
+    """As `docs/archive.md` says of a replay with other settings into the same archive."""
+    monitor.write_text(monitor.read_text().replace("delay: 1h", "delay: 6h"))
+    archive = tmp_path / "archive"
+    answers, late = [], []
+    for maturity in ("1h", "12h"):
+        set_otherwise(monitor, label_horizon="1d", label_maturity=maturity)
+        code, text = replay_into(archive, monitor)
+        assert code == 0, text
+        settings = load_spec(monitor).models["m"]
+        rows = in_micros(Archive(ArchiveSpec(url="archive"), tmp_path).rows("m", settings, T0, T0 + 1_000 * HOUR))
+        answers.append({one["prediction_id"]: (one["label"], one["label_time"], one["loss"]) for one in rows})
+        late.append({path: path.read_bytes() for path in (archive / "labels").rglob("*.parquet")})
+    assert len(late[0]) > 10
+    assert late[0] == late[1], "nothing is late any more, and the files stay"
+    labelled = [id for id, (label, *_) in answers[0].items() if label is not None]
+    assert len(labelled) > ROWS // 2
+    assert all(answers[0][id] == answers[1][id] for id in labelled)
+
+
 def test_a_place_without_a_name_is_refused(monitor: Path, tmp_path: Path) -> None:
     ran = CliRunner().invoke(app, ["replay", str(monitor), "--out", str(tmp_path / "out"), "--archive", " "])
     assert ran.exit_code == 2

@@ -9,6 +9,8 @@ import pytest
 from schemas.archive_spec import ArchiveSpec
 from schemas.spec import MonitorSpec
 from streams.archive import Archive
+from streams.archive_files import ArchiveFiles
+from streams.errors import UserError
 from streams.records import ROLES
 
 from .level_one import LAYOUTS
@@ -113,3 +115,19 @@ def test_event_time_that_stands_still_deletes_nothing(tmp_path: Path) -> None:
     source.checkpoint()
     source.close()
     assert list((tmp_path / "archive").iterdir()) == []
+
+
+def test_what_cannot_be_deleted_stops_nobody_and_is_tried_again_the_next_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    remove, failures = ArchiveFiles.remove, iter([PermissionError("not yours"), UserError("cannot be listed")])
+
+    def sometimes(self: ArchiveFiles, path: str) -> None:
+        if error := next(failures, None):
+            raise error
+        remove(self, path)
+
+    monkeypatch.setattr(ArchiveFiles, "remove", sometimes)
+    assert kept_days(tmp_path, retention="5d") == list(range(DAYS - 6, DAYS))
+    for why in ("not yours", "cannot be listed"):
+        assert f"archive: nothing more is deleted for now: {why}" in caplog.text

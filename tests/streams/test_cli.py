@@ -150,9 +150,10 @@ def test_a_mistake_is_one_message_and_exit_code_2(arguments: list[str], says: st
         (["explain", "loan", "--predict", "scoring:predict"], "--method permutation"),
         (["explain", "loan", "--method", "permutation", "--predict", "scoring"], "module:function"),
         (["explain", "loan"], "none.csv"),
-        (["dataset", "abc", "--out", "out"], "no broker answers at 127.0.0.1:1"),
+        (["dataset", "abc", "--out", "out", "--archive", "kept"], "no broker answers at 127.0.0.1:1"),
         (["dataset", "abc", "--out", "out", "--from", "nowhere"], "streamgauge replay"),
-        (["retrain"], "no broker answers at 127.0.0.1:1"),
+        (["retrain"], "archive"),
+        (["retrain", "--archive", "kept"], "no broker answers at 127.0.0.1:1"),
         (["retrain", "--from", "nowhere"], "streamgauge replay"),
         (["retrain", "--since", "yesterday"], "--since: 'yesterday'"),
         (["watch"], "no broker answers at 127.0.0.1:1"),
@@ -258,7 +259,7 @@ def test_the_token_bucket_holds_the_rate():
 
 
 def test_a_time_is_rfc_3339():
-    assert parse_time("1970-01-01T00:00:01Z") == 1_000_000
+    assert parse_time("1970-01-01T00:00:01Z", "--since") == 1_000_000
 
 
 def test_watch_fits_on_a_narrow_terminal(capsys, monkeypatch):
@@ -285,6 +286,24 @@ def test_watch_names_what_moved_along(capsys, monkeypatch):
     _Screen()("alert", {**EXAMPLES["alert"], "along": along}, b"")
     text = capsys.readouterr().out
     assert "With it: share of x0, share of x1, share of x2, share of x3 and 2 more" in text
+
+
+def test_watch_says_where_since_when_and_what_to_acknowledge(capsys, monkeypatch):
+    from schemas.examples import EXAMPLES
+
+    monkeypatch.setenv("COLUMNS", "80")
+    alert, screen = EXAMPLES["alert"], _Screen()
+    screen("alert", alert, b"")
+    assert capsys.readouterr().out.rstrip().endswith("\n  Episode 71d0c1a44ce9, since 2026-02-10 00:00")
+    between = {"since_low": "2026-02-09T00:00:00Z", "since_high": "2026-02-11T06:30:00Z"}
+    where = {"conditions": ["region = north", "car_value ≤ 2,000"], "rows": 200, "of": 1_000, "share": 0.81}
+    screen("alert", {**alert, **between, "slice": where, "segment": "region"}, b"")
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert all(len(line) <= 80 for line in lines)
+    assert "  Where: region = north and car_value ≤ 2,000, 200 of 1000 rows with 81% of the" in lines
+    assert "since 2026-02-10 00:00 (2026-02-09 00:00 to 2026-02-11 06:30)" in " ".join(map(str.strip, lines))
+    screen("alert", {**alert, "slice": {**where, "conditions": []}, "segment": "region = north"}, b"")
+    assert "  Where: region = north." in [line.rstrip() for line in capsys.readouterr().out.splitlines()]
 
 
 def test_watch_says_what_waiting_costs(capsys, monkeypatch):

@@ -117,3 +117,21 @@ def test_retrain_from_the_command_line_reports_and_ends_with_1_where_one_failed(
     assert "retraining failed" in out
     report = json.loads((base / "out" / "commands.jsonl").read_text().splitlines()[-1])
     assert report["type"] == "retraining_failed"
+
+
+def test_the_archive_of_a_replay_elsewhere_is_named_on_the_command_line(monitor: Path, tmp_path: Path):
+    """As replay is: `--archive` goes before archive.url, for the dataset and for who trains on it."""
+    base, elsewhere = tmp_path / "base", tmp_path / "elsewhere"
+    shutil.copytree(monitor.parent, base)
+    (base / "archive").rename(elsewhere)
+    trigger = newest(monitor)
+    (base / "out" / "triggers.jsonl").write_text(trigger.model_dump_json() + "\n")
+    given = (base / monitor.name, trigger.id, "--from", base / "out")
+    assert run("dataset", *given, "--out", tmp_path / "d")[0] == 2
+    code, _, err = run("dataset", *given, "--out", tmp_path / "d", "--archive", elsewhere)
+    assert code == 0, err
+    assert run("dataset", monitor, *given[1:], "--out", tmp_path / "e")[0] == 0
+    assert (tmp_path / "d" / "train.parquet").read_bytes() == (tmp_path / "e" / "train.parquet").read_bytes()
+    code, out, err = run("retrain", base / monitor.name, "--from", base / "out", "--archive", elsewhere)
+    assert code == 0, out + err
+    assert "retraining finished" in out

@@ -259,6 +259,64 @@ def test_what_is_less_common_needs_no_judge_either(changes: dict[str, Any]) -> N
     agree("predictions", records, [1, 3], spec)
 
 
+THREE = {"multi": {**events.MODELS["multi"], "classes": ["tech", "sales", "billing"]}}
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        (
+            {"teck": 0.9, "sales": 0.1},
+            "output.probabilities: 'teck' is not a class of multi; those are billing, sales, te",
+        ),
+        (
+            {"tech": 1.0, "sales": 1.0},
+            "output.probabilities: the probabilities of 2 classes sum to 2, which is more than",
+        ),
+        (
+            {"tech": 0.5, "sales": 0.2, "billing": 0.1},
+            "output.probabilities: the probabilities of all 3 classes sum to 0",
+        ),
+        ({"tech": 1.5, "sales": -0.5}, "output.probabilities.tech: Input should be less than or equal to 1"),
+        ({"tech": 0.33, "sales": 0.33, "billing": 0.33}, None),  # rounded to two digits
+        ({"tech": 0.6000000238, "sales": 0.3000000119, "billing": 0.1000000015}, None),  # 32-bit floats
+        ({"tech": 0.5, "sales": 0.2}, None),  # the likeliest two
+        ({"tech": 0.7}, None),
+    ],
+)
+@pytest.mark.parametrize("label", [{}, {"label": "tech"}])
+def test_probabilities_that_cannot_be_are_refused_by_both_decoders(
+    shares: dict[str, float], said: str | None, label: dict[str, str]
+) -> None:
+    spec = spec_of({"max_event_bytes": 3_000}, **THREE)
+    good = {"tech": 0.25, "sales": 0.5, "billing": 0.25}
+    records = records_of([event(n, "multi", output={"probabilities": good}) for n in range(40)])
+    records += records_of([event(40, "multi", output={"probabilities": shares, **label})], 40)
+    decoder = decoder_of(spec)
+    last = verdicts(decoder, "predictions", records)[-1]
+    assert decoder.judged == (said is not None)
+    if said is None:
+        assert last[0] == "row"
+    else:
+        assert last[1].message.startswith(said)
+    agree("predictions", records, [1, 41], spec)
+
+
+def test_beside_the_classes_of_a_reference_any_name_may_stand_and_only_the_answer_has_to_be_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Layouts, "classes", lambda *_: frozenset({"tech", "sales"}))
+    spec = spec_of({"max_event_bytes": 3_000}, multi={**THREE["multi"], "classes": None})
+    rare, answer = {"tech": 0.9, "teck": 0.1}, {"tech": 0.1, "teck": 0.9}
+    outputs = [{"probabilities": rare}, {"probabilities": answer}, {"probabilities": answer, "label": "tech"}]
+    outputs += [{"probabilities": {"tech": 0.5, "sales": 0.4}}] * 40
+    records = records_of([event(n, "multi", output=output) for n, output in enumerate(outputs)])
+    told = verdicts(decoder_of(spec), "predictions", records)
+    assert [one[0] for one in told] == ["row", "refused"] + ["row"] * 41
+    assert told[1][1].reason == "task"
+    agree("predictions", records, [1, 43], spec)
+
+
 def test_ordinary_feedback_needs_no_judge() -> None:
     decoder = decoder_of()
     said: list[dict[str, Any]] = [

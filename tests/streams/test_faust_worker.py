@@ -9,6 +9,7 @@ import pytest
 
 from schemas.kafka_spec import KafkaSpec
 from streams import faust_worker
+from streams.errors import Stopped
 from streams.faust_worker import HOPE_SECONDS, SAVE_SECONDS, FaustWorker, new_app
 from streams.health import HealthServer
 
@@ -28,6 +29,8 @@ class LaneInMemory:
     async def drain(self, consumer: Any) -> None:
         if self._drains == "hangs":
             await asyncio.Event().wait()
+        if self._drains == "is cancelled":
+            raise asyncio.CancelledError
         if self._drains == "fails":
             raise OSError("no space left")
         self.ready = False
@@ -85,3 +88,38 @@ def test_a_lane_that_is_being_loaded_or_has_no_partitions_yet_is_not_waited_for(
 ) -> None:
     assert saved(tmp_path, LaneInMemory("1", "hangs", ready=False), LaneInMemory("2", "hangs", loading=True)) == ""
     assert waits == []
+
+
+def test_a_checkpoint_whose_connection_was_closed_is_not_saved_and_stops_nobody(tmp_path: Path) -> None:
+    assert saved(tmp_path, LaneInMemory("1", "is cancelled"), LaneInMemory("2")) == "1"
+
+
+def ended(tmp_path: Path, *errors: Exception) -> tuple[Exception | None, int]:
+    """Return why a worker ends whose lanes fail one after the other, and how often it was told to."""
+
+    async def fail() -> tuple[Exception | None, int]:
+        app = new_app(KafkaSpec(bootstrap="127.0.0.1:1", group="g"), tmp_path, tmp_path, None)
+        watch: Any = SimpleNamespace(away=False)
+        worker = FaustWorker(app, [], HealthServer([], "127.0.0.1", 0), watch)
+        told: list[None] = []
+        worker._process = SimpleNamespace(end=lambda: told.append(None))  # type: ignore[assignment]
+        for error in errors:
+            with worker._ending():
+                raise error
+        return worker.reason, len(told)
+
+    return asyncio.run(fail())
+
+
+def test_the_first_error_of_a_lane_ends_the_worker_once_and_without_a_trace_if_it_is_a_sentence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = Stopped("archive.url: cannot be written")
+    assert ended(tmp_path, first, OSError("what broke then")) == (first, 1)
+    assert caplog.text == ""
+
+
+def test_an_error_that_nobody_foresaw_leaves_its_trace(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first = ZeroDivisionError("a mistake of ours")
+    assert ended(tmp_path, first) == (first, 1)
+    assert "ZeroDivisionError: a mistake of ours" in caplog.text

@@ -25,3 +25,18 @@ def test_a_library_says_the_same_once_in_a_while(monkeypatch: pytest.MonkeyPatch
 def test_our_own_messages_always_pass() -> None:
     sparing = logs.Sparing()
     assert all(sparing.filter(record("streams.lane", "same")) for _ in range(3))
+
+
+def test_what_is_told_by_us_is_not_logged_by_the_library_as_well(caplog: pytest.LogCaptureFixture) -> None:
+    library = logging.getLogger("kafka.net.manager")
+    with logs.told_by_us("kafka"):
+        library.error("Bootstrap failed")
+    assert caplog.messages == []
+    library.error("later")
+    assert caplog.messages == ["later"]
+
+
+def test_who_wants_to_see_all_sees_it(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "kafka"), logs.told_by_us("kafka"):
+        logging.getLogger("kafka.net.manager").error("Bootstrap failed")
+    assert caplog.messages == ["Bootstrap failed"]

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 from unittest.mock import patch
 
@@ -9,6 +10,8 @@ from faust.types import TP
 from detectors.rollouts import RolloutsState
 from detectors.state import StateError
 from schemas.kafka_spec import Topics
+from schemas.serving import Serving
+from streams.beginning import BEGINNING, Beginning
 from streams.errors import Stopped
 from streams.framing import Reassembler, frames
 from streams.monitor_level import MonitorLevel
@@ -17,6 +20,11 @@ from streams.records import Outgoing, Record, RecordBatch
 TOPICS = Topics()
 TP0 = TP(TOPICS.summaries, 0)
 SIZE = 4
+SERVED = Serving(
+    id="s", number=6, model="m", version="1", time=datetime(2026, 1, 1, tzinfo=UTC), reason="Rolled back."
+).model_dump_json()
+
+NOTHING = Beginning()
 
 
 class FakeMonitors:
@@ -29,6 +37,10 @@ class FakeMonitors:
         self.position: int | None = None
         self.values: list[bytes] = []
         self.changed = False
+        self.beginning: Beginning | None = None
+
+    def begin(self, beginning: Beginning) -> None:
+        self.beginning = beginning
 
     def restore(self, model: str, snapshot: bytes) -> None:
         position, _, text = snapshot.partition(b" ")
@@ -69,7 +81,7 @@ class FakePublisher:
         return Reassembler().add(records)
 
 
-def level(publisher: FakePublisher) -> tuple[MonitorLevel, list[FakeMonitors]]:
+def level(publisher: FakePublisher, beginning: Beginning = NOTHING) -> tuple[MonitorLevel, list[FakeMonitors]]:
     made: list[FakeMonitors] = []
 
     def new() -> FakeMonitors:
@@ -80,7 +92,10 @@ def level(publisher: FakePublisher) -> tuple[MonitorLevel, list[FakeMonitors]]:
         assert topic == TOPICS.snapshots
         return {partition: publisher.compacted() for partition in partitions}
 
-    return MonitorLevel(TOPICS, new, read, publisher, snapshot_seconds=0.0), made  # type: ignore[arg-type]
+    async def begin() -> Beginning:
+        return beginning
+
+    return MonitorLevel(TOPICS, new, read, publisher, begin, snapshot_seconds=0.0), made  # type: ignore[arg-type]
 
 
 def checkpoint(level: MonitorLevel) -> None:
@@ -106,7 +121,8 @@ def test_outputs_are_sent_before_snapshots() -> None:
         assert not subject.urgent
 
     asyncio.run(steps())
-    assert [one.destination for one in publisher.sent[:2]] == ["alerts", "snapshots"]
+    sent = [one for one in publisher.sent if not one.key.startswith(BEGINNING)]
+    assert [one.destination for one in sent[:2]] == ["alerts", "snapshots"]
     assert all(one.partition == 0 for one in publisher.sent if one.destination == "snapshots")
 
 
@@ -133,6 +149,34 @@ def test_a_new_owner_reads_on_where_no_frame_is_missed() -> None:
     asyncio.run(first_owner())
     (monitors,) = asyncio.run(second_owner())
     assert monitors.values == [b"one", b"two", b"two", b"a long summary"]
+
+
+def test_what_it_began_with_is_sent_before_any_output_and_holds_after_a_crash() -> None:
+    publisher = FakePublisher()
+    began, later = Beginning({"m": SERVED}, {0: 3}), Beginning({"m": SERVED}, {0: 5})
+
+    async def steps() -> tuple[Any, Any]:
+        subject, first = level(publisher, began)
+        await subject.open(frozenset({TP0}), frozenset())
+        subject.process(TP0, RecordBatch.of([Record(0, 0, b"m", b"one")]))
+        subject.prepare()
+        await subject.flush()
+        kinds = [one.destination for one in publisher.sent]
+        del publisher.sent[kinds.index("alerts") :]  # killed before a snapshot of any model was durable
+        assert publisher.sent
+        other, second = level(publisher, later)
+        assert await other.open(frozenset({TP0}), frozenset()) == {TP0: None}
+        return first[0].beginning, second[0].beginning
+
+    assert asyncio.run(steps()) == (began, began)
+
+
+def test_a_partition_with_a_state_does_not_begin() -> None:
+    publisher = FakePublisher()
+    publisher.sent = [Outgoing("snapshots", b"m", b"2 one", partition=0)]  # of a version that kept no beginning
+    subject, made = level(publisher, Beginning({"m": SERVED}, {0: 3}))
+    asyncio.run(subject.open(frozenset({TP0}), frozenset()))
+    assert made[0].beginning is None
 
 
 def test_a_snapshot_broken_off_leaves_the_last_one_whole() -> None:

@@ -346,3 +346,13 @@ def test_it_is_told_where_much_was_refused(tmp_path: Path, capsys: pytest.Captur
     (tmp_path / "again").mkdir()
     small(tmp_path / "again", "a,2026-02-01T00:00:00Z,1,1\n", "a,2026-02-01T00:02:00Z,1\n")
     assert "Warning" not in capsys.readouterr().out
+
+
+def test_a_number_that_becomes_text_is_a_schema_change_that_says_so(tmp_path: Path) -> None:
+    rows = "".join(
+        f"p{n},2026-02-01T{n // 40:02d}:{n % 40:02d}:00Z,1,{n}{' chars' if n >= 80 else ''}\n" for n in range(200)
+    )
+    out = small(tmp_path, rows, "p0,2026-02-01T04:50:00Z,1\n")
+    (change,) = [json.loads(line) for line in (out / "schema_changes.jsonl").read_text().splitlines()]
+    assert (change["kind"], change["from_type"], change["to_type"]) == ("retyped", "numeric", "text")
+    assert "has changed its type from numeric to text" in change["summary"]

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from schemas.archive_spec import ArchiveSpec
 from schemas.command import CommandAdapter
 from schemas.event_time import to_micros
 from schemas.spec import MonitorSpec
@@ -19,6 +20,7 @@ from streams.retrain import MOST_ATTEMPTS, Retraining
 from streams.retrain_files import retrain_files
 from streams.retrain_reports import Report, answered, decoded, encoded
 from streams.retrain_work import DATASETS, RetrainWork
+from streams.retrain_worker import run
 from streams.trainers.choose import require_trainers, trainer_of
 from streams.trainers.given_up import GivenUp
 
@@ -37,6 +39,7 @@ def monitor(trainer: dict[str, Any]) -> MonitorSpec:
 
 
 SPEC = monitor({"type": "river"})
+KEPT = SPEC.model_copy(update={"archive": ArchiveSpec(url="archive")})
 
 
 @pytest.fixture(scope="module")
@@ -316,7 +319,7 @@ def test_the_triggers_of_a_replay_are_answered_once_in_the_order_of_time(tmp_pat
     ]
     (out / "triggers.jsonl").write_text("".join(each.model_dump_json() + "\n" for each in triggers))
     work = RetrainWork(out / "retrain")
-    assert retrain_files(SPEC, tmp_path, out, work, id="22222222") == 0
+    assert retrain_files(KEPT, tmp_path, out, work, id="22222222") == 0
     assert "2222: retraining finished" in capsys.readouterr().out
     promote = {
         "type": "promote",
@@ -327,29 +330,151 @@ def test_the_triggers_of_a_replay_are_answered_once_in_the_order_of_time(tmp_pat
     }
     with (out / "commands.jsonl").open("a") as file:
         file.write(json.dumps(promote) + "\n{torn")
-    assert retrain_files(SPEC, tmp_path, out, work) == 0
-    assert "22222222222222222222222222222222: answered before" in capsys.readouterr().out
+    assert retrain_files(KEPT, tmp_path, out, work) == 0
+    assert "22222222222222222222222222222222: finished before, as version 22222222 (checks: " in capsys.readouterr().out
     lines = [line for line in (out / "commands.jsonl").read_bytes().splitlines() if line != b"{torn"]
     commands = [CommandAdapter.validate_json(line) for line in lines]
     kinds = [(each.type.removeprefix("retraining_"), getattr(each, "trigger", None)) for each in commands]
     expected = [(kind, each.id) for each in triggers for kind in ("started", "finished")]
     assert kinds == [*expected[:4], ("promote", None), *expected[4:]]
     before = (out / "commands.jsonl").read_bytes()
-    assert retrain_files(SPEC, tmp_path, out, work) == 0
+    assert retrain_files(KEPT, tmp_path, out, work) == 0
     assert (out / "commands.jsonl").read_bytes() == before
+
+
+def files_of(out: Path) -> list[tuple[str, str]]:
+    """Return what stands in commands.jsonl: kind and trigger."""
+    commands = [CommandAdapter.validate_json(line) for line in (out / "commands.jsonl").read_bytes().splitlines()]
+    return [(each.type.removeprefix("retraining_"), each.trigger) for each in commands]
+
+
+def place_of(tmp_path: Path, *triggers: RetrainingTrigger) -> Path:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "triggers.jsonl").write_text("".join(each.model_dump_json() + "\n" for each in triggers))
+    return out
+
+
+@pytest.mark.usefixtures("archive")
+@pytest.mark.parametrize("same_work", [True, False])
+def test_a_training_that_failed_is_tried_again_and_a_replay_finds_one_answer(
+    same_work: bool, tmp_path: Path, capsys: Any
+):
+    out = place_of(tmp_path, TRIGGER)
+    broken = monitor({"type": "command", "command": ["sh", "-c", "echo crashed; exit 4"]})
+    broken = broken.model_copy(update={"archive": KEPT.archive})
+    work = RetrainWork(out / "retrain")
+    for _ in range(2):
+        assert retrain_files(broken, tmp_path, out, work) == 1
+        assert files_of(out) == [("started", TRIGGER.id), ("failed", TRIGGER.id)]
+    said = capsys.readouterr().out
+    assert "failed before (models.m.retraining.trainer.command: sh ended with exit code 4" in said
+    assert "crashed" in said
+    assert retrain_files(KEPT, tmp_path, out, work if same_work else RetrainWork(tmp_path / "other")) == 0
+    assert files_of(out) == [("started", TRIGGER.id), ("finished", TRIGGER.id)]
+
+
+@pytest.mark.usefixtures("archive")
+def test_what_failed_and_was_not_yet_said_is_tried_again_too(tmp_path: Path):
+    """A kill between the two: the report lies in the work, and not in the file."""
+    out, work = place_of(tmp_path, TRIGGER), RetrainWork(tmp_path / "work")
+    failure = World(tmp_path / "beside", monitor({"type": "command", "command": ["sh", "-c", "exit 4"]}))
+    work.keep(TRIGGER, "final", failure.retraining.carry_out(TRIGGER))
+    assert retrain_files(KEPT, tmp_path, out, work) == 0
+    assert files_of(out) == [("started", TRIGGER.id), ("finished", TRIGGER.id)]
+
+
+@pytest.mark.usefixtures("archive")
+def test_a_finished_one_is_done_again_where_that_is_asked_for_and_with_what_the_file_says_now(
+    tmp_path: Path, capsys: Any
+):
+    out, work = place_of(tmp_path, TRIGGER), RetrainWork(tmp_path / "work")
+    retrain_files(KEPT, tmp_path, out, work)
+    before = (out / "commands.jsonl").read_bytes()
+    other = monitor({"type": "sklearn", "estimator": "sklearn.linear_model.LogisticRegression"})
+    other = other.model_copy(update={"archive": KEPT.archive})
+    capsys.readouterr()
+    assert retrain_files(other, tmp_path, out, work) == 0
+    assert f"finished before, as version {VERSION} (checks: passed); to do it once more: --again" in (
+        capsys.readouterr().out
+    )
+    assert (out / "commands.jsonl").read_bytes() == before
+    assert retrain_files(other, tmp_path, out, work, again=True) == 0
+    assert files_of(out) == [("started", TRIGGER.id), ("finished", TRIGGER.id)]
+    assert (out / "commands.jsonl").read_bytes() != before
+    meta = json.loads((work.models.directory("m", VERSION) / "meta.json").read_text())
+    assert meta["trainer"] == "sklearn"
+    assert retrain_files(KEPT, tmp_path, out, work, again=True) == 0
+    assert (out / "commands.jsonl").read_bytes() == before, "the same trainer on the same rows says the same"
+
+
+@pytest.mark.usefixtures("archive")
+def test_one_that_is_done_again_and_cut_off_has_no_answer_and_is_taken_up_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    out, work = place_of(tmp_path, TRIGGER), RetrainWork(tmp_path / "work")
+    retrain_files(KEPT, tmp_path, out, work)
+    with monkeypatch.context() as patch:
+        patch.setattr("streams.retrain.form_dataset", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            retrain_files(KEPT, tmp_path, out, work, again=True)
+    assert files_of(out) == [("started", TRIGGER.id)]
+    assert retrain_files(KEPT, tmp_path, out, work) == 0
+    assert files_of(out) == [("started", TRIGGER.id), ("finished", TRIGGER.id)]
+
+
+def test_without_an_archive_nothing_is_begun(tmp_path: Path):
+    out = place_of(tmp_path, TRIGGER)
+    with pytest.raises(UserError, match=r"no archive\.url"):
+        retrain_files(SPEC, tmp_path, out, RetrainWork(tmp_path / "work"))
+    assert not (out / "commands.jsonl").exists()
+    with pytest.raises(UserError, match=r"no archive\.url"):
+        run(SPEC, tmp_path, RetrainWork(tmp_path / "work"))
+
+
+@pytest.mark.usefixtures("archive")
+def test_what_the_archive_lacks_stands_in_the_report_and_in_the_check(tmp_path: Path):
+    world, trigger = World(tmp_path), trigger_for(T0, END, labelled_rows=8_688)
+    report = world.retraining.carry_out(trigger)
+    said = "the trigger counted 8,688 labelled rows in its window, and the archive has"
+    assert f"Not to be had: {said}" in report.reason
+    check = json.loads((world.work.root / "triggers" / trigger.id / "check.json").read_text())
+    assert check["notes"][0].startswith(said)
 
 
 @pytest.mark.parametrize(
     ("trainer", "says"),
     [
+        ({"type": "sklearn", "estimator": "sklearn.ensemble.RandomForest"}, "did you mean 'RandomForestClassifier'"),
+        ({"type": "command", "command": ["sh"], "predict": "scoring"}, "'scoring' is not module:function"),
+        ({"type": "command", "command": ["sh"], "predict": "scorin:load"}, ".did you mean 'scoring'"),
+        ({"type": "command", "command": ["sh"], "predict": "scoring:laod"}, ".did you mean 'load'"),
         ({"type": "sklearn", "estimator": "sklearn.svm.SVX"}, "has no class 'SVX' .did you mean 'SV"),
         ({"type": "command", "command": ["no-such-program"]}, "there is no program 'no-such-program'"),
         ({"type": "command", "command": ["./fit.sh"]}, r"there is no program './fit.sh'"),
     ],
 )
 def test_a_trainer_that_is_not_there_is_said_before_a_trigger_comes(trainer: dict[str, Any], says: str, tmp_path: Path):
-    with pytest.raises(UserError, match=says):
-        require_trainers(monitor(trainer), tmp_path)
+    (tmp_path / "scoring.py").write_text("def load(directory):\n    return None\n")
+    with pytest.raises(UserError, match=says) as told:
+        require_trainers(monitor(trainer), tmp_path, Path("monitor.yaml"))
+    assert str(told.value).startswith("monitor.yaml: models.m.retraining.trainer")
+
+
+@pytest.mark.parametrize("predict", ["scoring:load", "written_later:load", "json:loads", "scoring:unlike_all"])
+def test_what_may_be_right_is_not_refused_before_the_training(predict: str, tmp_path: Path):
+    (tmp_path / "scoring.py").write_text("def load(directory):\n    return None\n")
+    require_trainers(monitor({"type": "command", "command": ["sh"], "predict": predict}), tmp_path)
+
+
+@pytest.mark.usefixtures("archive")
+def test_a_model_that_predict_cannot_read_is_a_failed_training(tmp_path: Path):
+    command = ["sh", "-c", 'cp "$0/train.parquet" "$1"', "{dataset}", "{model}"]
+    world = World(tmp_path, monitor({"type": "command", "command": command, "predict": "nowhere:load"}))
+    world.retraining.carry_out(TRIGGER)
+    assert world.types() == ["started", "failed"]
+    assert "no module named 'nowhere'" in world.sent[-1].reason
+    assert not world.work.models.has("m", VERSION)
 
 
 def test_what_is_no_file_of_triggers_is_said(tmp_path: Path):
@@ -359,3 +484,5 @@ def test_what_is_no_file_of_triggers_is_said(tmp_path: Path):
     (tmp_path / "triggers.jsonl").write_text(TRIGGER.model_dump_json() + "\n")
     with pytest.raises(UserError, match="no trigger 'ffffff' there; the newest are 0123456789abcdef"):
         retrain_files(SPEC, tmp_path, tmp_path, RetrainWork(tmp_path / "w"), id="ffffff")
+    with pytest.raises(UserError, match="'01234' is too short for the beginning of an id: 6 characters or more"):
+        retrain_files(SPEC, tmp_path, tmp_path, RetrainWork(tmp_path / "w"), id="01234")

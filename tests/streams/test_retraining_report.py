@@ -32,6 +32,12 @@ def test_the_record_of_the_strategy() -> None:
     assert retraining_lines(told, "other") == []
 
 
+def test_what_nobody_trained_has_no_share_that_helped() -> None:
+    told = outputs(outcome("a", "unanswered"), outcome("b", "unanswered"), outcome("c", "failed"))
+    (line,) = retraining_lines(told, "m")
+    assert line == ("3 retraining triggers, 3 known outcomes: 2 were not answered, 1 failed. Cost 900, saved 0 so far.")
+
+
 def test_who_serves_and_who_is_tried() -> None:
     record = {"id": "x", "number": 2, "model": "m", "version": "1", "candidate": "2", "stage": "canary", "share": 0.1}
     serving = Serving.model_validate(record | {"time": "2026-01-02T00:00:00Z", "reason": "Not worse."})

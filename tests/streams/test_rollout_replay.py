@@ -152,9 +152,8 @@ def test_a_command_comes_before_the_first_pane_that_is_due_after_it(tmp_path: Pa
             "x.jsonl:1: no model 'laon' in the monitor file (did you mean 'loan'?); it has loan",
         ),
         (
-            '{"type": "roll_back", "id": "a", "model": "loan", "timestamp": "2026-01-02T00:00:00Z"}\n'
-            '{"type": "roll_back", "id": "b", "model": "loan", "timestamp": "2026-01-01T00:00:00Z"}',
-            "x.jsonl:2: its time, 2026-01-01T00:00:00Z, is before that of the line above",
+            '{"type": "roll_back", "id": "a", "model": "loan", "timestamp": "0999-01-02T00:00:00Z"}',
+            "x.jsonl:1: timestamp 0999-01-02 00:00:00+00:00 is out of range",
         ),
     ],
 )
@@ -167,6 +166,33 @@ def test_a_file_of_commands_that_is_wrong(tmp_path: Path, text: str, message: st
     assert message in " ".join(told.split())
 
 
+def test_files_of_commands_are_one_story_by_time_whatever_their_order(tmp_path: Path) -> None:
+    monitor, _ = begun(tmp_path, 0.1, days=20, automatic=False)
+    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
+    for file, name, version, day in (
+        (first, "promote", "2", 15),
+        (first, "shadow", "2", 13),
+        (second, "promote", "1", 16),
+        (second, "roll-back", None, 14),
+    ):
+        given = ("loan",) if version is None else ("loan", version)
+        assert run(name, monitor, *given, "--at", moment(day), "--out", file)[0] == 0
+    stories = []
+    for files in ((first, second), (second, first)):
+        given = tuple(word for file in files for word in ("--commands", file))
+        code, text = run("replay", monitor, "--out", tmp_path / "out", *given)
+        assert code == 0, text
+        stories.append(story(tmp_path / "out"))
+        assert json.loads((tmp_path / "out" / "accounting.json").read_text())["commands"]["given"] == 4
+    assert stories[0] == [
+        ("1", "shadow", "2", 0),
+        ("1", "full", None, 0),
+        ("2", "full", None, 0),
+        ("1", "full", None, 0),
+    ]
+    assert stories[0] == stories[1]
+
+
 def test_commands_of_the_command_line_are_a_file_for_replay(tmp_path: Path) -> None:
     monitor, _ = begun(tmp_path, 0.1, days=20)
     file = tmp_path / "commands.jsonl"
@@ -174,7 +200,7 @@ def test_commands_of_the_command_line_are_a_file_for_replay(tmp_path: Path) -> N
         ("shadow", "loan", "2", "--at", moment(13)),
         ("promote", "loan", "2", "--share", "0.25", "--at", moment(14), "--id", "mine"),
         ("snooze", "loan", moment(18), "--at", moment(14)),
-        ("acknowledge", "loan", "episode-1", "--at", moment(14)),
+        ("acknowledge", "loan", "episode-1", "--data-is-right", "--at", moment(14)),
         ("roll-back", "loan", "--reason", "because", "--at", moment(15)),
     ):
         code, text = run(name, monitor, *rest, "--out", file)
@@ -182,13 +208,19 @@ def test_commands_of_the_command_line_are_a_file_for_replay(tmp_path: Path) -> N
         assert "appended to" in text
     assert [one["type"] for one in lines(file)] == ["shadow", "promote", "snooze", "acknowledge", "roll_back"]
     assert lines(file)[1]["id"] == "mine"
-    assert run("replay", monitor, "--out", tmp_path / "out", "--commands", file)[0] == 0
+    assert lines(file)[3]["data_is_right"]
+    code, text = run("replay", monitor, "--out", tmp_path / "out", "--commands", file)
+    assert code == 0
+    assert "no episode 'episode-1' is open" in " ".join(text.split())
+    refused = json.loads((tmp_path / "out" / "accounting.json").read_text())["commands"]["refused"]["loan"]
+    assert refused.keys() == {lines(file)[3]["id"]}
     assert story(tmp_path / "out") == [("1", "shadow", "2", 0), ("1", "canary", "2", 0.25), ("1", "full", None, 0)]
     code, text = run("serving", monitor, "--from", tmp_path / "out" / "serving.jsonl")
     assert code == 0
     assert text.splitlines()[0] == f"loan: version 1 serves, since {moment(15)}"
     assert "Because." in text
-    code, text = run("serving", monitor, "loan", "--json", "--from", tmp_path / "out" / "serving.jsonl")
+    assert run("serving", monitor, "--from", tmp_path / "out") == (0, text)
+    code, text = run("serving", monitor, "loan", "--json", "--from", tmp_path / "out")
     assert json.loads(text)["number"] == 3
 
 
@@ -198,10 +230,13 @@ def test_commands_of_the_command_line_are_a_file_for_replay(tmp_path: Path) -> N
         (("promote", "laon", "2"), "no model 'laon' in the monitor file (did you mean 'loan'?); it has loan"),
         (("promote", "loan", "2", "--share", "0"), "--share: 0.0"),
         (("promote", "loan", "2", "--share", "1.5"), "--share: 1.5"),
-        (("snooze", "loan", "soon"), "--until"),
+        (("snooze", "loan", "soon"), "the moment"),
+        (("snooze", "loan", moment(3), "--at", moment(3)), f"{moment(3)} is not after the time of the command"),
+        (("snooze", "loan", moment(3), "--at", moment(2), "--signal", "eror_rate"), "(did you mean 'error_rate'?)"),
         (("roll-back", "loan", "--at", "noon"), "--at"),
         (("serving", "lawn"), "no model 'lawn'"),
         (("serving", "--from", "nowhere.jsonl"), "nowhere.jsonl: cannot be read"),
+        (("send", "--also", "nowhere.parquet"), "--also nowhere.parquet: no such file"),
     ],
 )
 def test_mistakes_are_told_and_nothing_is_sent(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:

@@ -131,6 +131,35 @@ def test_answers_that_come_again_and_again_are_classes(tmp_path: Path) -> None:
     assert (model.task, model.positive_label) == ("binary", "yes")
 
 
+def test_columns_with_the_classes_for_values_are_no_features_and_said(tmp_path: Path) -> None:
+    queues = ("tech", "sales", "billing")
+    route, final = cycle(*queues), cycle(*queues, "tech")
+    by_class = {f"prob_{name}": [1 / 3] * ROWS for name in queues}
+    plain = {"region": cycle("north", "south"), "member": cycle("yes", "no"), "size": numbers()}
+    _, model = drafted(tmp_path, table(route=route, final_queue=final, **by_class, **plain))
+    assert list(model.features) == list(plain)
+    text = (tmp_path / "monitor.yaml").read_text()
+    for name in ("route", "final_queue"):
+        assert f"# {name}: left out: its values are classes: perhaps it is what the model answered or what came" in text
+    assert "name it with --label or --outcome" in text
+
+
+def test_two_columns_with_the_same_values_are_no_features_where_no_answer_is_known(tmp_path: Path) -> None:
+    queues = ("tech", "sales", "billing")
+    rows = table(
+        route=cycle(*queues), final_queue=cycle(*reversed(queues)), size=numbers(), a=cycle(0, 1), b=cycle(1, 0)
+    )
+    (tmp_path / "loans.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = draft(tmp_path / "loans.jsonl", tmp_path)
+    assert "# route: left out: it has the values of final_queue: perhaps it is what the model answered or what" in text
+    assert "  a: numeric" in text, "of 0 and 1 there are many"
+
+
+def test_the_draft_asks_for_the_default_policy(tmp_path: Path) -> None:
+    _, model = drafted(tmp_path, table(answer=cycle("approved", "declined"), size=numbers()))
+    assert [policy.type for policy in model.retraining.policies] == ["cost"]
+
+
 def test_names_that_yaml_would_misread_are_quoted(tmp_path: Path) -> None:
     rows = table(**{"no": numbers(), "a: b": numbers(2), "größe #1": numbers(3), "7": numbers(4), "score": shares()})
     _, model = drafted(tmp_path, rows, "été 2026.jsonl")
@@ -145,10 +174,11 @@ def test_names_that_yaml_would_misread_are_quoted(tmp_path: Path) -> None:
         (50_000, 302.0, "1d"),  # 165 rows a pane; 6h would have 41
         (1_000_000, 302.0, "1h"),
         (100_000_000, 302.0, "1m"),
-        (100_000, 90.0, "6h"),
+        (100_000, 90.0, "3h"),
+        (34_000, 420.0, "2d"),  # 81 rows a day
         (500, 90.0, "1d"),  # 100 rows are out of reach; the widest pane of which there are 60
         (10_000, 1.0, "15m"),
-        (40, 11.4, "1d"),  # 1h would have 60 panes, and most of them no row
+        (40, 11.4, "12h"),  # 2h would have 60 panes, and most of them no row
         (10_000, 0.01, "1m"),  # 60 panes are out of reach
     ],
 )

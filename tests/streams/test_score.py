@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from schemas.spec import MonitorSpec
 from streams.errors import UserError
-from streams.score import score, scored_table, with_scored
+from streams.score import score
+from streams.scored_tables import with_scored
 from streams.tables import Tables
 from streams.trainer import Features, ModelOutput
 
@@ -79,7 +79,7 @@ def test_what_is_scored_is_played_as_another_version(
     spec = monitor(tmp_path, task, [row(number, said) for number in range(3)])
     out = tmp_path / "deep" / "shadow.parquet"
     assert score(spec, tmp_path, "m", Answering(lambda _: answer), "2", out, since=None) == 3
-    events = [json.loads(event.value) for event in Tables(with_scored(spec, [out]), tmp_path).stream()]
+    events = [json.loads(event.value) for event in Tables(with_scored(spec, tmp_path, [out]), tmp_path).stream()]
     assert [event["version"] for event in events] == ["1", "2"] * 3
     assert [event["prediction_id"] for event in events] == ["p0", "p0", "p1", "p1", "p2", "p2"]
     for event in events[1::2]:
@@ -130,12 +130,3 @@ def test_a_candidate_that_cannot_answer_is_named(
     spec = monitor(tmp_path, "binary", [row(0, 0.1)])
     with pytest.raises(UserError, match=words):
         score(spec, tmp_path, "m", Answering(answer), "2", tmp_path / "s", since=None)
-
-
-def test_a_table_that_is_none_of_ours_is_refused(tmp_path: Path) -> None:
-    spec = monitor(tmp_path, "binary", [row(0, 0.1)])
-    (tmp_path / "text").write_text("no Parquet")
-    pq.write_table(pa.table({"a": [1]}), tmp_path / "other.parquet")
-    for name in ("text", "other.parquet", "missing"):
-        with pytest.raises(UserError, match="not a table that `streamgauge score` wrote"):
-            scored_table(tmp_path / name, spec)

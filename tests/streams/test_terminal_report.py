@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from schemas.advice import Advice
-from schemas.alert import Along, ChangeSlice, Reason
+from schemas.alert import Along, ChangeSlice, Mover, Reason
 from schemas.examples import EXAMPLES
 from schemas.pane_report import Joined, PaneReport
 from schemas.schema_change import SchemaChange
@@ -396,3 +396,24 @@ def test_evidence_that_shares_an_alert_is_told_as_its_own_share(tmp_path: Path) 
     assert "Share of income &gt; 103.5: 25 % → 43.4 %" in page
     assert "Share of feature_drift: 25 % → 43.4 %" in page
     assert "drift of age (a share of rows): 25 % → 43.4 %" in page
+
+
+def test_which_class_is_mistaken_for_which_is_said_with_the_change(tmp_path: Path) -> None:
+    mistake = Mover(effect=0.098, description="tech answered as sales: 0.60 % → 10.40 % of rows")
+    moved = [mistake, Mover(feature="income", effect=0.3, description="income: PSI 0.300 of late, beyond chance")]
+    write(tmp_path, panes=[judged(0, 0.05)], alerts=[alert(20, movers=moved)])
+    text = said(tmp_path)
+    assert "Mistakes: tech answered as sales: 0.60 % → 10.40 % of rows." in text
+    assert "PSI 0.300" not in text
+
+
+def test_a_change_of_one_segment_is_not_said_to_be_spread_over_all_rows(tmp_path: Path) -> None:
+    def where(description: str) -> ChangeSlice:
+        return ChangeSlice(conditions=[], rows=9, of=9, share=1.0, loss=0.2, before=0.1, description=description)
+
+    own = alert(20, segment="city=Graz", slice=where("within city=Graz: spread over all its rows"))
+    whole = alert(22, id="later", slice=where("spread over all rows"))
+    write(tmp_path, panes=[judged(0, 0.05)], alerts=[own, whole])
+    text = said(tmp_path)
+    assert "Where: within city=Graz: spread over all its rows." in text
+    assert "spread over all rows" not in text

@@ -23,7 +23,10 @@ def test_an_ad_hoc_trigger_is_held_back_by_nothing() -> None:
     spec = spec_of(PERFORMANCE, minimum_labels=10**6)
     one = situation(spec, 20, {OVERALL: episode(10)}, broken=[Broken(START)])
     trigger = ad_hoc(one, "command 1", "because I say so")
-    assert trigger.reason == "Asked for: because I say so."
+    assert trigger.reason == (
+        "Asked for: because I say so; data was broken in all 500 labelled rows since 2019-04-24T00:00:00Z, so that "
+        "none is left to train on: an alarm of data quality is open."
+    )
     assert days_of(trigger) == (10, 20)
     assert trigger.id == ad_hoc(situation(spec, 33), "command 1", "").id
     assert trigger.id != ad_hoc(one, "command 2", "").id

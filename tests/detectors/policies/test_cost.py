@@ -8,11 +8,13 @@ import pytest
 
 from detectors.bounds import upper_bound
 from detectors.history import History
+from detectors.policies import cost_state
 from detectors.policies.answers import failed, finished, note_outcome, started
 from detectors.policies.decide import decide
 from detectors.policies.state import PolicyState
 from detectors.policies.yardstick import yardstick_of
 from detectors.situation import Broken, Situation
+from detectors.state import decode, encode
 from schemas.command import CommandAdapter
 from schemas.decision import RetrainingDecision
 from schemas.event_time import from_micros
@@ -75,6 +77,7 @@ def test_it_calls_once_the_excess_cost_comes_to_the_price_of_a_retraining() -> N
     assert trigger.since == from_micros(START + 20 * DAY)
     assert days_of(trigger) == (20, 20 + due)
     assert "9.55 % to 40.00 %" in trigger.reason  # the reference, which is a little below the burn-in
+    assert f", above the {100 * u:.2f} % that is put up with: the error rate rose" in trigger.reason
 
 
 def test_a_change_is_dated_by_likelihood_where_the_excess_cost_was_above_0_long_before() -> None:
@@ -278,6 +281,59 @@ def test_cohorts_that_turn_out_to_be_broken_are_taken_out_again() -> None:
     after = numbers(decide(state, situation(spec, 25, past=past, broken=broken)).decision)["excess"]
     assert before == pytest.approx(3 * 2.0 * (20 - 50 * bound_of(spec, 500, 50.0)))
     assert after == pytest.approx(before / 3)
+
+
+@pytest.mark.parametrize("capacity", [1_000, 30])
+def test_cohorts_whose_data_turns_out_to_be_right_are_taken_in(capacity: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost_state, "CAPACITY", capacity)  # of 30 cohorts the history is full, its beginning forgotten
+    spec, past = spec_of(COST, costs=PRICED | {"retraining": 1e6}), risen(30, change=20)
+    state, clean = PolicyState(), PolicyState()
+    broken = [Broken(START + 15 * DAY, None, "missing of age", "3f2a9c0000000000")]
+    assert walk(clean, spec, past) == []
+    known = History()
+    for each in past.cohorts:
+        known.cohorts.append(each)
+        decision = decide(state, situation(spec, (each.start - START) // DAY + 3, past=known, broken=broken)).decision
+    assert decision is not None
+    assert decision.verdict == "unknown"
+    assert decision.policies[0].reason == (
+        "15 judged cohorts since 2019-04-29T00:00:00Z are left out: an alarm of data quality is open (missing of age)."
+    )
+    assert decision.policies[0].would_change == (
+        "that it ends: mend the data, or say that it is right: streamgauge acknowledge MONITOR m 3f2a9c000000 "
+        "--data-is-right"
+    )
+    assert numbers(decision)["excess"] == 0.0
+    state = decode(encode(state))
+    told, wanted = (numbers(decide(one, situation(spec, 33, past=past)).decision) for one in (state, clean))
+    assert told["excess"] > 0
+    assert told == pytest.approx(wanted)
+    again = numbers(decide(state, situation(spec, 33, past=past)).decision)  # nothing is taken in twice
+    assert again == told
+
+
+def test_a_burn_in_that_was_kept_waiting_is_made_up_for() -> None:
+    spec, past = spec_of(COST, costs=PRICED), history(15)
+    state, clean = PolicyState(), PolicyState()
+    broken = [Broken(START + 3 * DAY)]
+    decide(state, situation(spec, 18, past=past, broken=broken))
+    (_, own) = next(iter(state.of("1").nodes.values()))
+    assert not own.champion.burnt_in
+    told, wanted = (numbers(decide(one, situation(spec, 18, past=past)).decision) for one in (state, clean))
+    assert own.champion.burnt_in
+    assert told == pytest.approx(wanted)
+
+
+def test_what_the_challenger_would_have_lost_is_taken_in_likewise() -> None:
+    spec, past = spec_of(COST, costs={"loss": 1.0, "retraining": 1e6}), history(20)
+    for day_ in range(20):
+        past.compared.append(compared(day_, 50, 20.0, 5.0))
+    state, clean = PolicyState(), PolicyState()
+    decide(state, situation(spec, 23, past=past, broken=[Broken(START + 10 * DAY)]))
+    told, wanted = (
+        numbers(decide(one, situation(spec, 23, past=past)).decision)["challenger_excess"] for one in (state, clean)
+    )
+    assert told == pytest.approx(wanted) == pytest.approx(20 * 15.0)
 
 
 # the back-off

@@ -40,6 +40,16 @@ def test_broken_data_never_triggers_while_it_lasts() -> None:
     assert said == {"data is broken since 2019-04-23T00:00:00Z: an alarm of data quality is open"}
 
 
+def test_it_names_what_is_broken_and_the_way_out() -> None:
+    broken = [Broken(START + 9 * DAY, None, "missing of age and 2 more", "3f2a9c0000000000")]
+    said = held(PolicyState(), situation(spec_of(PERFORMANCE), 20, {OVERALL: episode(10)}, broken=broken))
+    assert said == (
+        "data is broken since 2019-04-23T00:00:00Z: an alarm of data quality is open (missing of age and 2 more); "
+        "needed: that it ends: mend the data, or say that it is right: "
+        "streamgauge acknowledge MONITOR m 3f2a9c000000 --data-is-right"
+    )
+
+
 def test_mended_data_triggers_once_there_is_evidence_without_the_broken_days() -> None:
     spec = spec_of(PERFORMANCE)
     broken = [Broken(START + 9 * DAY, START + 12 * DAY)]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from detectors.build_profile import build_profile
-from detectors.layout import OUT_OF_RANGE
+from detectors.layout import OUT_OF_RANGE, UNSEEN
 from detectors.signals.quality import Quality, qualities
 from detectors.signals.signal import Finding
 
@@ -55,6 +55,20 @@ def test_a_defect_alarms_under_its_own_name_and_no_other(feature: str, value: An
     findings = watch(spec, list(spec.features).index(feature), value, share=0.2)
     assert fired(findings) == {(signal, feature)}
     assert all(f.firing.severity == "alarm" for f in findings if f.firing)
+
+
+def test_an_alarm_of_new_values_names_some_of_them() -> None:
+    layout = layout_of(model_spec(), profile_of(model_spec(), rows=100))
+    signal = Quality(layout, "region", UNSEEN, weight=0.1)
+    news = ["west", "west", "far west", "the \u202eend" + "!" * 60, "a", "b"]
+    found: list[Finding] = []
+    for day in range(30):
+        rows = broken(model_spec(), day, 1, "west", share=0.2)
+        for (row, _), value in zip(rows, news, strict=False):
+            row.features[1] = value
+        found += signal.read(pane_of(layout, "traffic", rows, START + day * DAY))
+    what = next(one.firing.what for one in found if one.firing)
+    assert "not allowed or not in the reference ('west', 'a', 'b' and others)" in what
 
 
 def test_sound_data_never_alarms() -> None:

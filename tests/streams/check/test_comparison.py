@@ -3,9 +3,11 @@
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from schemas.check_report import CheckResult
+from schemas.spec import MonitorSpec
 from schemas.trigger import RetrainingTrigger
 from streams.check.comparison import Comparison
 from streams.check.context import Unanswerable
@@ -219,3 +221,30 @@ def test_without_segments_and_rules_slices_are_unknown() -> None:
     assert FEATURES
     with pytest.raises(Unanswerable, match="no segments"):
         Slices().run(context(spec, good))
+
+
+def heavy(spec: MonitorSpec, count: int = 200) -> pa.Table:
+    """Rows of which two carry most of the weight."""
+    return with_column(rows(spec, count), "weight", [118.0 if place < 2 else 1.0 for place in range(count)])
+
+
+@pytest.mark.parametrize("evidence", ["proven", "likely"])
+def test_two_rows_with_most_of_the_weight_settle_nothing(evidence: str) -> None:
+    spec = spec_of(checks={"evidence": evidence})
+    for candidate in (good, lambda row: ModelOutput(score=1 - good(row).score)):
+        found = Comparison().run(context(spec, candidate, heavy(spec)))
+        assert found.verdict == "unknown"
+        assert "leave them worth 6.7 of equal weight" in found.reason
+        assert found.numbers["effective_rows"] == 6.7
+        assert found.numbers["rows"] == 200.0
+
+
+def test_a_slice_of_rows_that_are_worth_few_is_not_judged() -> None:
+    spec = spec_of()
+    table = rows(spec, 900)
+    places = [place for place, value in enumerate(table["feature.region"].to_pylist()) if value == "north"][:2]
+    weights = [118.0 if place in places else 1.0 for place in range(900)]
+    found = Slices().run(context(spec, good, with_column(table, "weight", weights)))
+    verdicts = {row[0]: row[-1] for row in found.table.rows}
+    assert verdicts["region=north"] == "unknown"
+    assert verdicts["region=south"] == "passed"

@@ -306,8 +306,10 @@ def test_versions_of_a_command_may_have_different_code(command: dict[str, Any], 
     (tmp_path / "scoring.py").unlink()
     answers = []
     for name, label in (("one", "0"), ("two", "1")):
+        code = f"def load(directory):\n    return lambda rows: [{label!r} for _ in rows]\n"
+        writing = f"import pathlib, sys\npathlib.Path(sys.argv[2], 'scoring.py').write_text({code!r})\n"
+        (tmp_path / "fit.py").write_text(writing)
         model = trained(monitor(command), "m", datasets / "m", tmp_path, name)
-        (model / "scoring.py").write_text(f"def load(directory):\n    return lambda rows: [{label!r} for _ in rows]\n")
         answers.append(load_model(monitor(command), "m", tmp_path, model).outputs([[1.0, "a", True, "", ""]])[0].label)
     assert answers == ["0", "1"]
 
