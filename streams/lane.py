@@ -182,10 +182,17 @@ class Lane:
         return monotonic() - self._checkpointed_at
 
     async def _flushed(self) -> None:
-        """Wait until the checkpoint that was begun is through; an error of it is raised here."""
+        """Wait until the checkpoint that was begun is through; an error of it is raised here.
+
+        It goes on if whoever waits is cancelled, as Faust does with a rebalance when it stops: the next waits for it.
+        """
         if self._flushing is not None:
-            flushing, self._flushing = self._flushing, None
-            await flushing
+            flushing = self._flushing
+            try:
+                await asyncio.shield(flushing)
+            finally:
+                if flushing.done():
+                    self._flushing = None
 
     async def _flush(self, consumer: Consumer, positions: dict[TP, int], counted: bool) -> None:
         began = monotonic()
@@ -250,7 +257,7 @@ def _look_at(flushing: asyncio.Task[None]) -> None:
 
 
 class _Failing:
-    """Marks the lane as failed when an error passes."""
+    """Marks the lane as failed when an error passes. Nothing is half done where somebody was cancelled: he waited."""
 
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
@@ -258,5 +265,5 @@ class _Failing:
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if kind is not None:
+        if kind is not None and not issubclass(kind, asyncio.CancelledError):
             self._lane.fail()

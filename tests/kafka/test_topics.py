@@ -138,7 +138,12 @@ def doubted(**topics: Topic) -> list[str]:
 
 
 def test_what_create_makes_fits_panes_that_are_longer_than_horizons(kafka: Kafka, unique: str) -> None:
-    model = {**spec("", "p").models["credit"].model_dump(), "pane": "60d", "label_horizon": "1d", "lateness": "1h"}
+    model = {
+        **spec("localhost:9092", "p").models["credit"].model_dump(),
+        "pane": "60d",
+        "label_horizon": "1d",
+        "lateness": "1h",
+    }
     model |= {"false_alarms": "1 per 90d", "notices": None}
     long = MonitorSpec.model_validate({**spec(kafka.bootstrap, unique).model_dump(), "models": {"credit": model}})
     create(long, BASE)

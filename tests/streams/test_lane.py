@@ -333,3 +333,55 @@ def test_silence_at_the_end_is_told_once_and_again_after_a_record() -> None:
 
     asyncio.run(steps())
     assert [one for one in level.done if one != "checkpoint"] == [[0], ("idle", A), [1], ("idle", A)]
+
+
+def test_a_rebalance_that_is_cancelled_in_its_last_checkpoint_leaves_it_to_whoever_waits_next() -> None:
+    """Faust cancels what it does in a rebalance when it is told to stop."""
+    level, consumer, app, lane = worked({A: 0})
+    through = asyncio.Event()
+
+    async def flush() -> None:
+        await through.wait()
+
+    level.flush = flush
+
+    async def steps() -> None:
+        await lane.assign(consumer, frozenset({A}), 1)
+        await feed(lane, app, event(1, 0, 3))
+        rebalance = asyncio.create_task(lane.drain(consumer))
+        await asyncio.sleep(0.01)
+        rebalance.cancel()
+        await asyncio.gather(rebalance, return_exceptions=True)
+        assert rebalance.cancelled()
+        assert lane.unsaved
+        through.set()
+        await lane.drain(consumer)
+        assert not lane.unsaved
+
+    asyncio.run(steps())
+    assert [one for one in level.done if one != "checkpoint"] == [[0, 1, 2], ("commit", {A: 3})]
+
+
+def test_a_silent_topic_is_told_again_while_the_same_partition_of_the_other_one_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.arrivals.AGAIN", 0.0)
+    other = TP("other", A.partition)
+    level, consumer, app, lane = worked({A: 0, other: 100}, idle_after=0.0)
+
+    def told() -> int:
+        return level.done.count(("idle", other))
+
+    async def steps() -> None:
+        await lane.assign(consumer, frozenset({A, other}), 1)
+        counts = []
+        for start in range(0, 15, 5):
+            await feed(lane, app, event(1, start, start + 5))
+            await lane.tick(consumer)
+            counts.append(told())
+        assert counts == [1, 2, 3]
+        await lane.tick(consumer)
+        await lane.tick(consumer)
+        assert told() == 3, "nothing has come since"
+
+    asyncio.run(steps())

@@ -22,6 +22,7 @@ from streams.output_files import FILES
 from streams.profiling import build_profiles
 from streams.replay import replay
 
+pytestmark = pytest.mark.xdist_group("replayed examples")  # each is replayed once
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CHANGE = "2019-03-31T03:00:00Z"
 DRIFT = "2026-02-06T00:00:00Z"
