@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
 from detectors.episodes import Change, EpisodeKey
+from detectors.history import History
+from detectors.later_rise import rose_later
+from detectors.layout import Layout
 from detectors.pane import ClosedPane
 from detectors.signals.quality import EXPECTATION
 from detectors.signals.signal import Firing
@@ -123,7 +126,9 @@ class Span(NamedTuple):
     high: Micros
 
 
-def take(incidents: list[Incident], changes: Iterable[Change], pane: ClosedPane) -> tuple[list[Told], list[Joined]]:
+def take(
+    incidents: list[Incident], changes: Iterable[Change], pane: ClosedPane, history: History
+) -> tuple[list[Told], list[Joined]]:
     """Sort the changes of one pane into incidents, in place; return what is to be told, and what joined silently.
 
     `changes` are firings that are not snoozed and were not told, and ends of episodes that were told. A notice that
@@ -141,7 +146,7 @@ def take(incidents: list[Incident], changes: Iterable[Change], pane: ClosedPane)
         firing = change.firing
         assert firing is not None
         span = span_of(firing, pane, learnt=change.key[0] in LEARNT)
-        incident = _home(incidents, change, firing.since, span)
+        incident = _home(incidents, change, firing.since, span, pane.layout, history)
         if incident is None:
             incident = _opened(change, firing, span, pane)
             incidents.append(incident)
@@ -183,13 +188,15 @@ def span_of(firing: Firing, pane: ClosedPane, *, learnt: bool = False) -> Span:
     return Span(min(low, firing.since), max(high, firing.since))
 
 
-def _home(incidents: list[Incident], change: Change, since: Micros, span: Span) -> Incident | None:
+def _home(
+    incidents: list[Incident], change: Change, since: Micros, span: Span, layout: Layout, history: History
+) -> Incident | None:
     """Return the incident that a firing belongs to: the one that its episode is in, else the nearest.
 
     An estimate of performance learns of a change from its labels, so its notice begins late by any measure: it belongs
     to the newest alarm of what it estimates. What moved as a whole moves its segments, each found later and from fewer
-    rows, so that its start is known badly: a segment belongs to the incident that the whole is in, unless it began
-    after that had been told.
+    rows, so that its start is known badly: a segment belongs to the incident that the whole is in, unless its change
+    began after that had been told and its rows clearly rose then (`detectors.later_rise`).
     """
     for incident in incidents:
         member = incident.members.get(change.key)
@@ -203,7 +210,9 @@ def _home(incidents: list[Incident], change: Change, since: Micros, span: Span) 
     if segment is not None:
         for incident in incidents:
             whole = incident.members.get((signal, feature, None, detector, family))
-            if whole is not None and not whole.over and span.low <= incident.told:
+            if whole is None or whole.over:
+                continue
+            if span.low <= incident.told or not rose_later(layout, history, signal, segment, incident.since, since):
                 return incident
     near = [each for each in incidents if span.low <= each.high and each.low <= span.high]
     return min(near, key=lambda each: (abs(each.since - since), each.id), default=None)

@@ -220,7 +220,7 @@ class Monitor:
                 changes.append(change)  # the end of one that was never told is in no incident
         if not changes:
             return [], []
-        told, joined = take(version.incidents, changes, pane)
+        told, joined = take(version.incidents, changes, pane, version.history)
         name_incidents(version.broken, changes, version.incidents)
         reasons = [reason for signal in version.signals if isinstance(signal, TopBottom) for reason in signal.reasons()]
         known = Known(version.history, version.effects, version.losses, reasons)

@@ -7,6 +7,7 @@ import pytest
 
 from detectors import incidents
 from detectors.episodes import Change, Episode, EpisodeKey, update
+from detectors.history import History
 from detectors.incidents import Incident, Joined, Told, span_of, take
 from detectors.signals.signal import Finding, Firing
 from detectors.state import decode, encode
@@ -54,12 +55,13 @@ class Said:
         self.incidents: list[Incident] = []
         self.told: list[Told] = []
         self.joined: list[Joined] = []
+        self.history = History()
 
     def close(self, day: int, *findings: Finding, family: Family = "cohort") -> list[str]:
         """Return what a pane told: `severity signal`."""
         pane = blank_pane(LAYOUT, family, day)
         changes: list[Change] = [c for c in (update(self.episodes, one, pane) for one in findings) if c is not None]
-        told, joined = take(self.incidents, changes, pane)
+        told, joined = take(self.incidents, changes, pane, self.history)
         self.told += told
         self.joined += joined
         return [
