@@ -64,7 +64,8 @@ def _episodes(version: VersionState, id_: str) -> list[Episode]:
         for key, member in incident.members.items()
         if not member.over
     }
-    return [episode for key, episode in version.episodes.items() if key in together or episode.id == id_]
+    broken = {one.episode for one in version.broken if one.incident == id_}  # it may be another version's incident
+    return [episode for key, episode in version.episodes.items() if key in together or episode.id in broken | {id_}]
 
 
 def _alarms(episodes: Iterable[Episode]) -> list[Episode]:

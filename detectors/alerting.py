@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from detectors.episodes import Change, EpisodeKey
 from detectors.history import History
-from detectors.incidents import Incident, Member, Told
+from detectors.incidents import Incident, Joined, Member, Told
 from detectors.layout import Layout
 from detectors.loss_rows import LossRows
 from detectors.movers import grown_mistake, movers
@@ -15,6 +15,7 @@ from detectors.slices import worst_slice
 from detectors.wording import ACTIONS, NOTICE, interval, moved, value_text, way_out
 from schemas.alert import Alert, Along, ChangeSlice, Mover, Pane, Reason
 from schemas.event_time import Micros, from_micros, rfc3339
+from schemas.pane_report import Joined as JoinedFiring
 from schemas.reading import Tier
 
 ALONG = 20  # other signals that an alert names; of more it says how many
@@ -41,6 +42,25 @@ def alert_of(told: Told, pane: ClosedPane, known: Known) -> Alert:
     """Return the alert of an incident: of the firing that is to be told, or of its end."""
     change = told.change
     return _recovered(told.incident, pane) if change is None else _fired(told.incident, change, pane, known)
+
+
+def firing_of(joined: Joined, other_version: str | None = None) -> JoinedFiring:
+    """Return a firing that people are not told of, as reports have it.
+
+    Parameters
+    ----------
+    other_version
+        The one that the incident is of, where it is not of the same.
+    """
+    signal, feature, segment, detector, _ = joined.change.key
+    return JoinedFiring(
+        episode=joined.incident.id,
+        signal=signal,
+        feature=feature,
+        segment=segment,
+        detector=detector or "none",
+        other_version=other_version,
+    )
 
 
 def _fired(incident: Incident, change: Change, pane: ClosedPane, known: Known) -> Alert:
@@ -177,7 +197,7 @@ def _is_back(incident: Incident, now: Micros) -> str:
     if signal.startswith(EXPECTATION):  # a rule is not back when rows keep it again
         rule = signal.removeprefix(EXPECTATION)
         return f"Rows that break {rule}: back{_now(incident, now).replace(':', ' to', 1)}"
-    return f"{_what(incident.lead)} is back{_now(incident, now)}"
+    return f"{signal_text(incident.lead)} is back{_now(incident, now)}"
 
 
 def _now(incident: Incident, now: Micros) -> str:
@@ -193,7 +213,8 @@ def _now(incident: Incident, now: Micros) -> str:
     return f": {value_text(signal, back.value)} {when}, {value_text(signal, incident.value)} during the change"
 
 
-def _what(key: EpisodeKey) -> str:
+def signal_text(key: EpisodeKey) -> str:
+    """Return the name of a signal in words, with the feature and the segment that it is of."""
     signal, feature, segment, _, _ = key
     name, _, rest = signal.partition(":")
     name = name.replace("_", " ") + (f" {rest}" if rest else "")

@@ -81,7 +81,7 @@ def _birth(own: CostState | None, situation: Situation) -> str | None:
     rows, loss = own.births
     if rows == 0:
         return None
-    layout = situation.layout
+    layout = situation.by_file
     measure = yardstick_of(layout, own.champion.confidence)
     bounds = [bound for bound in (own.promised, measure.reference) if bound is not None]
     scale = measure.scale or 1.0

@@ -47,6 +47,8 @@ class Episode:
     acknowledged: bool = False
     data_is_right: bool = False
     """Somebody has said that what a signal of data quality alarms about is as it should be."""
+    known: str | None = None
+    """Id of the incident of another version by which people know of it; None where they do not."""
     calm: Micros | None = None
     """Event time that the detector has judged without firing since it began anew, under other settings; None: it goes
     on, and knows by itself when the episode is over."""
@@ -128,7 +130,11 @@ def unwatched(episodes: dict[EpisodeKey, Episode], pane: ClosedPane) -> list[Cha
             continue
         if episode.tier != "quality" and signal not in DRIFTS:  # others name more than features
             continue
-        if signal not in rules if signal.startswith(EXPECTATION) else feature and feature not in spec.features:
+        if signal.startswith(EXPECTATION):
+            gone = signal not in rules
+        else:
+            gone = feature is not None and feature not in spec.features
+        if gone:
             del episodes[key]
             reading = Reading(
                 signal=signal,

@@ -2,13 +2,14 @@
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from detectors.class_mistakes import mistakes_of
 from detectors.costs import cost_sum
 from detectors.indicators import loss_histogram
 from detectors.pane import ClosedPane
 from detectors.reference import moments
+from detectors.reliability import describe, groups_of, hits_of
 from detectors.signals.labels import too_few_labels
 from detectors.state import register
 from detectors.summary import Offsets
@@ -42,6 +43,15 @@ class Cohort:
     """Why it is not judged: rows or labels are missing, or the reference is too old."""
     mistakes: dict[int, int] | None = None
     """Labelled rows by mistake (`detectors.class_mistakes`); None but for multiclass."""
+    hits: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """By group of scores, as its calibration is named: labelled rows, and how many of them hit."""
+    left_out: int = 0
+    """Labelled rows besides, that `labelled` and all sums leave out: curation chose them."""
+
+    @property
+    def trainable(self) -> int:
+        """Labelled rows that a training can learn from: chosen or not."""
+        return self.labelled + self.left_out
 
 
 @register
@@ -95,6 +105,8 @@ class History:
                 squares=squares,
                 problem=problem,
                 mistakes=mistakes_of(pane.layout, pane.counts),
+                hits=_hits(pane),
+                left_out=pane.left_out,
             )
         )
 
@@ -107,12 +119,19 @@ class History:
         if champion.value is None or challenger.value is None:
             return
         n = champion.n
-        labelled = max(n, int(pane.view("losses").sum()))
+        labelled = max(n, int(pane.view("losses").sum()) + pane.left_out)
         self.compared.append(Compared(pane.start, pane.end, n, labelled, champion.value * n, challenger.value * n))
 
     def since(self, start: Micros) -> list[Cohort]:
         """Return the cohorts that end after `start`."""
         return [cohort for cohort in self.cohorts if cohort.end > start]
+
+
+def _hits(pane: ClosedPane) -> dict[str, tuple[int, float]]:
+    """Return labelled rows and hits by group of scores; those without rows are left out."""
+    layout = pane.layout
+    found = {describe(layout, group): hits_of(layout, pane.counts, group) for group in groups_of(layout)}
+    return {name: (int(n), hits) for name, (hits, n) in found.items() if n}
 
 
 def segment_means(cohorts: list[Cohort]) -> dict[str, tuple[int, float]]:

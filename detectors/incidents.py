@@ -7,11 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
+from detectors.change_span import Span, span_of
 from detectors.episodes import Change, EpisodeKey
 from detectors.history import History
-from detectors.later_rise import rose_later
+from detectors.later_change import changed_later
 from detectors.layout import Layout
 from detectors.pane import ClosedPane
+from detectors.signals.calibration import NAME as CALIBRATION
+from detectors.signals.loss import NAMES
 from detectors.signals.quality import EXPECTATION
 from detectors.signals.signal import Firing
 from detectors.state import register
@@ -20,13 +23,9 @@ from schemas.event_time import Micros
 from schemas.reading import Tier
 
 MOST = 100  # open incidents of a version; the oldest makes room, and its end is not told
-UNSURE = 4  # a start without an interval may be off by a quarter of the time that it took to find the change
 
 ESTIMATED = "estimated_"
 """What the names of estimates of performance begin with."""
-
-LEARNT = frozenset({"joint_drift"})
-"""Signals that learn what a change looks like before they can bet on it: theirs begins late, by up to what it took."""
 
 SURE = 1_000.0  # evidence beyond which a change is as sure as another
 
@@ -119,13 +118,6 @@ class Joined(NamedTuple):
     change: Change
 
 
-class Span(NamedTuple):
-    """Where the start of a change lies, both ends included."""
-
-    low: Micros
-    high: Micros
-
-
 def take(
     incidents: list[Incident], changes: Iterable[Change], pane: ClosedPane, history: History
 ) -> tuple[list[Told], list[Joined]]:
@@ -145,7 +137,7 @@ def take(
     for change in sorted(fired, key=_worth_of):
         firing = change.firing
         assert firing is not None
-        span = span_of(firing, pane, learnt=change.key[0] in LEARNT)
+        span = span_of(change.key[0], firing, pane)
         incident = _home(incidents, change, firing.since, span, pane.layout, history)
         if incident is None:
             incident = _opened(change, firing, span, pane)
@@ -172,31 +164,15 @@ def take(
     return told, joined
 
 
-def span_of(firing: Firing, pane: ClosedPane, *, learnt: bool = False) -> Span:
-    """Return where the start of a change lies: its interval, or where there is none, a part of the time it took.
-
-    How long a change takes to be found and how well its start is known go by the same divergence, so the one is a
-    measure of the other. Label panes go by when labels became known: what they see began up to the maturity before.
-    What was `learnt` first may have begun as long before its estimated start as it was found after it.
-    """
-    took = max(0, pane.end - firing.since)
-    slack = took // UNSURE
-    low = firing.since - (took if learnt else slack) if firing.since_low is None else firing.since_low
-    high = firing.since + slack if firing.since_high is None else firing.since_high
-    if pane.key.family == "label":
-        low -= pane.layout.spec.maturity
-    return Span(min(low, firing.since), max(high, firing.since))
-
-
 def _home(
     incidents: list[Incident], change: Change, since: Micros, span: Span, layout: Layout, history: History
 ) -> Incident | None:
     """Return the incident that a firing belongs to: the one that its episode is in, else the nearest.
 
     An estimate of performance learns of a change from its labels, so its notice begins late by any measure: it belongs
-    to the newest alarm of what it estimates. What moved as a whole moves its segments, each found later and from fewer
-    rows, so that its start is known badly: a segment belongs to the incident that the whole is in, unless its change
-    began after that had been told and its rows clearly rose then (`detectors.later_rise`).
+    to the newest alarm of what it estimates. What moved as a whole moves its parts, segments and groups of scores, each
+    found later and from fewer rows, so that its start is known badly: a part belongs to the incident that the whole is
+    in, unless its change began after that had been told and can be seen in its rows then (`detectors.later_change`).
     """
     for incident in incidents:
         member = incident.members.get(change.key)
@@ -206,13 +182,15 @@ def _home(
         open_ = [each for each in incidents if each.severity == "alarm" and each.tier in ("outcomes", "performance")]
         if open_:
             return max(open_, key=lambda each: (each.since, each.id))
-    signal, feature, segment, detector, family = change.key
-    if segment is not None:
+    signal, feature, part, detector, family = change.key
+    if part is not None:
+        of = NAMES[layout.spec.task] if signal == CALIBRATION else signal
         for incident in incidents:
-            whole = incident.members.get((signal, feature, None, detector, family))
+            whole = incident.members.get((of, feature, None, detector, family))
             if whole is None or whole.over:
                 continue
-            if span.low <= incident.told or not rose_later(layout, history, signal, segment, incident.since, since):
+            sure = incident.high - layout.spec.pane  # by then the whole had changed
+            if span.low <= incident.told or not changed_later(layout, history, signal, part, sure, since):
                 return incident
     near = [each for each in incidents if span.low <= each.high and each.low <= span.high]
     return min(near, key=lambda each: (abs(each.since - since), each.id), default=None)

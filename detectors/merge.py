@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 import numpy as np
 
+from detectors.chosen_labels import without_chosen
 from detectors.layouts import Layouts
 from detectors.pane import ClosedPane
 from detectors.row_shape import RowShape
@@ -210,7 +211,9 @@ class Panes:
         }
         offsets = {}
         for partition, entry in sorted(parts.items()):
-            if entry.summary.fingerprint != layout.fingerprint or len(entry.summary.counts) != len(counts):
+            chosen = entry.summary.chosen
+            lengths = {len(one) for one in (entry.summary.counts, chosen) if one is not None}
+            if entry.summary.fingerprint != layout.fingerprint or lengths != {len(counts)}:
                 mismatched += 1
                 continue
             if entry.summary.incomplete:
@@ -227,10 +230,11 @@ class Panes:
             sample, picked, mismatched = [], {}, mismatched + 1
         rows = layout.families[key.family].view(counts, "labelled" if key.family == "label" else "n")
         complete = int(rows[0]) <= len(sample)
+        said, left_out = without_chosen(layout, merged)
         return ClosedPane(
             key,
             layout,
-            merged.counts,
+            said,
             sample,
             complete,
             mismatched,
@@ -238,6 +242,7 @@ class Panes:
             len(incomplete),
             odd=merged.odd,
             picked=picked,
+            left_out=left_out,
         )
 
     def _empty(self, key: PaneKey) -> ClosedPane:

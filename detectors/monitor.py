@@ -1,31 +1,35 @@
 """`Monitor`: level 2 of one model. One closed pane in, what people and machines are told out. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from detectors.acknowledgement import acknowledge
-from detectors.alerting import Known, alert_of, pane_of
+from detectors.alerting import Known, alert_of, firing_of, pane_of
 from detectors.broken_data import name_incidents, note, stretches
 from detectors.episodes import Change, begin_anew, unwatched, update
-from detectors.incidents import Joined, take
+from detectors.incidents import take
+from detectors.known_changes import known_changes
 from detectors.layout import Layout
 from detectors.layouts import Layouts
 from detectors.loss_rows import LossRows
 from detectors.monitor_state import COMMANDS, VERSIONS, MonitorState, Output, VersionState
+from detectors.own_references import OwnReferences
 from detectors.pane import ClosedPane
 from detectors.policies import answers
 from detectors.policies.decide import decide, decide_ad_hoc
+from detectors.rollout_alert import as_notice
 from detectors.rollout_stages import SIGNAL as VERSION_DIFFERENCE
 from detectors.rollouts import Rollouts, Seen
 from detectors.signals.catalogue import settings_of, signals_of
 from detectors.signals.challenger import ChallengerLoss
-from detectors.signals.names import no_such_signal
 from detectors.signals.signal import Finding
 from detectors.signals.top_bottom import TopBottom
 from detectors.situation import Situation
+from detectors.snoozing import is_snoozed, snooze
 from schemas import command as commands
 from schemas.alert import Alert
 from schemas.contract import deterministic_id
-from schemas.event_time import Micros, from_micros, rfc3339, to_micros
+from schemas.event_time import Micros, from_micros, to_micros
 from schemas.pane_report import Joined as JoinedFiring
 from schemas.pane_report import PaneReport
 from schemas.reading import Family
@@ -33,7 +37,6 @@ from schemas.trigger_outcome import TriggerOutcome
 
 __all__ = ["COMMANDS", "VERSIONS", "Monitor", "MonitorState", "Output"]
 
-SNOOZES = 100
 RECENT_COHORTS = 30  # by which versions are compared in size
 SMOOTHING = 0.9  # of the PSI that explains an alert: a pane's own is noise
 
@@ -51,10 +54,14 @@ class Monitor:
         self._layouts = layouts
         self._settings: dict[str, tuple[Layout, str]] = {}
         self._rollouts = Rollouts(model, layouts)
+        self._own = OwnReferences(model, layouts)
 
     def close(self, state: MonitorState, pane: ClosedPane) -> tuple[MonitorState, list[Output]]:
         """Read a closed pane; return the next state and the outputs, the pane's report first."""
-        version = self._version(state, pane.layout)
+        counted = pane
+        adopted = self._own.adopt(state, counted)
+        pane = replace(counted, layout=self._own.layout(state, counted.layout))
+        version = self._version(state, pane)
         findings = [
             finding for signal in version.signals if pane.key.family in signal.families for finding in signal.read(pane)
         ]
@@ -68,6 +75,9 @@ class Monitor:
             version.losses.add(pane)
         self._remember_effects(version, findings)
         alerts, joined = self._alerts(state, version, pane, findings)
+        if adopted is not None:
+            report = report.model_copy(update={"reference_adopted": adopted.told})
+            alerts = [*adopted.alerts, *alerts]
         if joined:
             report = report.model_copy(update={"joined": joined})
         others = [one.curation for one in state.versions.values() if one is not version]
@@ -76,7 +86,7 @@ class Monitor:
             report = report.model_copy(update={"idle_strategies": idle})
         if pane.key.family == "label":
             version.history.compare(pane, report.readings)
-        situation = self._situation(state, version, pane.layout, pane.due, (pane.key.family, pane.start))
+        situation = self._situation(state, version, counted.layout, pane.due, (pane.key.family, pane.start))
         decided = decide(state.policy, situation)
         if decided.held_back is not None:
             report = report.model_copy(update={"held_back": decided.held_back})
@@ -85,8 +95,9 @@ class Monitor:
         if decided.trigger is not None:
             self._rollouts.asked(state.rollouts, decided.trigger, pane.due, self._seen(state))
         incidents = {name: each.incidents for name, each in state.versions.items()}
-        quiet = self._is_snoozed(state, VERSION_DIFFERENCE, pane.due)
+        quiet = is_snoozed(state.snoozed, VERSION_DIFFERENCE, pane.due)
         told = self._rollouts.concluded(state.rollouts, step, pane, self._seen(state), incidents, quiet=quiet)
+        self._own.take(state, counted)
         return state, [*outputs, *self._noted(state, told)]
 
     def command(self, state: MonitorState, command: commands.Command) -> tuple[MonitorState, list[Output]]:
@@ -114,7 +125,8 @@ class Monitor:
             case commands.Acknowledge():
                 refused = acknowledge(state.versions, command, self._rollouts.warned(state.rollouts))
             case commands.Snooze():
-                refused = self._snooze(state, command, now)
+                named = state.versions or [self._primary(state) or "1"]
+                refused = snooze(state.snoozed, command, [self._layouts.of(self._model, name) for name in named])
             case commands.RetrainingFailed():
                 refused = self._unknown(state, command.trigger)
                 answers.failed(state.policy, command.trigger)
@@ -137,22 +149,6 @@ class Monitor:
             outputs += self._noted(state, told)
         return state, outputs
 
-    def _snooze(self, state: MonitorState, command: commands.Snooze, now: Micros) -> str | None:
-        """Carry out a snooze; return why that cannot be, or None."""
-        until = to_micros(command.until)
-        if until <= now:
-            return f"it would end at {rfc3339(until)}, and the command is of {rfc3339(now)}"
-        if command.signal is not None:
-            layouts = [self._layouts.of(self._model, name) for name in state.versions or [self._primary(state) or "1"]]
-            unknown = [no_such_signal(layout, command.signal) for layout in layouts]
-            if all(unknown):
-                return unknown[-1]
-        state.snoozed = {name: end for name, end in state.snoozed.items() if end > now}
-        state.snoozed[command.signal or ""] = until
-        while len(state.snoozed) > SNOOZES:
-            del state.snoozed[next(iter(state.snoozed))]
-        return None
-
     def _unknown(self, state: MonitorState, trigger: str) -> str | None:
         """Return that no trigger of an id is known, or None."""
         if trigger in state.policy.triggers or trigger in state.rollouts.outcomes.triggers:
@@ -160,7 +156,8 @@ class Monitor:
         return f"no trigger {trigger!r}: none by that id was raised here, or it is no longer remembered"
 
     def _seen(self, state: MonitorState) -> Seen:
-        return Seen({name: version.history for name, version in state.versions.items()}, self._primary(state))
+        histories = {name: version.history for name, version in state.versions.items()}
+        return Seen(histories, self._primary(state), self._own.adopted(state))
 
     def _noted(self, state: MonitorState, told: Sequence[Output]) -> Sequence[Output]:
         """Let the policies know which retrainings helped."""
@@ -169,7 +166,8 @@ class Monitor:
                 answers.note_outcome(state.policy, each)
         return told
 
-    def _version(self, state: MonitorState, layout: Layout) -> VersionState:
+    def _version(self, state: MonitorState, pane: ClosedPane) -> VersionState:
+        layout = pane.layout
         version = state.versions.pop(layout.version, None)
         settings = self._settings_of(layout)
         if version is not None and version.settings != settings:
@@ -177,7 +175,7 @@ class Monitor:
             version.losses = LossRows()  # their codes are those of the old bins
             begin_anew(version.episodes)
         if version is None:
-            version = VersionState(signals=signals_of(layout), settings=settings)
+            version = VersionState(signals=signals_of(layout), settings=settings, began=pane.start)
             if len(state.versions) >= VERSIONS:
                 del state.versions[next(iter(state.versions))]
                 state.evicted += 1
@@ -204,6 +202,7 @@ class Monitor:
             time=from_micros(pane.due),
             n=pane.n,
             empty_before=0 if last is None else max(0, (pane.start - last) // pane.layout.spec.pane),
+            chosen_labels=pane.left_out,
             readings=[finding.reading for finding in findings],
             provenance={"offsets": {str(partition): offsets for partition, offsets in pane.offsets.items()}},
         )
@@ -216,21 +215,20 @@ class Monitor:
         for change in [*found, *unwatched(version.episodes, pane)]:
             if change.episode.tier == "quality" and change.episode.severity == "alarm":
                 self._mark_broken(version, change, pane.due)
-            if change.firing is None or not self._is_snoozed(state, change.reading.signal, pane.due):
+            if change.firing is None or not is_snoozed(state.snoozed, change.reading.signal, pane.due):
                 changes.append(change)  # the end of one that was never told is in no incident
         if not changes:
             return [], []
+        changes, known = known_changes(state, version, changes, pane)
         told, joined = take(version.incidents, changes, pane, version.history)
         name_incidents(version.broken, changes, version.incidents)
         reasons = [reason for signal in version.signals if isinstance(signal, TopBottom) for reason in signal.reasons()]
-        known = Known(version.history, version.effects, version.losses, reasons)
-        alerts = [alert_of(each, pane, known) for each in told]
+        context = Known(version.history, version.effects, version.losses, reasons)
+        alerts = [alert_of(each, pane, context) for each in told]
         rollout = state.rollouts.rollout
         if rollout.stage == "shadow" and rollout.candidate == pane.key.version:  # nobody sees what it answers
-            alerts = [
-                each.model_copy(update={"severity": "notice"}) if each.severity == "alarm" else each for each in alerts
-            ]
-        return alerts, [_joined(each) for each in joined]
+            alerts = [as_notice(each) for each in alerts]
+        return alerts, [*known, *map(firing_of, joined)]
 
     def _mark_broken(self, version: VersionState, change: Change, now: Micros) -> None:
         alarms = [e for e in version.episodes.values() if e.tier == "quality" and e.severity == "alarm"]
@@ -242,9 +240,6 @@ class Monitor:
             if reading.signal == "feature_drift" and reading.feature is not None and reading.effect is not None:
                 known = version.effects.get(reading.feature, reading.effect)
                 version.effects[reading.feature] = SMOOTHING * known + (1 - SMOOTHING) * reading.effect
-
-    def _is_snoozed(self, state: MonitorState, signal: str, now: Micros) -> bool:
-        return any(state.snoozed.get(name, now) > now for name in {"", signal})
 
     def _primary(self, state: MonitorState) -> str | None:
         """Return the version that is meant where none is named: the serving one, else the one with most predictions."""
@@ -266,7 +261,8 @@ class Monitor:
     ) -> Situation:
         challengers = [signal for signal in version.signals if isinstance(signal, ChallengerLoss)]
         return Situation(
-            layout=layout,
+            layout=self._own.layout(state, layout),
+            declared=layout,
             now=now,
             episodes=version.episodes,
             history=version.history,
@@ -283,10 +279,3 @@ class Monitor:
             snoozed=state.snoozed,
             unanswered=version.curation.unanswered,
         )
-
-
-def _joined(each: Joined) -> JoinedFiring:
-    signal, feature, segment, detector, _ = each.change.key
-    return JoinedFiring(
-        episode=each.incident.id, signal=signal, feature=feature, segment=segment, detector=detector or "none"
-    )

@@ -8,6 +8,7 @@ from detectors.episodes import Episode, EpisodeKey
 from detectors.history import History
 from detectors.incidents import Incident
 from detectors.loss_rows import LossRows
+from detectors.own_reference import OwnReference
 from detectors.policies.state import PolicyState
 from detectors.rollouts import RolloutsState
 from detectors.schema_changes import SchemaWatch
@@ -62,6 +63,10 @@ class VersionState:
     """Smoothed PSI by feature, less what chance gives."""
     ends: dict[str, Micros] = field(default_factory=dict)
     """End of the newest closed pane by family."""
+    began: Micros | None = None
+    """Start of its first pane; None where a state does not tell."""
+    own: OwnReference | None = None
+    """What it was while it was tried, once it has been."""
 
 
 @register

@@ -16,6 +16,7 @@ class ClosedPane:
     key: PaneKey
     layout: Layout
     counts: Counts
+    """What it says of all its rows: without the labels that curation chose (`detectors.chosen_labels`)."""
     sample: list[SampledRow]
     """Sorted by (the family's time, id)."""
     complete: bool
@@ -33,6 +34,8 @@ class ClosedPane:
     """Some of the rows whose features are not as declared (traffic)."""
     picked: dict[str, list[SampledRow]] = field(default_factory=dict)
     """Rows that were picked out of all (`detectors.curation.picking`), by reason; sorted as the sample."""
+    left_out: int = 0
+    """So many labelled rows more the pane has, which curation chose; in a label pane, less what came by itself."""
 
     @property
     def start(self) -> Micros:
@@ -77,6 +80,11 @@ class ClosedPane:
         return (
             f"the reference is stale: its newest row is of {newest}, and reference_max_age is {format_duration(limit)}"
         )
+
+    @property
+    def estimating(self) -> list[SampledRow]:
+        """The sample without the rows that curation chose."""
+        return [one for one in self.sample if one.label is None or not one.label.chosen]
 
     def view(self, section: str) -> Counts:
         """Return the counts of a section of the pane's family."""

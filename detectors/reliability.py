@@ -16,6 +16,7 @@ from detectors.state import register
 Floats = npt.NDArray[np.float64]
 
 CELLS = 10
+PREFIX = "calibration:"
 
 
 @register
@@ -41,7 +42,7 @@ class Group:
     @property
     def name(self) -> str:
         """The name that its dispersion has in the profile."""
-        return f"calibration:{self.number}"
+        return f"{PREFIX}{self.number}"
 
 
 def groups_of(layout: Layout) -> list[Group]:
@@ -56,6 +57,11 @@ def groups_of(layout: Layout) -> list[Group]:
         Group(number, start, end, float(calibration[start]), float(calibration[end - 1]))
         for number, (start, end) in enumerate(zip(starts.tolist(), ends, strict=True))
     ]
+
+
+def is_group(name: str) -> bool:
+    """Return whether a name in a profile's dispersion is one of a group."""
+    return name.startswith(PREFIX)
 
 
 def hits_of(layout: Layout, counts: Counts, group: Group) -> tuple[float, float]:

@@ -67,6 +67,8 @@ class Seen:
     histories: Mapping[str, History]
     primary: str | None
     """The version that is meant where none is named."""
+    own: Mapping[str, Layout] = field(default_factory=dict)
+    """Layouts of versions that have adopted a reference of their own."""
 
 
 class Rollouts:
@@ -217,12 +219,14 @@ class Rollouts:
     def _past(self, seen: Seen) -> Past:
         def past(version: str) -> tuple[History, Layout] | None:
             history = seen.histories.get(version)
-            return None if history is None else (history, self._layouts.of(self._model, version))
+            known = seen.own.get(version) or self._layouts.of(self._model, version)
+            return None if history is None else (history, known)
 
         return past
 
     def _outcomes(self, seen: Seen) -> TriggerOutcomes:
-        return TriggerOutcomes(self._model, self._spec(seen), self._past(seen))
+        by_file = Seen(seen.histories, seen.primary)  # what a retraining costs is no matter of who it made
+        return TriggerOutcomes(self._model, self._spec(seen), self._past(by_file))
 
     def _spec(self, seen: Seen) -> ModelSpec:
         return self._layouts.of(self._model, seen.primary or "1").spec

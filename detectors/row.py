@@ -49,6 +49,8 @@ class Label(msgspec.Struct, array_like=True, gc=False):
     """A user says the label; or it corrects, whoever says so."""
     later: bool = False
     """It corrects a row that was judged by what was said before: that stays, and this has no loss."""
+    chosen: bool = False
+    """Curation asked for it, and not by chance (`detectors.chosen_labels`)."""
 
 
 def task_problem(prediction: Prediction, spec: ModelSpec) -> str | None:

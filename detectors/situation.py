@@ -51,8 +51,19 @@ class Situation:
     """The version that served before, where commands have said so."""
     snoozed: Mapping[str, Micros] = field(default_factory=dict)
     """By signal: until when people do not want to hear of it; the empty name is all of them."""
+    declared: Layout | None = None
+    """With the reference of the monitor file, where the version has adopted one of its own; else None."""
     unanswered: Callable[[Micros, Micros, int], Sequence[str]] = lambda *_: ()
     """From when to when, and how many at most: prediction_ids of rows whose labels were asked for and did not come."""
+
+    @property
+    def by_file(self) -> Layout:
+        """The layout with the reference of the monitor file.
+
+        By it go prices that are assumed, and what a version owed when it was born: a reference that is made of its
+        birth would make any birth a good one.
+        """
+        return self.declared or self.layout
 
     @property
     def judged(self) -> bool:

@@ -55,6 +55,9 @@ class PaneSummary:
     """Some of the rows whose features are not as declared."""
     picked: dict[str, Sample] = field(default_factory=dict)
     """Samples of rows that were picked out of all (`detectors.curation.picking`), by reason."""
+    chosen: Counts | None = None
+    """Of the labels in `counts`, those that curation chose (`detectors.chosen_labels`), less what came by itself of the
+    same rows; None where there are none."""
 
     @classmethod
     def empty(cls, key: PaneKey, layout: Layout) -> "PaneSummary":
@@ -78,6 +81,8 @@ class PaneSummary:
         if self.key != other.key or self.fingerprint != other.fingerprint:
             raise ValueError(f"summaries of {self.key} and {other.key} do not merge: different pane or layout")
         self.counts += other.counts
+        if other.chosen is not None:
+            self.chosen = other.chosen.copy() if self.chosen is None else self.chosen + other.chosen
         self.incomplete |= other.incomplete
         self.sample.merge(other.sample)
         self.odd = smallest([*self.odd, *other.odd])

@@ -35,18 +35,21 @@ def output_of(layout: Layout, row: Row) -> float | None:
 
 def tails_of(layout: Layout, rows: Sequence[Row]) -> Tails | None:
     """Return where the deciles of the score lie and what the features are in them; None where rows have no scores."""
+    coder = RowCodes(layout)
     scores = np.array([output_of(layout, row) for row in rows], dtype=np.float64)
+    return tails_of_codes(coder, coder.of(rows), scores)
+
+
+def tails_of_codes(coder: RowCodes, codes: Codes, scores: Floats) -> Tails | None:
+    """Return the same of coded rows, shape (rows, features), whose scores are known, NaN where they have none."""
     known = scores[np.isfinite(scores)]
     if not len(known):
         return None
     low, high = (float(each) for each in np.quantile(known, (DECILE, 1 - DECILE), method="inverted_cdf"))
     if not low < high:
         return None  # one value nearly everywhere: there is no top and no bottom
-    codes = RowCodes(layout)
-    bottom, top = (
-        codes.of([rows[i] for i in np.flatnonzero(chosen).tolist()]) for chosen in (scores <= low, scores >= high)
-    )
-    return Tails(low=low, high=high, bottom=_histograms(codes, bottom), top=_histograms(codes, top))
+    bottom, top = codes[scores <= low], codes[scores >= high]
+    return Tails(low=low, high=high, bottom=_histograms(coder, bottom), top=_histograms(coder, top))
 
 
 def split(layout: Layout, tails: Tails, rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:

@@ -34,7 +34,7 @@ def training_data(situation: Situation, trigger: str, since: Micros, parts: Sequ
         window=Window(start=from_micros(start), end=from_micros(end)),
         exclude=gaps(span, cohorts),
         versions=_versions(parts, start, end),
-        labelled_rows=sum(cohort.labelled for cohort in cohorts),
+        labelled_rows=sum(cohort.trainable for cohort in cohorts),
         slices=must_have_slices(situation.layout, cohorts, spec.max_rows),
         labels_until=from_micros(situation.now),
         sample=_sample(spec, trigger, end - start, situation.layout),

@@ -60,7 +60,7 @@ class VersionLosses:
         if problem is None and layout.loss_scale is None:
             problem = f"losses are not counted: no reference profile for version {pane.key.version}"
         problem = problem or too_few_labels(layout, float(counts.sum()), pane.n)
-        rows = [sampled for sampled in pane.sample if sampled.loss is not None]
+        rows = [sampled for sampled in pane.estimating if sampled.loss is not None]
         return cls(
             pane.key.version,
             pane.start,

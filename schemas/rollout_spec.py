@@ -23,6 +23,13 @@ class RolloutSpec(Record):
         5_000, description="Labelled rows of the new version, once it serves, in which it is rolled back if it is worse"
     )
 
+    own_reference: bool = Field(
+        True,
+        description="Whether a version that came to serve through shadow or canary is judged, from the end of the "
+        "rollout on, by what it was while it was tried: its own counts, in the bins of `reference`. A reference that "
+        "is named for the version always wins. Until then it is judged by that of the version it is tried beside",
+    )
+
     @field_validator("canary")
     @classmethod
     def _rising(cls, shares: list[float]) -> list[float]:

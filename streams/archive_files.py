@@ -139,7 +139,7 @@ class ArchiveFiles:
                 f"{target}: damaged, or no Parquet file ({_brief(error)}). Restore it from a copy; if there is none, "
                 "delete it: its rows are lost"
             ) from None
-        except OSError as error:
+        except Exception as error:  # of the store's library, which need not be an OSError
             raise UserError(f"{target}: cannot be read: {_brief(error)}") from None
 
     def _listed(self, path: str) -> list[dict[str, Any]]:
@@ -149,7 +149,7 @@ class ArchiveFiles:
             found: list[dict[str, Any]] = self.fs.ls(target, detail=True)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        except OSError as error:
+        except Exception as error:  # of the store's library, which need not be an OSError
             raise UserError(f"{target}: cannot be listed: {_brief(error)}") from None
         return [one for one in found if one["name"].rstrip("/") != target]
 

@@ -20,7 +20,7 @@ from streams.by_value import by_value
 from streams.column_log import Numbers
 from streams.groups import Groups
 from streams.pending_log import PendingLog, lifetime_of
-from streams.row_log import COHORT, CORRECTED, GONE, LABELLED, TRAFFIC
+from streams.row_log import COHORT, CORRECTED, GONE, LABELLED, REPEATED, TRAFFIC
 
 
 class RowsOver(NamedTuple):
@@ -73,7 +73,7 @@ class ArchivePanes:
         """Note again, after a restart, the labels of the panes that are open."""
         for log in self._logs.values():
             for labels, entries in log.labels.all():
-                live = np.flatnonzero(entries.rows >= log.rows.columns.first)
+                live = np.flatnonzero((entries.rows >= log.rows.columns.first) & ((entries.kinds & REPEATED) == 0))
                 live = live[log.rows.of("time", entries.rows[live]) != GONE]
                 self.labels(log, labels[live], entries.rows[live], entries.times[live], entries.kinds[live])
         there = {key for key in open_ if key.family == "label"}

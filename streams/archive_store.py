@@ -14,7 +14,7 @@ from streams.archive_panes import RowsOver
 from streams.column_log import Numbers
 from streams.label_log import Labels, unpack_labels
 from streams.row_block import OpenedBlock
-from streams.row_log import CORRECTED, LABELLED, RATED, TRAFFIC, USER
+from streams.row_log import CORRECTED, LABELLED, RATED, REPEATED, TRAFFIC, USER
 from streams.stored_blocks import StoredBlocks
 
 _ARRAY, _ARRAY_OF = struct.Struct(">BI"), 0xDD  # msgpack's head of an array: tails are unpacked all at once
@@ -77,7 +77,7 @@ class StoredLabels:
             labels = unpack_labels(self._blocks.read(start))
             rows = np.minimum(np.searchsorted(over.numbers, labels.rows), len(over.numbers) - 1)
             mine = over.numbers[rows] == labels.rows
-            mine &= (labels.times < due) & ~is_later(labels.kinds)
+            mine &= (labels.times < due) & ~is_later(labels.kinds) & ((labels.kinds & REPEATED) == 0)
             at = np.flatnonzero(mine)
             if len(at):
                 tell(known, rows[at], taken(labels, at))

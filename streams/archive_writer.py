@@ -61,7 +61,7 @@ class ArchiveWriter:
         if not at_work:
             try:
                 self._files.fs.makedirs(self._files.root, exist_ok=True)
-            except OSError as error:
+            except Exception as error:  # of the store's library, which need not be an OSError
                 raise UserError(f"archive.url: {self._files.url}: cannot be written: {error}") from None
         self._retention = Retention(spec, self._files) if partition == 0 else None
         self.rows = 0
@@ -90,7 +90,7 @@ class ArchiveWriter:
         if self._retention is not None:
             try:
                 self._retention.apply(complete)
-            except (OSError, UserError) as error:  # what was archived is safe, and what is too old can wait for a day
+            except Exception as error:  # of any kind: what was archived is safe, and what is too old can wait a day
                 log.warning("archive: nothing more is deleted for now: %s", error)
 
     def told(self, waiting: int) -> str:

@@ -17,8 +17,9 @@ from streams.files import resolve, save_profile
 from streams.profiling import build_profiles
 from streams.report_text import clean
 from streams.table_column import Column
+from streams.table_features import feature_type
 from streams.table_file import TableFile
-from streams.table_guess import SAMPLED, feature_type
+from streams.table_guess import SAMPLED
 
 MUCH = 0.01  # of a feature's values: more of them that are no good are rather a mistake in the monitor file
 MOST = 0.5  # of the values of a categorical feature: so many beside its frequent ones, and it has no categories

@@ -26,7 +26,7 @@ def effective_rows(weights: npt.NDArray[np.float64]) -> float:
     return round(float(shares.sum() ** 2 / (shares**2).sum()), 1)
 
 
-def too_few(weights: npt.NDArray[np.float64], least: int = 0) -> bool:
+def too_few(weights: npt.NDArray[np.float64], least: int) -> bool:
     """Return whether unequal weights leave fewer than `least` rows, or less than a tenth of them."""
     count, worth = len(weights), effective_rows(weights)
     return worth < LEAST_SHARE * count or worth < min(least, count)
@@ -34,5 +34,9 @@ def too_few(weights: npt.NDArray[np.float64], least: int = 0) -> bool:
 
 def in_words(weights: npt.NDArray[np.float64]) -> str:
     """Return how much rows are worth, to stand behind their number; nothing where they weigh alike."""
-    worth = effective_rows(weights)
-    return f" (by their weights worth {worth:,.0f})" if worth < len(weights) - 0.5 else ""
+    return worth_in_words(len(weights), effective_rows(weights))
+
+
+def worth_in_words(count: int, worth: float) -> str:
+    """Return the same of `count` rows of which it is known."""
+    return f" (by their weights worth {worth:,.0f})" if worth < count - 0.5 else ""

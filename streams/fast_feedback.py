@@ -3,22 +3,23 @@
 import math
 from collections.abc import Sequence
 from itertools import product, repeat
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors.id_hash import id_hashes
 from detectors.layouts import Layouts
+from schemas.feedback import Source
 from schemas.spec import MonitorSpec
 from streams.fast_labels import Names, texts_of
 from streams.fast_times import Flags, read_times
 from streams.fast_types import FastTypes
-from streams.feedback_columns import NO_MODEL, NO_VERSION, SOURCES, FeedbackColumns
+from streams.feedback_columns import NO_MODEL, NO_VERSION, SOURCES, FeedbackColumns, corrected
 from streams.groups import version_hash
 
 _SOURCE_CODES = {source: code for code, source in enumerate(SOURCES)}
-_CORRECTION = _SOURCE_CODES["correction"]
+_CORRECTED = np.array([_SOURCE_CODES[corrected(source)] for source in get_args(Source)], dtype=np.int8)
 _FEW = 64  # combinations of what a chunk says; to look at so many costs less than at each event
 
 
@@ -56,7 +57,7 @@ class FastFeedback:
                 if correction is not None:
                     labels[position] = correction
                     values[position] = number_of(correction)
-                    sources[position] = _CORRECTION
+                    sources[position] = _CORRECTED[sources[position]]
         columns = FeedbackColumns(
             times=times,
             offsets=offsets,

@@ -7,15 +7,22 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.rows import Rows
+from schemas.feedback import Source
 
-StoredSource = Literal["outcome", "user", "annotator", "correction"]
-"""Who says so; `correction` is feedback of any source with the field `correction`."""
+StoredSource = Literal["outcome", "user", "annotator", "correction", "annotator_correction"]
+"""Who says so; what has the field `correction` is one or the other of the last two, whatever it says of its source."""
 
 SOURCES: tuple[StoredSource, ...] = get_args(StoredSource)
+CORRECTIONS: tuple[StoredSource, ...] = ("correction", "annotator_correction")
 NO_MODEL = -1
 OTHER_MODEL = -2
 """Self-contained feedback may name a model that is not in the monitor file: it contradicts its own prediction."""
 NO_VERSION = 0
+
+
+def corrected(source: Source) -> StoredSource:
+    """Return what a source is stored as where its feedback has the field `correction`."""
+    return "annotator_correction" if source == "annotator" else "correction"
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from schemas.feedback import Feedback
 from schemas.prediction import Prediction
 from schemas.spec import MonitorSpec
 from streams.decode import Refusal
-from streams.shares import shares_problem
+from streams.shares import foreign_class, sum_problem
 
 SHOWN = 20  # classes in a message
 
@@ -63,23 +63,18 @@ class Fit:
         classes = self._classes[model]
         if label is None or classes is None or label in classes:
             return None
-        return f"{path}: {label!r} is not a class of {model}; {_those(classes)}"
+        known = ", ".join(sorted(classes)[:SHOWN]) + (", ..." if len(classes) > SHOWN else "")
+        return f"{path}: {label!r} is not a class of {model}; those are {known}. A new one is declared in classes"
 
     def _wrong_shares(self, prediction: Prediction) -> str | None:
-        model, output = prediction.model, prediction.output
-        if self._spec.models[model].task != "multiclass" or not output.probabilities:
+        model, output, spec = prediction.model, prediction.output, self._spec.models[prediction.model]
+        if spec.task != "multiclass" or not output.probabilities:
             return None
-        classes = self._classes[model] or frozenset()
-        problem = shares_problem(output.probabilities, output.label, self._spec.models[model], classes)
-        if problem is None:
-            return None
-        told = f" of {model}; {_those(classes)}" if problem.endswith("is not a class") else ""
-        return f"output.probabilities: {problem}{told}"
-
-
-def _those(classes: frozenset[str]) -> str:
-    known = ", ".join(sorted(classes)[:SHOWN]) + (", ..." if len(classes) > SHOWN else "")
-    return f"those are {known}. A new one is declared in classes"
+        foreign = foreign_class(output.probabilities, output.label, spec, self._classes[model] or frozenset())
+        if foreign is not None:
+            return self._not_a_class(model, "output.probabilities", foreign)
+        problem = sum_problem(output.probabilities, spec)
+        return None if problem is None else f"output.probabilities: {problem}"
 
 
 def _is_number(text: str) -> bool:

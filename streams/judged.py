@@ -15,7 +15,7 @@ from schemas.feedback import Feedback
 from schemas.prediction import Prediction
 from schemas.spec import MonitorSpec
 from streams.fast_feedback import number_of, version_code
-from streams.feedback_columns import NO_MODEL, OTHER_MODEL, SOURCES, FeedbackColumns, StoredSource
+from streams.feedback_columns import NO_MODEL, OTHER_MODEL, SOURCES, FeedbackColumns, StoredSource, corrected
 from streams.groups import Groups
 
 Offsets = npt.NDArray[np.int64]
@@ -47,7 +47,7 @@ def feedback_of(
     """Return feedback by column, with the predictions in it."""
     labels, values, sources = [], [], []
     for event in events:
-        source: StoredSource = event.source if event.correction is None else "correction"
+        source: StoredSource = event.source if event.correction is None else corrected(event.source)
         number = event.value if event.correction is None else number_of(event.correction)
         sources.append(SOURCES.index(source))
         labels.append(event.label if event.correction is None else event.correction)

@@ -15,7 +15,7 @@ from schemas.event_time import Micros
 from streams.blocks import SEALED, Blocks, cuts
 from streams.column_log import ColumnLog, Numbers
 from streams.packed_columns import empty, packed, unpacked
-from streams.row_log import CORRECTED, LABELLED, USER, RowLog
+from streams.row_log import CHOSEN, CORRECTED, LABELLED, REPEATED, USER, RowLog
 from streams.store import Store
 
 
@@ -31,7 +31,8 @@ class Labels(NamedTuple):
     losses: npt.NDArray[np.float64]
     truths: npt.NDArray[np.int64]
     kinds: npt.NDArray[np.uint8]
-    """LABELLED, RATED, CORRECTED: what the row had not had before; and USER. A later correction has no loss."""
+    """LABELLED, RATED, CORRECTED: what the row had not had before; USER, CHOSEN. A later correction has no loss.
+    REPEATED stands alone: nothing else is known of it."""
     labels: list[str | None]
     drawn: npt.NDArray[np.float64]
     """Probability with which the row was drawn at random for this label; NaN: none."""
@@ -81,6 +82,8 @@ class LabelLog:
         first = loaded[-1][0] if loaded else 0
         self._open = ColumnLog(empty(_COLUMNS), first)
         self._labels: list[str | None] = []
+        self.again: dict[int, Micros] = {}
+        """By number of a row that was chosen: when its label came by itself as well. As few as are chosen."""
         for start, stored in loaded:
             block = unpack_labels(stored)
             self._spans.append(_span(start, block.rows))
@@ -111,6 +114,7 @@ class LabelLog:
         """Add labels; return their numbers. Rows learn which label holds their loss."""
         numbers = self._append(labels)
         self._note_losses(labels, numbers)
+        self._note_again(labels.rows, labels.times, labels.kinds)
         return numbers
 
     def save(self) -> None:
@@ -138,6 +142,7 @@ class LabelLog:
         if gone:
             del self._spans[:gone]
             self._blocks.drop(self._spans[0].start)
+            self.again = {row: time for row, time in self.again.items() if row >= self._rows.columns.first}
 
     def read(self, numbers: Numbers) -> Iterator[tuple[int, Label, float]]:
         """Yield the row, the label and the loss of each number; the numbers ascend."""
@@ -167,11 +172,21 @@ class LabelLog:
     def _note(self, labels: Labels, numbers: Numbers) -> None:
         """Let rows know again what they had learned before the restart."""
         there = labels.rows >= self._rows.columns.first
-        rows, kinds = labels.rows[there], labels.kinds[there]
-        np.bitwise_or.at(self._rows.columns.column("flags"), rows - self._rows.columns.base, kinds)
+        rows, kinds, losses = labels.rows[there], labels.kinds[there], labels.losses[there]
+        judged = ((kinds & LABELLED) != 0) | ~np.isnan(losses)
+        told = kinds & np.where(judged, ~np.uint8(REPEATED), ~np.uint8(REPEATED | CHOSEN))
+        np.bitwise_or.at(self._rows.columns.column("flags"), rows - self._rows.columns.base, told)
+        again = rows[(kinds & REPEATED) != 0]
+        self._rows.set("flags", again, self._rows.of("flags", again) & ~np.uint8(CHOSEN))
+        self._note_again(rows, labels.times[there], kinds)
         labelled = (kinds & LABELLED) != 0
         self._rows.set("truth", rows[labelled], labels.truths[there][labelled])
         self._note_losses(labels, numbers)
+
+    def _note_again(self, rows: Numbers, times: npt.NDArray[np.int64], kinds: npt.NDArray[np.uint8]) -> None:
+        again = (kinds & REPEATED) != 0
+        if again.any():
+            self.again |= zip(rows[again].tolist(), times[again].tolist(), strict=True)
 
     def _note_losses(self, labels: Labels, numbers: Numbers) -> None:
         lost = ~np.isnan(labels.losses) & (labels.rows >= self._rows.columns.first)
@@ -211,10 +226,10 @@ def _entries(labels: Labels, at: Numbers) -> Iterator[tuple[int, Label, float]]:
         yield row, Label(time, label, value, rating, *said_how(kind)), loss
 
 
-def said_how(kind: int) -> tuple[bool, bool, bool]:
-    """Return of one of `Labels.kinds` what stands in a `Label`: whether it corrects, is a user's, and comes later."""
+def said_how(kind: int) -> tuple[bool, bool, bool, bool]:
+    """Return of one of `Labels.kinds` what stands in a `Label`: it corrects, is a user's, comes later, was chosen."""
     corrects = bool(kind & CORRECTED)
-    return corrects, bool(kind & USER), corrects and not kind & LABELLED
+    return corrects, bool(kind & USER), corrects and not kind & LABELLED, bool(kind & CHOSEN)
 
 
 def _known(numbers: npt.NDArray[np.float64]) -> list[float | None]:

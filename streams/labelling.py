@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from detectors.chosen_labels import chooses
 from detectors.id_hash import id_hashes
 from schemas.spec import MonitorSpec
 from streams.accounting import Accounting
@@ -13,9 +14,10 @@ from streams.feedback_columns import NO_MODEL, NO_VERSION, SOURCES, FeedbackColu
 from streams.feedback_log import FeedbackLog
 from streams.groups import Groups
 from streams.pending_log import Joined, PendingLog
-from streams.row_log import CORRECTED, LABELLED, RATED, USER
+from streams.row_log import CHOSEN, CORRECTED, LABELLED, RATED, REPEATED, USER
 
 _USER, _ANNOTATOR, _CORRECTION = (SOURCES.index(source) for source in ("user", "annotator", "correction"))
+_ANNOTATOR_CORRECTION = SOURCES.index("annotator_correction")
 _MOST_KEYS = 100_000
 
 Mask = npt.NDArray[np.bool_]
@@ -53,6 +55,7 @@ class Labelling:
         self._lateness = spec.feedback_lateness
         self._regression = np.array([model.task == "regression" for model in models], dtype=bool)
         self._text = np.array([model.task == "text" for model in models], dtype=bool)
+        self._chooses = np.array([chooses(model) for model in models], dtype=bool)
         self._keys: dict[str | None, int] = {}
 
     def fits(self, groups: npt.NDArray[np.int32], row_times: npt.NDArray[np.int64], said: Said) -> Mask:
@@ -74,6 +77,7 @@ class Labelling:
         """Tell `rows`, which all differ, what is said of them where it fits.
 
         Returns of which rows it was news, later corrections apart, and which it contradicts, besides what was joined.
+        A row that was chosen may be told its label again by what came by itself: that is REPEATED, and no news.
         """
         groups, flags = log.rows.of("group", rows), log.rows.of("flags", rows)
         labelled, was_rated = (flags & LABELLED) != 0, (flags & RATED) != 0
@@ -83,19 +87,31 @@ class Labelling:
         new_rating = open_ & rated & ~was_rated
         conflicts = open_ & says & labelled & (log.rows.of("truth", rows) != said.truths)
         news = new_label | new_rating
-        corrects = said.sources == _CORRECTION
-        later = fits & says & ~new_label & (corrects | (said.sources == _ANNOTATOR)) & ((flags & CORRECTED) == 0)
+        corrects = _correct(said.sources)
+        later = fits & says & ~new_label & (corrects | _annotate(said.sources)) & ((flags & CORRECTED) == 0)
         if later.any():
             later &= ~(labelled & _repeats(said, log.rows.of("truth", rows)))
+        repeats: list[Joined] = []
+        if self._chooses.any():
+            chosen = self._are_chosen(groups, said)
+            text = self._text[self._groups.model(groups)]
+            again = fits & ~(chosen | new_label | later) & ((flags & CHOSEN) != 0) & (says | (text & rated))
+            flags = _unchosen(flags, again)
+            if again.any():
+                log.rows.set("flags", rows, flags)
+                repeats.append(_again(log, rows, said, says, text, np.flatnonzero(again)))
         at = np.flatnonzero(news | later)
         if not len(at):
-            return [], news, conflicts
+            return repeats, news, conflicts
         log.rows.set("truth", rows[new_label], said.truths[new_label])
         new_said = new_label | later
         kinds = _bit(new_label, LABELLED) | _bit(new_rating, RATED)
         kinds |= _bit(later | (new_label & corrects), CORRECTED)
         kinds |= _bit(new_said & (corrects | (said.sources == _USER)), USER)
         log.rows.set("flags", rows, flags | kinds)
+        if self._chooses.any():
+            kinds |= _bit(chosen, CHOSEN)
+            log.rows.set("flags", rows, flags | kinds & ~_bit(~(new_label | (text & news)), CHOSEN))
         labels = [
             label if new else None
             for label, new in zip(map(said.labels.__getitem__, at.tolist()), new_said[at].tolist(), strict=True)
@@ -112,12 +128,12 @@ class Labelling:
             said.offsets[at],
             said.drawn[at],
         )
-        return [joined], news, conflicts
+        return [joined, *repeats], news, conflicts
 
     def note_conflicts(self, sources: npt.NDArray[np.int8]) -> None:
         """Count feedback, by who says so, that contradicts the label before it."""
         if len(sources):
-            corrected = int(np.isin(sources, [_ANNOTATOR, _CORRECTION]).sum())
+            corrected = int((_correct(sources) | _annotate(sources)).sum())
             self._accounting.note("feedback", "corrected", corrected)
             self._accounting.note("feedback", "conflicting", len(sources) - corrected)
 
@@ -131,6 +147,11 @@ class Labelling:
             self._keys.update(zip(new, _label_keys(list(new)).tolist(), strict=True))
         keys = np.fromiter(map(self._keys.__getitem__, events.labels), np.int64, len(events))
         return keys ^ _number_keys(events.values)
+
+    def _are_chosen(self, groups: npt.NDArray[np.int32], said: Said) -> Mask:
+        """Return which answers are to requests of strategies and rules: those of annotators, but for drawn rows."""
+        chosen: Mask = self._chooses[self._groups.model(groups)] & _annotate(said.sources)
+        return chosen & np.isnan(said.drawn)
 
     def _says(self, groups: npt.NDArray[np.int32], said: Said) -> Mask:
         """Return whether it says what the task asks for."""
@@ -192,6 +213,38 @@ def _repeats(said: Said, truths: npt.NDArray[np.int64]) -> Mask:
     same: Mask = (truths == said.truths) | (truths == said.truths ^ numbers ^ _NO_NUMBER)
     same |= truths == _NO_LABEL ^ numbers
     return same
+
+
+def _correct(sources: npt.NDArray[np.int8]) -> Mask:
+    found: Mask = (sources == _CORRECTION) | (sources == _ANNOTATOR_CORRECTION)
+    return found
+
+
+def _annotate(sources: npt.NDArray[np.int8]) -> Mask:
+    found: Mask = (sources == _ANNOTATOR) | (sources == _ANNOTATOR_CORRECTION)
+    return found
+
+
+def _unchosen(flags: npt.NDArray[np.uint8], again: Mask) -> npt.NDArray[np.uint8]:
+    return np.where(again, flags & ~np.uint8(CHOSEN), flags)
+
+
+def _again(log: PendingLog, rows: Numbers, said: Said, says: Mask, text: Mask, at: Numbers) -> Joined:
+    """Return what is said once more of chosen rows, as what their labels would have been if nobody had been asked."""
+    corrects = says & _correct(said.sources)
+    kinds = _bit(says, LABELLED) | _bit(corrects, CORRECTED) | _bit(corrects | (says & (said.sources == _USER)), USER)
+    return Joined(
+        log,
+        rows[at],
+        kinds[at] | np.uint8(REPEATED),
+        said.times[at],
+        [said.labels[place] if says[place] else None for place in at.tolist()],
+        np.where(says[at], said.values[at], np.nan),
+        np.where(text[at], said.ratings[at], np.nan),  # of all others, a rating is news of its own
+        said.truths[at],
+        said.offsets[at],
+        said.drawn[at],
+    )
 
 
 def _bit(mask: Mask, bit: int) -> npt.NDArray[np.uint8]:

@@ -257,7 +257,7 @@ def _look_at(flushing: asyncio.Task[None]) -> None:
 
 
 class _Failing:
-    """Marks the lane as failed when an error passes. Nothing is half done where somebody was cancelled: he waited."""
+    """Marks the lane as failed when an error passes. A wait that was cancelled has left nothing half done."""
 
     def __init__(self, lane: Lane) -> None:
         self._lane = lane

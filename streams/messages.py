@@ -50,10 +50,14 @@ class SummaryMessage(msgspec.Struct, tag="summary", frozen=True):
     """See `detectors.odd_features`."""
     picked: dict[str, PickedMessage] = {}
     """See `detectors.curation.picking`."""
+    chosen: bytes = b""
+    """As `counts`: of the labels that curation chose; empty where there are none."""
 
     def __post_init__(self) -> None:
         if len(self.hashes) != HASH_BYTES * len(self.sample):
             raise ValueError("the sample has another number of rows than of hashes")
+        if self.chosen and len(self.chosen) != len(self.counts):
+            raise ValueError("the counts of chosen labels are not as many as those of all")
 
 
 class IncompleteMessage(msgspec.Struct, tag="incomplete", frozen=True):
@@ -110,6 +114,7 @@ def summary_message(summary: PaneSummary, partition: int, through: dict[Role, in
         incomplete=summary.incomplete,
         odd=summary.odd,
         picked={name: PickedMessage(rows.size, *_packed(rows)) for name, rows in sorted(summary.picked.items())},
+        chosen=b"" if summary.chosen is None else summary.chosen.astype("<i8").tobytes(),
     )
     return Outgoing("summaries", key.model.encode(), _encode(message))
 
@@ -125,6 +130,7 @@ def summary_of(message: SummaryMessage) -> PaneSummary:
         incomplete=message.incomplete,
         odd=message.odd,
         picked={name: _sample(one.size, one.rows, one.hashes) for name, one in message.picked.items()},
+        chosen=np.frombuffer(message.chosen, dtype="<i8").astype(np.int64) if message.chosen else None,
     )
 
 

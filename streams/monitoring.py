@@ -193,7 +193,7 @@ class MonitorPartition:
             log.warning("summary of model %s, which is not in the monitor file, is left out", message.model)
             return
         through = tuple(message.through.get(role, -1) for role in ROLES)
-        takes = PANE_BYTES + len(message.counts)
+        takes = PANE_BYTES + len(message.counts) + len(message.chosen)
         if message.sample:
             takes += size + ROW_BYTES * len(message.sample)  # packed rows lie in the message, which stays for them
         before = model.panes.size

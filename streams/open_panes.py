@@ -60,7 +60,7 @@ class OpenPanes:
         self._samples = PaneSamples(spec, logs)
         self._incomplete = incomplete
         self._panes = PaneTable(spec, store)
-        self._counting = PaneCounting(spec, layouts, groups, self._panes, archive)
+        self._counting = PaneCounting(layouts, groups, self._panes, archive)
         self._accepted: list[Accepted] = []
         self._joined: list[Joined] = []
         self._rejected: list[tuple[int, npt.NDArray[np.int32], npt.NDArray[np.int64]]] = []
@@ -136,7 +136,15 @@ class OpenPanes:
             picked = {name: next(samples) for name in pane.picked}
             incomplete = self._incomplete.holds(key.model, key.family, key.start)
             yield PaneSummary(
-                key, pane.fingerprint, pane.counts, sample, dict(pane.offsets), incomplete, pane.odd, picked
+                key,
+                pane.fingerprint,
+                pane.counts,
+                sample,
+                dict(pane.offsets),
+                incomplete,
+                pane.odd,
+                picked,
+                pane.chosen,
             )
 
     def finish(self, keys: Sequence[PaneKey]) -> Iterator[PaneSummary]:

@@ -3,8 +3,8 @@
 Everything here is asked by model version, then by pane, for as many rows at once as there are.
 """
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,6 @@ from detectors.layout import Layout
 from detectors.layouts import Layouts
 from detectors.losses import class_keys, losses
 from detectors.row_shape import OUTPUT, Columns
-from schemas.spec import MonitorSpec
 from streams.archive_panes import ArchivePanes
 from streams.by_value import Positions, by_value
 from streams.column_log import Numbers
@@ -24,9 +23,42 @@ from streams.groups import Groups
 from streams.label_log import Labels
 from streams.pane_table import OpenPane, PaneTable
 from streams.pending_log import Joined, PendingLog
-from streams.row_log import COHORT, CORRECTED, LABELLED, TRAFFIC, UNEXPECTED, USER
+from streams.row_log import CHOSEN, COHORT, CORRECTED, LABELLED, REPEATED, TRAFFIC, UNEXPECTED, USER
 
 _T = TypeVar("_T")
+
+
+class _Judged(NamedTuple):
+    """Labels with what their rows say, by column."""
+
+    times: npt.NDArray[np.int64]
+    """Of the rows."""
+    groups: list[tuple[int, Positions]]
+    losses: npt.NDArray[np.float64]
+    truth: npt.NDArray[np.int32]
+    says: npt.NDArray[np.bool_]
+    later: npt.NDArray[np.bool_]
+    differs: npt.NDArray[np.float64]
+
+    def columns(self, layout: Layout, joined: Joined, at: Positions) -> LabelColumns:
+        """Return the labels of one model version."""
+        rows, said, kinds = joined.log.rows, joined.numbers[at], joined.kinds[at]
+        return LabelColumns(
+            row_times=self.times[at],
+            times=joined.times[at],
+            losses=self.losses[at],
+            said=rows.of("code", said),
+            truth=self.truth[at],
+            outputs=rows.of("output", said),
+            values=joined.values[at],
+            ratings=joined.ratings[at],
+            cells=rows.of("cells", said)[:, : len(layout.spec.segments)],
+            says=self.says[at],
+            corrects=(kinds & CORRECTED) != 0,
+            by_user=(kinds & USER) != 0,
+            later=self.later[at],
+            differs=self.differs[at],
+        )
 
 
 class PaneCounting:
@@ -34,13 +66,11 @@ class PaneCounting:
 
     def __init__(
         self,
-        spec: MonitorSpec,
         layouts: Layouts,
         groups: Groups,
         table: PaneTable,
         archive: ArchivePanes | None = None,
     ) -> None:
-        self._spec = spec
         self._layouts = layouts
         self._groups = groups
         self._table = table
@@ -97,7 +127,91 @@ class PaneCounting:
 
     def labels(self, log: PendingLog, joined: Joined) -> None:
         """Count labels that met rows of a log, and append them, with their losses, to its labels."""
-        rows, spec = log.rows, self._spec
+        again = (joined.kinds & REPEATED) != 0
+        if again.any():
+            if not again.all():
+                self._labels(log, joined.take(np.flatnonzero(~again)))
+            self._labels_again(log, joined.take(np.flatnonzero(again)))
+        else:
+            self._labels(log, joined)
+
+    def _labels(self, log: PendingLog, joined: Joined) -> None:
+        rows = log.rows
+        judged = self._judged(log, joined)
+        labels = log.labels.append(
+            Labels(
+                joined.numbers,
+                joined.times,
+                joined.values,
+                joined.ratings,
+                judged.losses,
+                joined.truths,
+                joined.kinds,
+                joined.labels,
+                joined.drawn,
+            )
+        )
+        if self._archive is not None:
+            self._archive.labels(log, labels, joined.numbers, joined.times, joined.kinds)
+        times, known = judged.times, np.maximum(judged.times, joined.times)
+        hashes, lost = rows.of("first_hash", joined.numbers), ~np.isnan(judged.losses)
+        chosen = (joined.kinds & CHOSEN) != 0
+        for group, at in judged.groups:
+            layout, columns = self._layout(group), judged.columns(self._layout(group), joined, at)
+            model = layout.spec
+            for start, within in by_value(known[at] - known[at] % model.pane):
+                pane = self._table.open(layout, "label", start)
+                pane.cover("feedback", joined.offsets[at[within]])
+                count_labels(layout, pane.counts, columns.take(within))
+                if (asked := within[chosen[at[within]]]).size:
+                    count_labels(layout, pane.choose(), columns.take(asked))
+                part = at[within][lost[at[within]]]
+                pane.sample.offer(hashes[part], labels[part])
+                if picks_complaints(model):
+                    here = at[within]
+                    part = here[complaints(model, joined.ratings[here], judged.says[here])]
+                    pane.pick(COMPLAINTS, model.label_requests.per_pane).offer(hashes[part], labels[part])
+            for pane, within in self._cohorts(layout, times[at], columns):
+                pane.cover("feedback", joined.offsets[at[within]])
+                count_cohort_labels(layout, pane.counts, columns.take(within))
+                if (asked := within[chosen[at[within]]]).size:
+                    count_cohort_labels(layout, pane.choose(), columns.take(asked))
+
+    def _labels_again(self, log: PendingLog, joined: Joined) -> None:
+        """Count what came by itself of rows that were chosen, as if it had come alone; restarts need to know of it."""
+        judged, nothing = self._judged(log, joined), np.full(len(joined.numbers), np.nan)
+        kinds = joined.kinds & np.uint8(REPEATED)
+        none: list[str | None] = [None] * len(kinds)
+        log.labels.append(
+            Labels(joined.numbers, joined.times, nothing, nothing, nothing, joined.truths, kinds, none, nothing)
+        )
+        known = np.maximum(judged.times, joined.times)
+        for group, at in judged.groups:
+            layout, columns = self._layout(group), judged.columns(self._layout(group), joined, at)
+            for start, within in by_value(known[at] - known[at] % layout.spec.pane):
+                pane = self._table.open(layout, "label", start)
+                pane.cover("feedback", joined.offsets[at[within]])
+                part = np.zeros_like(pane.counts)
+                count_labels(layout, part, columns.take(within))
+                pane.choose()[:] -= part
+            for pane, within in self._cohorts(layout, judged.times[at], columns):
+                pane.cover("feedback", joined.offsets[at[within]])
+                part = np.zeros_like(pane.counts)
+                count_cohort_labels(layout, part, columns.take(within))
+                pane.choose()[:] -= part
+
+    def _cohorts(
+        self, layout: Layout, times: npt.NDArray[np.int64], columns: LabelColumns
+    ) -> Iterator[tuple[OpenPane, Positions]]:
+        """Yield the cohorts of rows, and which of their labels come before these are judged."""
+        width, maturity = layout.spec.pane, layout.spec.maturity
+        for start, within in by_value(times - times % width):
+            in_time = within[columns.times[within] < start + width + maturity]
+            if len(in_time):
+                yield self._table.open(layout, "cohort", start), in_time
+
+    def _judged(self, log: PendingLog, joined: Joined) -> "_Judged":
+        rows = log.rows
         groups, times = rows.of("group", joined.numbers), rows.of("time", joined.numbers)
         lost = np.full(len(joined.numbers), np.nan)
         differs, says = lost.copy(), (joined.kinds & (LABELLED | CORRECTED)) != 0
@@ -118,63 +232,9 @@ class PaneCounting:
             )
             truth[at] = said_codes(layout, names)
             differs[at] = differences(layout, lost[at], says[at])
-        corrects = (joined.kinds & CORRECTED) != 0
-        later = corrects & ((joined.kinds & LABELLED) == 0)
+        later = ((joined.kinds & CORRECTED) != 0) & ((joined.kinds & LABELLED) == 0)
         lost[later] = np.nan  # the row keeps the loss of what was said first
-        labels = log.labels.append(
-            Labels(
-                joined.numbers,
-                joined.times,
-                joined.values,
-                joined.ratings,
-                lost,
-                joined.truths,
-                joined.kinds,
-                joined.labels,
-                joined.drawn,
-            )
-        )
-        if self._archive is not None:
-            self._archive.labels(log, labels, joined.numbers, joined.times, joined.kinds)
-        known = np.maximum(times, joined.times)
-        hashes, judged = rows.of("first_hash", joined.numbers), ~np.isnan(lost)
-        for group, at in by_group:
-            layout, model = self._layout(group), spec.models[self._groups.names[group][0]]
-            said = joined.numbers[at]
-            columns = LabelColumns(
-                row_times=times[at],
-                times=joined.times[at],
-                losses=lost[at],
-                said=rows.of("code", said),
-                truth=truth[at],
-                outputs=rows.of("output", said),
-                values=joined.values[at],
-                ratings=joined.ratings[at],
-                cells=rows.of("cells", said)[:, : len(model.segments)],
-                says=says[at],
-                corrects=corrects[at],
-                by_user=(joined.kinds[at] & USER) != 0,
-                later=later[at],
-                differs=differs[at],
-            )
-            for start, within in by_value(known[at] - known[at] % model.pane):
-                pane = self._table.open(layout, "label", start)
-                pane.cover("feedback", joined.offsets[at[within]])
-                count_labels(layout, pane.counts, columns.take(within))
-                part = at[within][judged[at[within]]]
-                pane.sample.offer(hashes[part], labels[part])
-                if picks_complaints(layout.spec):
-                    here = at[within]
-                    part = here[complaints(layout.spec, joined.ratings[here], says[here])]
-                    pane.pick(COMPLAINTS, layout.spec.label_requests.per_pane).offer(hashes[part], labels[part])
-            for start, within in by_value(times[at] - times[at] % model.pane):
-                in_time = columns.times[within] < start + model.pane + model.maturity  # later ones miss the judgement
-                within = within[in_time]
-                if not len(within):
-                    continue
-                pane = self._table.open(layout, "cohort", start)
-                pane.cover("feedback", joined.offsets[at[within]])
-                count_cohort_labels(layout, pane.counts, columns.take(within))
+        return _Judged(times, by_group, lost, truth, says, later, differs)
 
     def _layout(self, group: int) -> Layout:
         return self._layouts.of(*self._groups.names[group])

@@ -8,6 +8,7 @@ from itertools import repeat, starmap
 from operator import itemgetter
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from detectors.row import Label
@@ -96,7 +97,7 @@ def _read(log: PendingLog, wanted: Sequence[_Wanted], spec: MonitorSpec) -> Iter
     told = dict(zip(labels.tolist(), log.labels.read(labels), strict=True))
     superseding = _judgements(log, told)
     found = [
-        _of_labels(log, one, told, superseding, spec) if one.key.family == "label" else _of_rows(one, told, spec)
+        _of_labels(log, one, told, superseding, spec) if one.key.family == "label" else _of_rows(log, one, told, spec)
         for one in wanted
     ]
     numbers = _distinct([one.rows for one in found])
@@ -123,12 +124,15 @@ def _known(time: Micros, label: Label | None) -> Micros:
     return time if label is None else max(time, label.time)
 
 
-def _of_rows(wanted: _Wanted, told: dict[int, _Entry], spec: MonitorSpec) -> _Found:
+def _of_rows(log: PendingLog, wanted: _Wanted, told: dict[int, _Entry], spec: MonitorSpec) -> _Found:
     """Return the rows of a traffic pane, or of a cohort with the labels that came in time."""
-    due = wanted.key.due(spec.models[wanted.key.model])
+    due, again = wanted.key.due(spec.models[wanted.key.model]), log.labels.again
     in_time = {
         row: (label, loss) for row, label, loss in map(told.__getitem__, wanted.labels.tolist()) if label.time < due
     }
+    for row, (label, loss) in in_time.items() if again else ():
+        if label.chosen and again.get(row, due) < due:
+            in_time[row] = (msgspec.structs.replace(label, chosen=False), loss)
     return _Found(wanted.rows, list(map(in_time.get, wanted.rows.tolist(), repeat(_UNKNOWN))))
 
 

@@ -33,6 +33,14 @@ class OpenPane:
     odd: list[OddRow] = field(default_factory=list)
     picked: dict[str, RowSample] = field(default_factory=dict)
     """Likewise, of rows that were picked out (`detectors.curation.picking`)."""
+    chosen: Counts | None = None
+    """As in `PaneSummary`."""
+
+    def choose(self) -> Counts:
+        """Return the counts of labels that curation chose, to be added to."""
+        if self.chosen is None:
+            self.chosen = np.zeros_like(self.counts)
+        return self.chosen
 
     def pick(self, name: str, size: int) -> RowSample:
         """Return the sample of rows that are picked for one reason, of at most `size`."""
@@ -55,6 +63,8 @@ class _SavedPane(msgspec.Struct, array_like=True):
     """Little-endian int64."""
     offsets: dict[str, tuple[int, int]]
     odd: list[OddRow] = []
+    chosen: bytes = b""
+    """As `counts`; empty where there are none."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -111,7 +121,8 @@ class PaneTable:
             pane = self._panes[key]
             counts = pane.counts.astype("<i8", copy=False).tobytes()
             name = (key.model, key.version, key.family, key.start)
-            saved = _SavedPane(name, pane.fingerprint, counts, pane.offsets, pane.odd)
+            chosen = b"" if pane.chosen is None else pane.chosen.astype("<i8", copy=False).tobytes()
+            saved = _SavedPane(name, pane.fingerprint, counts, pane.offsets, pane.odd, chosen)
             self._store.put("panes", _name(key), _encode(saved))
         self._dirty.clear()
 
@@ -120,7 +131,8 @@ def _load(saved: _SavedPane, spec: MonitorSpec) -> OpenPane:
     key = PaneKey(*saved.key)
     sample = RowSample(sample_size(spec.models[key.model], key.family))
     counts = np.frombuffer(saved.counts, dtype="<i8").astype(np.int64)
-    return OpenPane(key, saved.fingerprint, counts, sample, dict(saved.offsets), saved.odd)
+    chosen = np.frombuffer(saved.chosen, dtype="<i8").astype(np.int64) if saved.chosen else None
+    return OpenPane(key, saved.fingerprint, counts, sample, dict(saved.offsets), saved.odd, chosen=chosen)
 
 
 def _name(key: PaneKey) -> bytes:

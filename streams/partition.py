@@ -14,7 +14,6 @@ says which offsets to feed to `process` again, and `rebuilt` drops what that yie
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detectors.layouts import Layouts
@@ -31,13 +30,14 @@ from streams.open_panes import OpenPanes
 from streams.outbox import Outbox
 from streams.pane_closing import PaneClosing, Source
 from streams.partition_archive import PartitionArchive
-from streams.partition_state import PartitionState, load_state, save_state
+from streams.partition_checkpoint import PartitionCheckpoint
+from streams.partition_state import PartitionState, load_state
 from streams.progress import Mark, Progress, needed, worth_a_mark
 from streams.rebuild import Rebuild
 from streams.records import Outgoing, Record, RecordBatch, Role
 from streams.refusals import Refusals
 from streams.state_fingerprint import state_fingerprints
-from streams.store import Changes, Store
+from streams.store import Store
 
 if TYPE_CHECKING:  # without an archive, none of its libraries load
     from streams.archive_writer import ArchiveWriter
@@ -46,7 +46,19 @@ if TYPE_CHECKING:  # without an archive, none of its libraries load
 class SourcePartition:
     """Level 1 of one source partition. Synchronous; belongs to one thread.
 
-    With `archive`, rows go there when their cohort is over: durably, before the transaction that closes it.
+    Parameters
+    ----------
+    store
+        Goes on from what is in it; closed by `close`.
+    progress
+        Newest record of the progress topic, from which a new store starts; None: there is none.
+    archive
+        Rows go there when their cohort is over: durably, before the transaction that closes it. None: nowhere.
+
+    Raises
+    ------
+    Stopped
+        When the state was made with another monitor file.
     """
 
     def __init__(
@@ -108,28 +120,8 @@ class SourcePartition:
             state.boundaries,
             gathering,
         )
+        self._checkpoint = PartitionCheckpoint(store, self._join, self._panes, self._outbox, self._archive)
         self._changed = False
-        self._sealed: Changes = {}
-
-    @classmethod
-    def open(
-        cls,
-        partition: int,
-        partitions: int,
-        spec: MonitorSpec,
-        layouts: Layouts,
-        path: Path,
-        progress: bytes | None,
-        archive: "ArchiveWriter | None" = None,
-    ) -> "SourcePartition":
-        """Open the store in `path`; where it is new, start from `progress`, the newest record of the progress topic.
-
-        Raises
-        ------
-        Stopped
-            When the state was made with another monitor file.
-        """
-        return cls(partition, partitions, spec, layouts, Store(path), progress, archive)
 
     @property
     def versions(self) -> int:
@@ -172,7 +164,7 @@ class SourcePartition:
         if slept:  # level 2 waits for this partition again
             self._closing.tell_watermark(self._through())
         if self._rebuild.rests(role, len(records)):
-            self._rest()
+            self._checkpoint.rest()
 
     def lost(self, role: Role) -> None:
         """Note that records of a topic were deleted before they were read; what comes next says up to when."""
@@ -209,35 +201,29 @@ class SourcePartition:
 
     def prepare(self) -> None:
         """Gather the transaction of a checkpoint; what is processed from now on is in the next one."""
-        if self._changed:
-            self._panes.count()
-            self._join.sweep()
-            if self._clock.asleep and self._incomplete.untold:  # level 2 goes on without this partition
-                self._closing.tell_watermark(self._through())
-            self._free_groups()
-            rebuild_from, self._marks = needed(self._marks, self._clock, self._spec)
-            counts = self._accounting.counts
-            progress = Progress(self._fingerprints, self.position, counts, self._clock, rebuild_from, self._incomplete)
-            self._outbox.put(progress.outgoing(self.partition))
-            self._outbox.save()
-            self._panes.save()
-            self._join.save()
-            state = PartitionState(
-                self._fingerprints,
-                self.position,
-                self._clock,
-                counts,
-                self._marks,
-                self._closing.boundaries,
-                self._incomplete,
-                self._refusals.windows(),
-                self._lost.unknown(),
-            )
-            save_state(self._store, state)
-            self._changed = False
-            self._sealed = self._store.seal()
-            if self._archive is not None:
-                self._archive.prepare(self._clock)
+        if not self._changed:
+            return
+        self._panes.count()
+        self._join.sweep()
+        if self._clock.asleep and self._incomplete.untold:  # level 2 goes on without this partition
+            self._closing.tell_watermark(self._through())
+        self._free_groups()
+        rebuild_from, self._marks = needed(self._marks, self._clock, self._spec)
+        counts = self._accounting.counts
+        progress = Progress(self._fingerprints, self.position, counts, self._clock, rebuild_from, self._incomplete)
+        state = PartitionState(
+            self._fingerprints,
+            self.position,
+            self._clock,
+            counts,
+            self._marks,
+            self._closing.boundaries,
+            self._incomplete,
+            self._refusals.windows(),
+            self._lost.unknown(),
+        )
+        self._checkpoint.seal(state, progress.outgoing(self.partition))
+        self._changed = False
 
     def write(self) -> None:
         """Make the transaction durable, and before it what goes into the archive.
@@ -249,14 +235,7 @@ class SourcePartition:
         Unreachable
             When the archive cannot be written; the same call may be made again.
         """
-        if not self._sealed:
-            return
-        if self._archive is not None:
-            self._archive.write(self._store, self._sealed)
-        self._store.write(self._sealed)
-        self._sealed = {}
-        if self._archive is not None:
-            self._archive.written()
+        self._checkpoint.write()
 
     def outbox(self) -> list[Outgoing]:
         """Return what the newest checkpoint has to send, in order; the progress record is its last entry."""
@@ -276,10 +255,7 @@ class SourcePartition:
             if role in self._clock.times:  # nothing of it is there any more
                 self._lost.lost_until(role, self._clock.times[role])
         self._close_panes()
-        if self._archive is not None:
-            self._archive.forget()
-        self._join.sweep()
-        self._outbox.clear()
+        self._checkpoint.drop()
         self._accounting.replace(target.counts)
         self.position = dict(target.position)
         self._incomplete.tell_again()
@@ -307,16 +283,6 @@ class SourcePartition:
         if self.groups.crowded:
             open_ = {self.groups.known(key.model, key.version) for key in self._panes.keys}
             self.groups.retain(self._join.live_groups() | {code for code in open_ if code is not None})
-
-    def _rest(self) -> None:
-        """Let go of what a rebuild no longer needs: it may read more than fits into memory."""
-        self._panes.count()
-        if self._archive is not None:
-            self._archive.forget()
-        self._join.sweep()
-        self._outbox.clear()
-        self._join.save()
-        self._store.write(self._store.seal())
 
     def _through(self) -> dict[Role, int]:
         return {role: end - 1 for role, end in self.position.items() if end is not None}

@@ -39,7 +39,7 @@ class Joined(NamedTuple):
     numbers: Numbers
     """Of the rows."""
     kinds: npt.NDArray[np.uint8]
-    """LABELLED, RATED, CORRECTED: what is new about the row; and USER where a user says the label."""
+    """LABELLED, RATED, CORRECTED: what is new about the row; USER where a user says the label; CHOSEN; or REPEATED."""
     times: npt.NDArray[np.int64]
     labels: list[str | None]
     """The first label of the row, or, corrected alone, what should have been said instead of that."""
@@ -50,6 +50,11 @@ class Joined(NamedTuple):
     """Of the feedback events."""
     drawn: npt.NDArray[np.float64]
     """Probability with which the row was drawn at random for this label; NaN: none."""
+
+    def take(self, at: Numbers) -> "Joined":
+        """Return the labels at these positions."""
+        columns = {name: getattr(self, name)[at] for name in self._fields if name not in ("log", "labels")}
+        return Joined(self.log, labels=[self.labels[place] for place in at.tolist()], **columns)
 
 
 Outcome = Accepted | Joined

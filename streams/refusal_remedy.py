@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from streams.records import ROLES, Role
-from streams.report_data import DeadLetters
+from streams.report_dead_letters import DeadLetters
 
 MUCH = 0.01  # of the rows of a role; a reference with more of them is refused as a whole
 

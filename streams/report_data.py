@@ -23,11 +23,9 @@ from schemas.spec import MonitorSpec
 from schemas.trigger import RetrainingTrigger
 from schemas.trigger_outcome import TriggerOutcome
 from streams.output_files import ACCOUNTING
+from streams.report_dead_letters import DeadLetter, DeadLetters, note
+from streams.report_references import AdoptedReference
 from streams.report_series import Key, Point, Series
-
-EXAMPLES = 3  # messages shown for one reason of dead letters
-KINDS = 200  # kinds of dead letters told apart, for each reason a few topics: a bound, not a choice
-
 
 Named = tuple[str, str | None, str | None]
 """Signal, feature, segment."""
@@ -60,6 +58,7 @@ class _Joined(msgspec.Struct, gc=False):
     signal: str
     feature: str | None = None
     segment: str | None = None
+    other_version: str | None = None
 
 
 class _PaneReport(msgspec.Struct, gc=False):
@@ -70,12 +69,7 @@ class _PaneReport(msgspec.Struct, gc=False):
     readings: list[_Reading]
     joined: list[_Joined] = []
     held_back: str | None = None
-
-
-class _DeadLetter(msgspec.Struct, gc=False):
-    topic: str
-    reason: str
-    message: str
+    reference_adopted: AdoptedReference | None = None
 
 
 class _LabelRequest(msgspec.Struct, gc=False):
@@ -99,16 +93,8 @@ class Version:
     series: dict[Key, Series] = field(default_factory=dict)
     held_back: str | None = None
     """Why the trigger that a policy called for at the newest of its panes was not raised."""
-
-
-@dataclass
-class DeadLetters:
-    """Dead letters of one topic with one reason."""
-
-    topic: str
-    reason: str
-    count: int = 0
-    examples: list[str] = field(default_factory=list)
+    adopted: tuple[datetime, AdoptedReference] | None = None
+    """Start of the first pane that a reference of its own has judged, and that reference."""
 
 
 @dataclass
@@ -212,7 +198,11 @@ def _read_panes(outputs: Outputs, path: Path) -> None:
         start, end = to_micros(report.pane.start), to_micros(report.pane.end)
         version = _version(outputs, report)
         version.held_back = report.held_back
+        if report.reference_adopted is not None:
+            version.adopted = report.pane.start, report.reference_adopted
         for each in report.joined:
+            if each.other_version is not None:  # what it is told of is another version's, which has it by itself
+                continue
             named = (each.signal, each.feature, each.segment)
             outputs.joined.setdefault(each.episode, {})[named] = None
         seen = set()
@@ -243,7 +233,6 @@ def _read_panes(outputs: Outputs, path: Path) -> None:
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 SHARE = re.compile(r"(Share of .*?) (?:rose|fell) from ")
 """What of an alert's sentence says which share of rows moved."""
-_ROW = re.compile(r"^[^:]*, row \d+: ")  # where a row stands that was refused
 
 
 def _version(outputs: Outputs, report: _PaneReport) -> Version:
@@ -260,17 +249,9 @@ def _version(outputs: Outputs, report: _PaneReport) -> Version:
 
 
 def _read_dead_letters(outputs: Outputs, path: Path) -> None:
-    decoder = msgspec.json.Decoder(_DeadLetter)
+    decoder = msgspec.json.Decoder(DeadLetter)
     for line in _lines(path):
-        letter = decoder.decode(line)
-        key = (letter.topic, letter.reason)
-        if key not in outputs.dead_letters and len(outputs.dead_letters) >= KINDS:
-            key = ("other topics", letter.reason)
-        letters = outputs.dead_letters.setdefault(key, DeadLetters(*key))
-        letters.count += 1
-        said = {_ROW.sub("", example) for example in letters.examples}
-        if len(letters.examples) < EXAMPLES and _ROW.sub("", letter.message) not in said:
-            letters.examples.append(letter.message)
+        note(outputs.dead_letters, decoder.decode(line))
 
 
 def _read_label_requests(outputs: Outputs, path: Path) -> None:

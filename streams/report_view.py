@@ -23,7 +23,8 @@ from streams.report_cards import (
 )
 from streams.report_changes import Episode, episodes, explained, raised
 from streams.report_charts import Mark
-from streams.report_data import DeadLetters, LabelRequests, Outputs, Version
+from streams.report_data import LabelRequests, Outputs, Version
+from streams.report_dead_letters import DeadLetters
 from streams.report_panels import Panels, Section
 from streams.report_text import clean, moment, plural, ratio_text, sentence, title_of, value_text
 from streams.report_unknown import Unknown, partly, performance

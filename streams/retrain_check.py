@@ -12,7 +12,7 @@ from streams.check.answers import Unanswered, ask, losses
 from streams.check.checked_rows import CheckedRows
 from streams.check.run import run_checks
 from streams.dataset import HOLDOUT, TRAIN, read_manifest, read_rows
-from streams.effective_rows import effective_rows
+from streams.effective_rows import effective_rows, worth_in_words
 from streams.errors import UserError
 from streams.files import load_layouts
 from streams.retrain_reports import Checks
@@ -98,13 +98,9 @@ def chosen(spec: MonitorSpec, base: Path, work: RetrainWork, trigger: Retraining
     loss = (
         "No held-out row has a label."
         if score.loss is None
-        else f"Loss {score.loss:.6g} on {score.rows:,} held-out rows{_worth(score)}."
+        else f"Loss {score.loss:.6g} on {score.rows:,} held-out rows{worth_in_words(score.rows, score.effective)}."
     )
     return Chosen(best, score, verdict, " ".join([loss, *said, reason]))
-
-
-def _worth(score: HeldOut) -> str:
-    return f" (by their weights worth {score.effective:,.0f})" if score.effective < score.rows - 0.5 else ""
 
 
 def _older(trigger: RetrainingTrigger, work: RetrainWork, version: str) -> list[str]:

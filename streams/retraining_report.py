@@ -7,6 +7,7 @@ from schemas.serving import Serving
 from schemas.trigger_outcome import TriggerOutcome
 from streams.report_cards import Fact
 from streams.report_data import Outputs
+from streams.report_references import reference_lines
 from streams.report_text import clean, moment, number, plural, sentence
 
 _WORDS = {
@@ -55,6 +56,8 @@ def retraining_lines(outputs: Outputs, model: str) -> list[str]:
     serving = outputs.serving.get(model)
     if serving is not None:
         lines.append(_serving(serving))
+    versions = [version for (owner, _), version in outputs.versions.items() if owner == model]
+    lines += reference_lines((each.version, *each.adopted) for each in versions if each.adopted is not None)
     known = [one for one in outputs.outcomes.values() if one.model == model]
     triggers = sum(trigger.model == model for trigger in outputs.triggers)
     if known:

@@ -29,9 +29,12 @@ from streams.row_block import (
 )
 from streams.store import Store
 
-LABELLED, RATED, TRAFFIC, COHORT, UNEXPECTED, CORRECTED, USER = (1 << bit for bit in range(7))
+LABELLED, RATED, TRAFFIC, COHORT, UNEXPECTED, CORRECTED, USER, CHOSEN = (1 << bit for bit in range(8))
 """Flags. Labelled, rated and corrected: feedback has said so. User: of a label, that a user says it, or a correction.
-Traffic and cohort: in the panes of that family."""
+Chosen: of what was said, that curation asked for it, not by chance. Traffic and cohort: in the panes of that family."""
+
+REPEATED = UNEXPECTED
+"""Of what was said, which has no use for that flag: it is on a row that was chosen, and came by itself all the same."""
 
 NOT_JUDGED = -1
 

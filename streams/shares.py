@@ -1,7 +1,7 @@
 """What may be wrong with the probabilities of a multiclass answer, beyond the contract: names of classes, and the sum.
 
 The contract alone says that each lies between 0 and 1. Readers of whole columns ask `doubtful` of their sums, and leave
-what is so to `shares_problem`, which decides.
+what is so to `sum_problem`, which decides.
 """
 
 import math
@@ -17,12 +17,8 @@ LEAST = 1e-3  # of the sum: two classes of 32-bit floats are no farther off
 _MARGIN = 1e-9  # sums that are taken in another order are no farther apart
 
 
-def shares_problem(
-    shares: Mapping[str, float], label: str | None, spec: ModelSpec, known: frozenset[str]
-) -> str | None:
-    """Return why the probabilities of an answer are refused, or None.
-
-    Not all classes need to be there: a producer may send the likeliest few, whose sum is below 1.
+def foreign_class(shares: Mapping[str, float], label: str | None, spec: ModelSpec, known: frozenset[str]) -> str | None:
+    """Return a name among those of the probabilities of an answer that is no class, or None.
 
     Parameters
     ----------
@@ -35,9 +31,14 @@ def shares_problem(
     names = list(shares)
     if spec.classes is None:
         names = [likeliest(shares)] if shares and label is None else []
-    foreign = next((name for name in names if known and name not in known), None)
-    if foreign is not None:
-        return f"{foreign!r} is not a class"
+    return next((name for name in names if known and name not in known), None)
+
+
+def sum_problem(shares: Mapping[str, float], spec: ModelSpec) -> str | None:
+    """Return why probabilities are refused by their sum, or None.
+
+    Not all classes need to be there: a producer may send the likeliest few, whose sum is below 1.
+    """
     total, slack = math.fsum(shares.values()), _slack(len(shares))
     if total > 1 + slack:
         return f"the probabilities of {len(shares)} classes sum to {total:.6g}, which is more than 1"
@@ -52,7 +53,7 @@ def likeliest(shares: Mapping[str, float]) -> str:
 
 
 def doubtful(sums: npt.NDArray[np.float64], size: int, spec: ModelSpec) -> npt.NDArray[np.bool_]:
-    """Return which sums of the probabilities of `size` classes `shares_problem` has to look at, shape as `sums`."""
+    """Return which sums of the probabilities of `size` classes `sum_problem` has to look at, shape as `sums`."""
     slack = _slack(size) - _MARGIN
     odd: npt.NDArray[np.bool_] = sums > 1 + slack
     if spec.classes is not None and size == len(spec.classes):

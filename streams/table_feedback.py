@@ -2,25 +2,28 @@
 
 import math
 from collections.abc import Callable
+from typing import get_args
 
 import numpy as np
 
 from detectors.id_hash import id_hashes
 from detectors.layouts import Layouts
 from schemas.event_time import EARLIEST, LATEST
+from schemas.feedback import Source
 from schemas.spec import MonitorSpec
 from streams import cell_columns, cells
 from streams.arrow_arrays import Mask
 from streams.cell_columns import Coded, Numbers
 from streams.cells import Cell
 from streams.fast_feedback import number_of, version_code
-from streams.feedback_columns import NO_MODEL, SOURCES, FeedbackColumns
+from streams.feedback_columns import NO_MODEL, SOURCES, FeedbackColumns, corrected
 from streams.moment_columns import Times
 from streams.table_batch import Batch
 from streams.table_predictions import Versions, is_label, is_name, is_share
 from streams.table_rows import FeedbackRows
 
-_CORRECTION = SOURCES.index("correction")
+_SAID: tuple[Source, ...] = get_args(Source)
+_CORRECTED = np.array([SOURCES.index(corrected(source)) for source in _SAID], dtype=np.int64)
 
 
 class FeedbackTableColumns:
@@ -45,7 +48,7 @@ class FeedbackTableColumns:
         versions.values[-1] = table.version
         odd |= versions.where(lambda version: not is_name(version))
         sources = cell_columns.coded(batch, columns.source, cells.text)
-        odd |= sources.where(lambda source: source not in SOURCES or source == "correction")
+        odd |= sources.where(lambda source: source not in _SAID)
         label, correction = self._label(batch, columns.label), self._label(batch, columns.correction)
         odd |= label.where(lambda said: not is_label(said)) | correction.where(lambda said: not is_label(said))
         value, rating = self._number(batch, columns.value), self._number(batch, columns.rating)
@@ -54,15 +57,15 @@ class FeedbackTableColumns:
         drawn = self._number(batch, columns.inclusion_probability)
         odd |= drawn.odd | ~(drawn.null | (is_share(drawn.values) & (drawn.values > 0)))
         odd |= self._unfit(models, label, correction, value, rating)
-        corrected = ~correction.none
+        mends = ~correction.none
         source_codes = sources.numbers(_code_of_source)
         said, values = label.expand(), value.values
-        if corrected.any():
-            source_codes[corrected] = _CORRECTION
+        if mends.any():
+            source_codes[mends] = _CORRECTED[source_codes[mends]]
             instead, numbers = correction.expand(), _mapped(correction, _number)
-            for row in np.flatnonzero(corrected).tolist():
+            for row in np.flatnonzero(mends).tolist():
                 said[row] = instead[row]
-            values = np.where(corrected, numbers, values)
+            values = np.where(mends, numbers, values)
         events = FeedbackColumns(
             times=times.micros,
             offsets=np.zeros(batch.rows, dtype=np.int64),
@@ -120,4 +123,4 @@ def _mapped(coded: Coded, number: Callable[[Cell], float]) -> "np.ndarray[tuple[
 
 
 def _code_of_source(source: Cell) -> int:
-    return SOURCES.index(source) if isinstance(source, str) and source in SOURCES else SOURCES.index("outcome")
+    return SOURCES.index(source) if isinstance(source, str) and source in _SAID else SOURCES.index("outcome")

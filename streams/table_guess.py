@@ -4,7 +4,7 @@ Guesses are for a first monitor file that a person checks; nothing else may rest
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from schemas.event_time import Micros
@@ -14,6 +14,7 @@ from streams import cells
 from streams.errors import UserError
 from streams.spec_errors import did_you_mean, show
 from streams.table_column import MANY, Column
+from streams.table_features import USERS_RATING, features_of
 from streams.table_file import TableFile
 
 SAMPLED = 20_000  # rows whose cells are looked at; times are read from all
@@ -29,11 +30,9 @@ _OUTCOME = (
 _AMBIGUOUS = r"label|class"  # the outcome where something else is the prediction
 _TEXT = r"response|answer|completion|generated(_text)?|output(_text)?|text"
 _RATING = r"(.+_)?rating"
-_USERS_RATING = r"(user_?|customer_?|feedback_?)?rating"
 _CORRECTION = r"(user_?|label_?|human_?)?correction|corrected(_?(label|class|value|answer|text))?"
 _VERSION = r"(model_?)?ver(sion)?"
 _LATENCY = r"(.+_)?latency(_ms)?|(duration|elapsed|inference|response(_time)?)_?ms|ms"
-_PLAIN = frozenset({"0", "1", "true", "false", "yes", "no", "y", "n", "t", "f"})
 _BY_CLASS = re.compile(r"^(?:y_)?(?:pred_)?(?:proba|prob|probability|p)_(.+)$", re.IGNORECASE)
 
 
@@ -128,15 +127,12 @@ def guess(file: TableFile, given: Mapping[str, str] | None = None) -> Guess:
         problems.append("label: no column looks like what the model answered; name it with --label COLUMN")
     if task == "text" and (outcome is None or not columns[outcome].shares()):
         outcome = given.get("outcome") or take(_RATING, Column.shares)
-    rating = take(_USERS_RATING, Column.shares) if main is not None else None
+    rating = take(USERS_RATING, Column.shares) if main is not None else None
     outputs = {"label": None, "score": score, "value": None, "text": text}
     outputs["value" if task == "regression" else "label"] = predicted
     probabilities = _named_like(probabilities, columns[predicted].distinct if predicted else [])
     classes = _classes(columns, predicted, outcome, probabilities)
-    features, left_out = _features(free.values())
-    for name, reason in _like_answers({name: columns[name] for name in features}, classes, predicted, outcome).items():
-        left_out[name] = reason
-        del features[name]
+    features, left_out = features_of(free.values(), classes, predicted, outcome)
     if not features:
         problems.append("features: no column is left that the model may have seen; name its features")
     return Guess(
@@ -261,30 +257,6 @@ def _same_values(predicted: Column, columns: dict[str, Column]) -> str | None:
     return same[0] if len(same) == 1 else None
 
 
-def _like_answers(
-    features: Mapping[str, Column], classes: list[str], predicted: str | None, outcome: str | None
-) -> dict[str, str]:
-    """Return the columns that may be an answer or an outcome by another name, with what to do: a model learns those.
-
-    Their values are classes, or, where no class is known, those of another column. Values that say little, as 0 and 1
-    or yes and no, make no column suspect.
-    """
-    values = {name: column.distinct for name, column in features.items() if column.repeats()}
-    values = {name: own for name, own in values.items() if len(own) > 1 and not set(map(str.lower, own)) <= _PLAIN}
-    if classes:
-        found = {name: "its values are classes" for name, own in values.items() if set(own) <= set(classes)}
-    else:
-        found = {
-            name: f"it has the values of {', '.join(alike)}"
-            for name, own in values.items()
-            if (alike := [other for other, theirs in values.items() if other != name and theirs == own])
-        }
-    roles = [("what the model answered", "--label", predicted), ("what came true", "--outcome", outcome)]
-    missing = [(what, option) for what, option, known in roles if known is None] or [(roles[1][0], roles[1][1])]
-    what, options = (" or ".join(part) for part in zip(*missing, strict=True))
-    return {name: f"{reason}: perhaps it is {what}; name it with {options}" for name, reason in found.items()}
-
-
 def _corrects(column: Column, answers: Column | None) -> bool:
     """Return whether the values may stand instead of what the model answered: of a score or a text, any may."""
     if answers is None:
@@ -297,36 +269,3 @@ def _corrects(column: Column, answers: Column | None) -> bool:
 def _positive(classes: list[str]) -> str:
     usual = ("1", "true", "yes", "y", "positive", "pos", "p")
     return next((label for wanted in usual for label in classes if label.lower() == wanted), (classes or ["1"])[-1])
-
-
-def _features(columns: Iterable[Column]) -> tuple[dict[str, FeatureType], dict[str, str]]:
-    features: dict[str, FeatureType] = {}
-    left_out: dict[str, str] = {}
-    for column in columns:
-        if not column.values:
-            left_out[column.name] = "always empty"
-        elif re.fullmatch(r"model(_name)?", column.name, re.IGNORECASE):
-            left_out[column.name] = "looks like the model's name; give columns.model where there are several"
-        elif re.fullmatch(r"(.+_)?(id|uuid|key)|index|unnamed.*|", column.name, re.IGNORECASE):
-            left_out[column.name] = "looks like an id"
-        elif re.fullmatch(_USERS_RATING, column.name, re.IGNORECASE) and column.numbers():
-            left_out[column.name] = "looks like users' ratings, which are 0 to 1: map 1 to 5 stars with (r - 1) / 4"
-        else:
-            features[column.name] = feature_type(column)
-    return features, left_out
-
-
-def feature_type(column: Column) -> FeatureType:
-    """Return what the values of a feature seem to be."""
-    if any(isinstance(cell, list | dict) for cell in column.values):
-        return "text"
-    distinct = column.distinct
-    if set(distinct) <= {"true", "false"}:
-        return "boolean"
-    if column.numbers():
-        return "numeric"
-    if column.moments():
-        return "datetime"
-    if len(distinct) <= MANY or len(distinct) < 0.05 * len(column.values):
-        return "categorical"
-    return "text"

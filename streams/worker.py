@@ -34,6 +34,7 @@ from streams.partition import SourcePartition
 from streams.publisher import Publisher
 from streams.security import aiokafka_settings
 from streams.source_level import SourceLevel
+from streams.store import Store
 from streams.topics import partition_counts, require
 
 UNANSWERED = KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError
@@ -140,7 +141,7 @@ def build(
     def open_source(partition: int, progress: bytes | None) -> SourcePartition:
         path, partitions = data_dir / spec.kafka.group / f"{topics.predictions}-{partition}", counts[topics.predictions]
         archive = open_archive(spec, base, partition, partitions, at_work=True)
-        return SourcePartition.open(partition, partitions, spec, layouts, path, progress, archive)
+        return SourcePartition(partition, partitions, spec, layouts, Store(path), progress, archive)
 
     async def committed(partitions: Iterable[TP]) -> dict[TP, int | None]:
         return dict(await app.consumer.committed(partitions))

@@ -20,7 +20,7 @@ def coverage(
     may_ask
         Says of a row whether it was not, and an answer could still come in time.
     """
-    spec, labelled = pane.layout.spec, int(pane.view("losses").sum())
+    spec, labelled = pane.layout.spec, int(pane.view("losses").sum()) + pane.left_out
     if pane.n == 0 or labelled >= spec.label_coverage * pane.n or pane.layout.loss_scale is None:
         return []
     unlabelled = [sampled for sampled in pane.sample if sampled.label is None]

@@ -11,8 +11,8 @@ def ad_hoc(situation: Situation, reason: str) -> PolicyCall:
     since = min((e.evidence_since for e in situation.episodes.values()), default=situation.beginning)
     text = f"Asked for: {reason}" if reason else "Asked for by a command"
     cohorts = situation.history.since(since)
-    rows = sum(cohort.labelled for cohort in cohorts)
-    if rows and not any(cohort.labelled for cohort in situation.whole(cohorts)):
+    rows = sum(cohort.trainable for cohort in cohorts)
+    if rows and not any(cohort.trainable for cohort in situation.whole(cohorts)):
         text += (
             f"; data was broken in all {rows:,} labelled rows since {rfc3339(since)}, so that none is left to train on"
         )

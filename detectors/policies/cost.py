@@ -57,7 +57,7 @@ class Cost:
 
     def judge(self, state: PolicyState, situation: Situation) -> PolicyCall:
         """Return whether the excess cost has come to the price of a retraining."""
-        measure = yardstick_of(situation.layout, self._spec.confidence)
+        measure = yardstick_of(situation.by_file, self._spec.confidence)
         own = self._state(state, measure, situation)
         take(own, measure, situation)
         h = state.back_off

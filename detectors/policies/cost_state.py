@@ -62,7 +62,7 @@ def promised_bound(
     It is that of its held-out loss, or of its reference: one speaks for the version that it was made of, and for the
     first one.
     """
-    profile = situation.layout.profile
+    profile = situation.by_file.profile
     own = isinstance(situation.layout.spec.reference, dict) or (
         profile is not None and profile.version == situation.layout.version
     )

@@ -70,7 +70,7 @@ def count_cohort(state: PolicyState, situation: Situation, calls: list[PolicyCal
 def labels_since(situation: Situation, call: PolicyCall) -> int:
     """Return the labelled rows since what a call is for began, broken data left out."""
     since = situation.beginning if call.since is None else call.since
-    return sum(cohort.labelled for cohort in situation.whole(situation.history.since(since)))
+    return sum(cohort.trainable for cohort in situation.whole(situation.history.since(since)))
 
 
 def _snoozed(situation: Situation, call: PolicyCall) -> str | None:

@@ -59,7 +59,7 @@ def refit_of(state: PolicyState, situation: Situation, times: int | None, excess
     if asked.planned or asked.rows >= wanted or newer or any(one.refits == id_ for one in later):
         return None
     known = lineage(situation, asked.version).situation
-    rows = sum(cohort.labelled for cohort in known.whole(known.history.since(asked.since)))
+    rows = sum(cohort.trainable for cohort in known.whole(known.history.since(asked.since)))
     return Refit(id_, asked.since, asked.rows, rows, wanted, _waits(state, situation, excess))
 
 

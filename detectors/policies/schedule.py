@@ -78,7 +78,7 @@ class Schedule:
     def _count(self, wanted: int, own: ScheduleState, since: Micros, situation: Situation) -> PolicyCall:
         for cohort in situation.history.cohorts:
             if own.through is None or cohort.start >= own.through:
-                own.labels += cohort.labelled
+                own.labels += cohort.trainable
                 own.through = cohort.end
         numbers: dict[str, float | None] = {"labels": float(own.labels), "wanted": float(wanted)}
         if own.labels < wanted:

@@ -51,7 +51,8 @@ class DetectedLoss:
     def read(self, pane: ClosedPane) -> Iterable[Finding]:
         """Feed the pane's losses; return their mean, with the positions at which the detector fired."""
         layout = pane.layout
-        values = [row.loss for row in pane.sample if row.loss is not None and self._in_cell(layout, row.row.features)]
+        rows = pane.estimating
+        values = [row.loss for row in rows if row.loss is not None and self._in_cell(layout, row.row.features)]
         if not values and self._segment is not None:
             return
         segment = None

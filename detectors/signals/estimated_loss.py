@@ -74,6 +74,10 @@ class EstimatedLoss:
         """What has learnt which losses to expect; None without a reference."""
         return self._regressor
 
+    def learn_on(self, before: "EstimatedLoss") -> None:
+        """Go on from what another one has learnt and estimated, which was judged by another reference."""
+        self._regressor, self._waiting, self._grading = before._regressor, before._waiting, before._grading
+
     @property
     def stakes(self) -> tuple[Stake, ...]:
         """What it stakes of which budget."""

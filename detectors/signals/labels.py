@@ -34,7 +34,11 @@ class Coverage:
     families: frozenset[Family] = frozenset({"cohort"})
 
     def read(self, pane: ClosedPane) -> Iterable[Finding]:
-        """Return the coverage; below the floor, performance is unknown."""
+        """Return the coverage by labels that estimates rest on; below the floor, performance is unknown.
+
+        Answers to what strategies and rules asked for do not raise it: they say nothing of the rows beside them, and
+        so make a few complaints that come by themselves no more telling than these are alone.
+        """
         n = pane.n
         labelled = int(pane.view("losses").sum())
         share = labelled / n if n else None
@@ -43,11 +47,13 @@ class Coverage:
             share, reason = None, f"losses are not counted: no reference profile for version {pane.layout.version}"
         else:
             reason = reason or too_few_labels(pane.layout, labelled, n)
+        left_out = f"without {pane.left_out:,} labelled rows that curation chose" if pane.left_out else None
         yield Finding(
             Reading(
                 signal="label_coverage",
                 tier="quality",
                 value=share,
+                detail=left_out,
                 n=n,
                 status="ok" if reason is None else "unknown",
                 reason=reason,

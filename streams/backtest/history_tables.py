@@ -20,7 +20,7 @@ from schemas.prediction import FeatureValue
 from schemas.spec import ModelSpec, MonitorSpec
 from streams.archive_schema import FEATURE, SCORE, archive_schema
 from streams.errors import UserError
-from streams.feedback_columns import NO_MODEL, NO_VERSION, SOURCES, FeedbackColumns
+from streams.feedback_columns import CORRECTIONS, NO_MODEL, NO_VERSION, SOURCES, FeedbackColumns
 from streams.groups import Groups, version_hash
 from streams.tables import Tables
 
@@ -127,7 +127,7 @@ def _take(known: _Known, events: FeedbackColumns, at: int, time: int, settings: 
     if says and known.time is None:  # what is said first is what a row is judged by
         source = SOURCES[int(events.sources[at])]
         known.label, known.value, known.time = label, value, time
-        known.corrects, known.by_user = source == "correction", source in ("user", "correction")
+        known.corrects, known.by_user = source in CORRECTIONS, source in ("user", *CORRECTIONS)
     if rating is not None and known.rating is None:
         known.rating = rating
 

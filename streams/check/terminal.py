@@ -6,6 +6,7 @@ from rich.text import Text
 
 from schemas.check_report import CheckReport, CheckResult, Finding
 from streams.check.report import HEADLINES, told, value_text
+from streams.effective_rows import worth_in_words
 from streams.report_text import clean
 
 FINDINGS = 5  # of a test that did not pass; the page has all
@@ -21,7 +22,8 @@ def print_report(console: Console, report: CheckReport) -> None:
         console.print(Text(text, style=style), soft_wrap=False)
 
     line(f"{HEADLINES[report.verdict]}: {clean(report.model)}, {clean(report.candidate)}", _STYLES[report.verdict])
-    line(f"against {clean(report.champion)}, on {report.rows['held_out']:,} held-out rows{_worth(report)}")
+    worth = worth_in_words(report.rows["held_out_labelled"], report.rows["held_out_effective"])
+    line(f"against {clean(report.champion)}, on {report.rows['held_out']:,} held-out rows{worth}")
     for reason in report.reasons:
         line(f"  {told(reason)}")
     for note in report.notes:
@@ -35,11 +37,6 @@ def print_report(console: Console, report: CheckReport) -> None:
     for result in report.results:
         if result.verdict == "failed":
             _failed(console, result)
-
-
-def _worth(report: CheckReport) -> str:
-    labelled, worth = report.rows["held_out_labelled"], report.rows["held_out_effective"]
-    return f" (by their weights worth {worth:,})" if worth < labelled else ""
 
 
 def _failed(console: Console, result: CheckResult) -> None:

@@ -15,6 +15,7 @@ from streams.monitoring import MonitorPartition
 from streams.open_archive import open_archive
 from streams.partition import SourcePartition
 from streams.records import ROLES, Outgoing, Record, Role
+from streams.store import Store
 
 from .workload import Plan
 
@@ -50,7 +51,7 @@ def expect(plan: Plan, spec: MonitorSpec, layouts: Layouts, scratch: Path) -> Ex
     """Run a plan through both levels without an accident."""
     kept = ArchiveSpec(url=str(scratch / "archive"))
     archive = open_archive(spec.model_copy(update={"archive": kept}), scratch, 0, 1, durable=False)
-    source = SourcePartition.open(0, 1, spec, layouts, scratch / "store", None, archive)
+    source = SourcePartition(0, 1, spec, layouts, Store(scratch / "store"), None, archive)
     monitors = MonitorPartition(spec, layouts)
     places: dict[Role, list[int]] = {role: [] for role in ROLES}
     outputs: Values = {name: {} for name in OUTPUTS}

@@ -172,6 +172,11 @@ def count(layout: Layout, summary: PaneSummary, rows: Sequence[LabelledRow]) -> 
             rated = [SampledRow(max(row.time, label.time), row, label) for row, label in complained]
             pick(layout, summary, COMPLAINTS, rated)
     summary.sample.merge(sample_of(shape, summary.sample.size, taken))
+    if summary.key.family != "traffic" and (chosen := [pair for pair in pairs if pair[1].chosen]):
+        if summary.chosen is None:
+            summary.chosen = np.zeros_like(summary.counts)
+        add = count_cohort_labels if summary.key.family == "cohort" else count_labels
+        add(layout, summary.chosen, label_columns(layout, chosen))
 
 
 def pick(layout: Layout, summary: PaneSummary, name: str, rows: Sequence[SampledRow]) -> None:

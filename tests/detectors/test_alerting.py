@@ -55,7 +55,7 @@ class Story:
     def close(self, day: int, *findings: Finding, family: Family = "cohort") -> list[Alert]:
         pane = blank_pane(self.layout, family, day)
         changes = [change for one in findings if (change := update(self.episodes, one, pane)) is not None]
-        told, _ = take(self.incidents, changes, pane)
+        told, _ = take(self.incidents, changes, pane, self.known.history)
         return [alert_of(each, pane, self.known) for each in told]
 
 

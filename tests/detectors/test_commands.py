@@ -172,7 +172,7 @@ def test_a_version_that_came_of_no_trigger_of_ours_can_be_tried_all_the_same(cha
 # data that is right
 
 
-def test_while_an_alarm_of_quality_keeps_cohorts_out_the_decision_says_so_and_names_the_way_out(changed: bytes) -> None:
+def test_while_an_alarm_of_quality_keeps_cohorts_out_the_decision_says_so_and_names_the_way_out() -> None:
     watched = watched_of(shifted(error=0.1))
     newest = decisions(watched.outputs)[-1]
     assert newest.verdict == "unknown"

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from detectors import incidents
+from detectors.change_span import span_of
 from detectors.episodes import Change, Episode, EpisodeKey, update
 from detectors.history import History
-from detectors.incidents import Incident, Joined, Told, span_of, take
+from detectors.incidents import Incident, Joined, Told, take
 from detectors.signals.signal import Finding, Firing
 from detectors.state import decode, encode
 from schemas.event_time import Micros
@@ -112,9 +113,9 @@ def test_an_interval_decides_and_without_one_a_part_of_the_time_it_took() -> Non
     narrow, wide = (fires(low=low, high=high).firing for low, high in ((19, 21), (None, None)))
     assert narrow is not None
     assert wide is not None
-    assert span_of(narrow, pane) == (at(19), at(21))
-    assert span_of(wide, pane) == (at(18), at(22))  # found after eight days
-    label = span_of(narrow, blank_pane(LAYOUT, "label", 27))
+    assert span_of("error_rate", narrow, pane) == (at(19), at(21))
+    assert span_of("error_rate", wide, pane) == (at(18), at(22))  # found after eight days
+    label = span_of("error_rate", narrow, blank_pane(LAYOUT, "label", 27))
     assert label == (at(17), at(21))  # what became known then was predicted up to two days before
 
 

@@ -419,7 +419,8 @@ def any_panes(draw: st.DrawFn) -> tuple[Any, Any, list[ClosedPane]]:
         minimum_effect={"absolute_error": 1e9} if draw(st.booleans()) and task == "regression" else {},
         weights=dict.fromkeys(("performance", "outcomes", "system"), 0) if draw(st.booleans()) else {},
     )
-    profile = draw(st.sampled_from([None, profile_of(spec), profile_of(spec, panes=3), profile_of(spec, rows=1)]))
+    sizes: dict[str, int] | None = draw(st.sampled_from([None, {}, {"panes": 3}, {"rows": 1}]))
+    profile = None if sizes is None else profile_of(spec, **sizes)
     layout = layout_of(spec, profile)
     rows = [row for day in range(3) for row in draw(row_lists(spec, day, max_size=6))]
     panes = panes_of(layout, rows)

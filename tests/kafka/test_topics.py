@@ -89,7 +89,8 @@ def test_topics_that_do_not_fit_each_other_are_refused(kafka: Kafka, unique: str
         assert expected in found
 
 
-def test_a_broker_that_is_not_there_is_a_users_error(unique: str) -> None:
+def test_a_broker_that_is_not_there_is_a_users_error(unique: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.client.BOOTSTRAP_MS", 500)
     with pytest.raises(UserError, match=r"no broker answers at 127.0.0.1:1 "):
         check(spec("127.0.0.1:1", unique), BASE)
 

@@ -12,10 +12,13 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+from msgspec.structs import replace
 
 from detectors import counting
+from detectors.chosen_labels import chooses
 from detectors.id_hash import id_hashes
 from detectors.label_counting import count_cohort_labels, count_labels, label_columns
+from detectors.layout import Counts, Layout
 from detectors.layouts import Layouts
 from detectors.odd_features import smallest
 from detectors.quality_sections import DUPLICATE, LATE, REFUSED
@@ -55,6 +58,7 @@ class Told:
     label: Label | None = None
     rating: Label | None = None
     corrected: bool = False
+    chosen: bool = False
 
 
 @dataclass
@@ -83,6 +87,8 @@ class JoinOracle:
     """Predictions that are no rows: where they count, and as what."""
     odd: list[tuple[PaneKey, int, tuple[tuple[str, str], ...]]] = field(default_factory=list)
     """Accepted predictions with features that are not as declared."""
+    again: list[tuple[Told, Label, int]] = field(default_factory=list)
+    """What came by itself of rows whose label curation had chosen."""
 
     def take(self, role: Role, event: Prediction | Feedback | Watermark, offset: int, fits: bool = True) -> None:
         self.counts[role]["read"] += 1
@@ -223,6 +229,21 @@ class JoinOracle:
         if label.rating is not None and told.rating is None and not answered:
             told.rating, new.rating = label, label.rating
         used = told.label is label or told.rating is label
+        chosen = chooses(self.spec.models[told.model]) and said.event.source == "annotator"
+        new.chosen = chosen and said.event.inclusion_probability is None
+        text = self.spec.models[told.model].task == "text"
+        if told.label is label or (text and told.rating is label):
+            told.chosen = new.chosen
+        elif (
+            told.chosen
+            and not (new.chosen or new.later)
+            and (self.says(said, told) or (text and label.rating is not None))
+        ):
+            told.chosen = False
+            says = self.says(said, told)
+            own = Label(label.time, label.label, label.value, label.rating if text else None)
+            own.corrects, own.by_user = says and correction, says and (correction or by_user)
+            self.again.append((told, own, said.offset))
         if used or new.later:
             self.joined.append((told, new, said.offset))
         if not said.settled:
@@ -269,14 +290,38 @@ def panes(oracle: JoinOracle, layouts: Layouts) -> dict[PaneKey, PaneSummary]:
             parts[key][1].append((told, label, offset))
         known = pane_start(max(told.row.time, label.time), spec)
         parts[key._replace(family="label", start=known)][1].append((told, label, offset))
+    again = defaultdict[PaneKey, list[tuple[Told, Label, int]]](list)
+    for told, label, offset in oracle.again:
+        spec = oracle.spec.models[told.model]
+        key = PaneKey(told.model, told.version, "cohort", pane_start(told.row.time, spec))
+        known = key._replace(family="label", start=pane_start(max(told.row.time, label.time), spec))
+        for pane in (known, key) if label.time < key.due(spec) else (known,):
+            again[pane].append((told, label, offset))
+            parts[pane]
     for key, _ in oracle.rejected:
         parts[key]  # one that is not even begun by a row
-    found = {key: counted(layouts, key, rows, labels) for key, (rows, labels) in parts.items()}
+    found = {
+        key: counted(layouts, key, rows, labels, [told for told, _, _ in again.get(key, [])])
+        for key, (rows, labels) in parts.items()
+    }
+    for key, told_again in again.items():
+        layout = layouts.of(key.model, key.version)
+        found[key].chosen = less(layout, found[key], told_again)
     for key, kind in oracle.rejected:
         layouts.of(key.model, key.version).families["traffic"].view(found[key].counts, "rejected")[kind] += 1
     for key, hash_, odd in oracle.odd:
         found[key].odd = smallest([*found[key].odd, (hash_, odd)])
     return found
+
+
+def less(layout: Layout, pane: PaneSummary, again: list[tuple[Told, Label, int]]) -> Counts:
+    """What is left of the chosen labels of a pane without rows whose label came by itself as well."""
+    for _, _, offset in again:
+        pane.cover("feedback", offset)
+    part = np.zeros_like(pane.counts)
+    add = count_cohort_labels if pane.key.family == "cohort" else count_labels
+    add(layout, part, label_columns(layout, [(told.row, label) for told, label, _ in again]))
+    return (np.zeros_like(part) if pane.chosen is None else pane.chosen) - part
 
 
 def loss_of(row: Row, label: Label, spec: ModelSpec) -> float | None:
@@ -295,7 +340,9 @@ def loss_of(row: Row, label: Label, spec: ModelSpec) -> float | None:
     return None if label.label is None else 1.0
 
 
-def counted(layouts: Layouts, key: PaneKey, rows: list[Told], labels: list[tuple[Told, Label, int]]) -> PaneSummary:
+def counted(
+    layouts: Layouts, key: PaneKey, rows: list[Told], labels: list[tuple[Told, Label, int]], again: list[Told]
+) -> PaneSummary:
     layout = layouts.of(key.model, key.version)
     summary, shape = PaneSummary.empty(key, layout), RowShape(layout.spec)
     for told in rows:
@@ -306,18 +353,28 @@ def counted(layouts: Layouts, key: PaneKey, rows: list[Told], labels: list[tuple
     found = [(row, label, loss_of(row, label, layout.spec)) for row, label in pairs]
     lost = [(row, label, loss) for row, label, loss in found if loss is not None]
     columns = shape.columns_of([told.row for told in rows])
+    chosen = [(row, label) for row, label in pairs if label.chosen]
+    if chosen:
+        summary.chosen = np.zeros_like(summary.counts)
     if key.family == "traffic":
         counting.count_traffic(layout, summary.counts, columns)
         sampled = [SampledRow(told.row.time, told.row) for told in rows]
     elif key.family == "label":
         count_labels(layout, summary.counts, label_columns(layout, pairs))
+        if summary.chosen is not None:
+            count_labels(layout, summary.chosen, label_columns(layout, chosen))
         sampled = [SampledRow(max(row.time, label.time), row, label, loss) for row, label, loss in lost]
     else:
         cells, said = counting.segment_cells(layout, columns), counting.said_codes(layout, columns.said)
         counting.count_cohort(layout, summary.counts, cells, said)
         count_cohort_labels(layout, summary.counts, label_columns(layout, pairs))
+        if summary.chosen is not None:
+            count_cohort_labels(layout, summary.chosen, label_columns(layout, chosen))
         sampled = [SampledRow(told.row.time, told.row) for told in rows]
-        sampled += [SampledRow(row.time, row, label, loss) for row, label, loss in lost]  # replace those without
+        mended = [any(told is one for one in again) for told, _, _ in labels]
+        known = [(*one, mend) for one, mend in zip(found, mended, strict=True) if one[2] is not None]
+        for row, label, loss, mend in known:  # replace those without
+            sampled.append(SampledRow(row.time, row, replace(label, chosen=label.chosen and not mend), loss))
     summary.sample = sample_of(shape, sample_size(layout.spec, key.family), sampled)
     return summary
 

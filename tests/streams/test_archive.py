@@ -388,6 +388,20 @@ def test_a_worker_at_work_leaves_trying_again_to_who_calls(
     assert len(tries) == 1
 
 
+@pytest.mark.parametrize(("call", "says"), [("makedirs", "written"), ("ls", "listed"), ("open", "read")])
+def test_what_a_store_says_in_its_own_words_is_told_without_a_trace(
+    call: str, says: str, tmp_path: Path, memory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dropped(self: Any, *arguments: Any, **more: Any) -> Any:
+        raise ConnectionDropped("no route")
+
+    run(archived(SPEC, memory), tmp_path / "store", busy_logs(1, hours=1)).close()
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), call, dropped)
+    asked = archive_at(memory) if says != "written" else None
+    with pytest.raises(UserError, match=rf": cannot be {says}: no route$"):
+        _ = open_source(archived(SPEC, memory), LAYOUTS, tmp_path / "other") if asked is None else rows_of(asked)
+
+
 class ConnectionDropped(Exception):
     """An error of a store's library, which is no OSError."""
 

@@ -103,7 +103,7 @@ def coverage(out: Path) -> list[float]:
     return [reading["value"] for reading in readings if reading["signal"] == "label_coverage"]
 
 
-def test_requests_that_are_answered_raise_the_coverage_and_stand_in_the_archive_with_their_weight(
+def test_drawn_rows_that_are_answered_raise_the_coverage_and_all_stand_in_the_archive_with_their_weight(
     tmp_path: Path,
 ) -> None:
     spec = world(tmp_path)
@@ -136,7 +136,9 @@ def test_requests_that_are_answered_raise_the_coverage_and_stand_in_the_archive_
     second = run(tmp_path, spec, answers)
     assert [one for one in lines(second, "label_requests.jsonl") if one["reason"] == "coverage"] == []
     assert [one["id"] for one in lines(second, "label_requests.jsonl")] == [one["id"] for one in early]
-    assert coverage(second)[:HOURS] == [10 / ROWS] * HOURS
+    assert coverage(second)[:HOURS] == [3 / ROWS] * HOURS, "the chosen ones say nothing of the rows beside them"
+    reports = [one for one in lines(second, "panes.jsonl") if one["pane"]["family"] == "cohort"]
+    assert [one["chosen_labels"] for one in reports][:HOURS] == [7] * HOURS
     assert json.loads((second / "accounting.json").read_text())["adds_up"]
     assert spec.archive is not None
     start = to_micros(datetime(2026, 2, 1, tzinfo=UTC))

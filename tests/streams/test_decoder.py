@@ -76,7 +76,8 @@ class Judge:
                 return ("evicted",)
         label, value, source = event.label, event.value, event.source
         if event.correction is not None:
-            label, source = event.correction, "correction"  # type: ignore[assignment]
+            label = event.correction
+            source = "annotator_correction" if source == "annotator" else "correction"  # type: ignore[assignment]
             try:
                 value = float(label)
             except ValueError:
@@ -326,6 +327,8 @@ def test_ordinary_feedback_needs_no_judge() -> None:
         {"rating": 0.5, "source": "user", "model": "t"},
         {"correction": "7.5", "model": "r"},
         {"correction": "better", "rating": 0, "prediction": None},
+        {"label": "1", "source": "annotator", "inclusion_probability": 0.25},
+        {"correction": "0", "source": "annotator"},
     ]
     moment = {"timestamp": "2026-01-01T00:00:00.5Z"}
     records = records_of([{"prediction_id": f"p{n}", **moment, **said[n % len(said)]} for n in range(60)])

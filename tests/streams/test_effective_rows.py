@@ -22,7 +22,7 @@ def test_rows_of_equal_weight_are_worth_their_number_whatever_the_weight():
 def test_two_heavy_rows_among_many_are_worth_few():
     weights = np.r_[np.ones(125), 118.0, 118.0]
     assert effective_rows(weights) == pytest.approx(361**2 / (125 + 2 * 118**2), abs=0.1)
-    assert too_few(weights)
+    assert too_few(weights, 0)
     assert in_words(weights) == " (by their weights worth 5)"
 
 

@@ -1,6 +1,6 @@
 """The join: by hand, one verdict after the other, and that the interleaving of the two logs decides nothing."""
 
-import copy
+import pickle
 import random
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -31,6 +31,7 @@ from streams.partition import SourcePartition
 from streams.pending_log import Accepted, Outcome
 from streams.pending_rows import MOST_ROWS
 from streams.records import ROLES, Record, Role
+from streams.row_log import REPEATED
 from streams.store import Table
 
 from .join_oracle import JoinOracle, panes, stored_rows, tiny
@@ -576,9 +577,13 @@ def test_the_horizon_and_lateness_are_those_of_each_model(tmp_path: Path) -> Non
 # Against plain code
 
 MANY = spec_of(
-    m={**MODEL, "sample": 3},
+    m={**MODEL, "sample": 3, "label_requests": {"strategies": ["random", "rare"]}},
     r=OTHER,
-    t={**OTHER, "task": "text", "segments": [], "label_horizon": "4h", "pane": "30m", "reference": "t.json"},
+    t={
+        **OTHER,
+        **{"task": "text", "segments": [], "label_horizon": "4h", "pane": "30m", "reference": "t.json"},
+        "label_requests": {"strategies": ["errors"]},
+    },
     w={**MODEL, "features": {"x": "numeric"}, "segments": [], "label_horizon": "2h", "label_maturity": "1h"},
 )
 MONITORS = {
@@ -623,7 +628,8 @@ def any_event(draw: st.DrawFn, models: str, role: Role) -> tuple[Micros, dict[st
         return time + draw(st.sampled_from([0, 0, 5, 15, 45])) * MINUTE, draw(any_prediction(models, id, time))
     time += draw(st.sampled_from([-HOUR // 2, 0, 0, 2 * HOUR, 4 * HOUR, 5 * HOUR, 8 * HOUR, 12 * HOUR]))
     more = {**draw(st.sampled_from(SAID)), **draw(st.sampled_from(AIMED))}
-    more["source"] = draw(st.sampled_from(["outcome", "outcome", "user", "annotator"]))
+    more["source"] = draw(st.sampled_from(["outcome", "outcome", "user", "annotator", "annotator"]))
+    more["inclusion_probability"] = draw(st.sampled_from([None, None, 0.25]))
     if draw(st.integers(0, 4)) == 0:
         before = draw(st.sampled_from([0, 1, 3, 5, 7]))
         # A prediction that came both by itself and in feedback would be one row of a sample, and two of a pane.
@@ -680,7 +686,7 @@ class Compared:
         rows = [(*name, found[number]) for name, number in zip(names, numbers.tolist(), strict=True)]
         if isinstance(outcome, Accepted):
             self.accepted += zip(rows, outcome.offsets.tolist(), strict=True)
-        else:
+        elif not (outcome.kinds & REPEATED).any():  # what came by itself as well is seen in the panes
             told = (outcome.times, outcome.labels, outcome.values, outcome.ratings, outcome.offsets)
             how = map(said_how, outcome.kinds.tolist())
             self.joined += zip(rows, *(map(unmissing, column) for column in told), how, strict=True)
@@ -697,13 +703,13 @@ class Compared:
         self.sent.take(self.source.checkpoint())
         self.source.sent()
         self.oracle.checkpoint()
-        self.committed = copy.deepcopy((self.oracle, self.accepted, self.joined))
+        self.committed = pickle.dumps((self.oracle, self.accepted, self.joined))
 
     def reopen(self) -> None:
         """Start again from the store: nothing is left of what came after the last checkpoint."""
         self.source.close()
         self.open()
-        self.oracle, self.accepted, self.joined = copy.deepcopy(self.committed)
+        self.oracle, self.accepted, self.joined = pickle.loads(self.committed)
 
     def check(self) -> None:
         counts = self.source.counts()
@@ -732,8 +738,8 @@ class Compared:
             assert_same_summary(found[key], summary)
 
 
-def how_said(label: Label) -> tuple[bool, bool, bool]:
-    return label.corrects, label.by_user, label.later
+def how_said(label: Label) -> tuple[bool, bool, bool, bool]:
+    return label.corrects, label.by_user, label.later, label.chosen
 
 
 def unmissing(value: Any) -> Any:
@@ -743,6 +749,8 @@ def unmissing(value: Any) -> Any:
 
 def assert_same_summary(found: PaneSummary, expected: PaneSummary) -> None:
     assert found.counts.tolist() == expected.counts.tolist(), found.key
+    chosen = [None if one is None else one.tolist() for one in (found.chosen, expected.chosen)]
+    assert chosen[0] == chosen[1], found.key
     assert found.offsets == expected.offsets, found.key
     assert found.fingerprint == expected.fingerprint
     assert found.odd == expected.odd, found.key

@@ -338,9 +338,10 @@ def test_silence_at_the_end_is_told_once_and_again_after_a_record() -> None:
 def test_a_rebalance_that_is_cancelled_in_its_last_checkpoint_leaves_it_to_whoever_waits_next() -> None:
     """Faust cancels what it does in a rebalance when it is told to stop."""
     level, consumer, app, lane = worked({A: 0})
-    through = asyncio.Event()
+    begun, through = asyncio.Event(), asyncio.Event()
 
     async def flush() -> None:
+        begun.set()
         await through.wait()
 
     level.flush = flush
@@ -349,7 +350,7 @@ def test_a_rebalance_that_is_cancelled_in_its_last_checkpoint_leaves_it_to_whoev
         await lane.assign(consumer, frozenset({A}), 1)
         await feed(lane, app, event(1, 0, 3))
         rebalance = asyncio.create_task(lane.drain(consumer))
-        await asyncio.sleep(0.01)
+        await begun.wait()
         rebalance.cancel()
         await asyncio.gather(rebalance, return_exceptions=True)
         assert rebalance.cancelled()

@@ -130,6 +130,24 @@ def test_picked_rows_that_are_not_of_our_form_are_refused(picked: object) -> Non
         decode_message(Record(0, 0, b"m", summary_bytes([], picked={"rule": picked})))
 
 
+def test_counts_of_chosen_labels_come_out_as_they_went_in() -> None:
+    summary = PaneSummary(PaneKey("m", "1", "cohort", 0), "f", np.ones(3, dtype=np.int64), sample_of(SHAPE, 4, []))
+    for chosen in (None, np.array([0, -5, 2**40], dtype=np.int64)):
+        summary.chosen = chosen
+        message = received(summary_message(summary, 0, {}))
+        assert isinstance(message, SummaryMessage)
+        back = summary_of(message)
+        assert (back.chosen is None) if chosen is None else (back.chosen.tolist() == chosen.tolist())
+    with pytest.raises(msgspec.ValidationError):
+        decode_message(Record(0, 0, b"m", summary_bytes([], chosen=b"\0" * 16)))
+
+
+def test_a_summary_of_an_older_version_has_none_chosen() -> None:
+    message = decode_message(Record(0, 0, b"m", summary_bytes([row("a", 1)], chosen=None)))
+    assert isinstance(message, SummaryMessage)
+    assert summary_of(message).chosen is None
+
+
 def test_a_summary_that_came_in_may_be_added_to() -> None:
     """Level 2 merges in place: the counts must not lie in the message's read-only bytes."""
     summary = PaneSummary(PaneKey("m", "1", "traffic", 0), "f", np.ones(3, dtype=np.int64), sample_of(SHAPE, 4, []))

@@ -6,7 +6,7 @@ from schemas.spec import MonitorSpec
 from streams.decode import Refusal, decode
 from streams.records import Record, Role
 from streams.refusal_remedy import much_refused, remedy
-from streams.report_data import DeadLetters
+from streams.report_dead_letters import DeadLetters
 
 MODEL = {
     "task": "binary",

@@ -11,7 +11,7 @@ from streams import replay as replaying
 from streams.cli import app
 from streams.output_files import FILES
 
-from .rollout_tables import moment, write_tables
+from .rollout_tables import ROWS, moment, write_tables
 
 TRIED = 12
 runner = CliRunner()
@@ -81,6 +81,25 @@ def test_a_better_version_goes_from_shadow_to_full_and_its_trigger_has_helped(
     again = replayed(monitor, finished(trigger), name="again")
     for name in FILES.values():
         assert (out / name).read_bytes() == (again / name).read_bytes(), name
+
+
+def test_a_version_that_came_to_serve_is_judged_by_what_it_was_and_the_reports_say_so(tmp_path: Path) -> None:
+    monitor, trigger = begun(tmp_path, 0.1)
+    out = replayed(monitor, finished(trigger))
+    (pane,) = [one for one in lines(out / "panes.jsonl") if one["reference_adopted"] is not None]
+    told = pane["reference_adopted"]
+    assert pane["version"] == "2"
+    assert (told["start"], told["panes"], told["labelled"]) == (moment(TRIED), 30, 30 * ROWS)
+    assert 0.08 < told["loss"] < 0.12
+    later = [one for one in lines(out / "panes.jsonl") if one["version"] == "2" and one["time"] >= pane["time"]]
+    rates = [each for one in later for each in one["readings"] if each["signal"] == "error_rate"]
+    assert rates
+    assert {each["reference"] for each in rates} == {told["loss"]}
+    code, text = run("replay", monitor, "--out", out, "--commands", tmp_path / "out.commands.jsonl")
+    assert code == 0, text
+    said = "Version 2 is judged by what it was itself while it was tried"
+    assert said in " ".join(text.split())
+    assert said in (out / "report.html").read_text()
 
 
 def test_a_worse_version_is_rolled_back_and_people_are_told_once(tmp_path: Path) -> None:

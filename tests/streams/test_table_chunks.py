@@ -165,7 +165,7 @@ VERSIONS: list[Kind] = [
 ]
 SOURCES: list[Kind] = [
     (pa.string(), ["outcome", "user", "annotator", None]),
-    (pa.string(), ["correction", "User", "", "user"]),
+    (pa.string(), ["correction", "annotator_correction", "User", "", "user"]),
     (pa.int64(), [1, None]),
 ]
 
