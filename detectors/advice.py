@@ -60,7 +60,7 @@ def advise(state: PolicyState, situation: Situation) -> Advised:
     if not dear:
         reason = f"loss {_text(situation, loss)} since {rfc3339(since)}: not dear enough to fall back"
         return Advised(None, _verdict("no", reason, numbers, needed))
-    better = _best(situation, loss)
+    better = _best(situation, loss, since)
     if better is None:
         reason = f"loss {_text(situation, loss)} since {rfc3339(since)}, but nothing known is better to fall back on"
         return Advised(None, _verdict("no", reason, numbers, "an older version or a challenger that loses less"))
@@ -85,7 +85,7 @@ def _dear(
     return by_loss or by_cost, numbers, needed
 
 
-def _best(situation: Situation, loss: float) -> _Better | None:
+def _best(situation: Situation, loss: float, since: Micros) -> _Better | None:
     """Return the first fallback, in the declared order, that is there and known to be better."""
     declared = situation.layout.spec.retraining.fallback
     for fallback in declared.prefer:
@@ -93,7 +93,7 @@ def _best(situation: Situation, loss: float) -> _Better | None:
             known = candidates(situation)
             older = next((one for one in known if one.version == situation.previous), next(iter(known), None))
             if older is not None and older.loss < loss:
-                return _Better(fallback, _of_version(situation, older), older.version, older.loss)
+                return _Better(fallback, _of_version(situation, older, since), older.version, older.loss)
         elif fallback == "challenger":
             if clearly_better(situation) and situation.comparison is not None:
                 expected = situation.comparison["challenger"]
@@ -107,10 +107,12 @@ def _best(situation: Situation, loss: float) -> _Better | None:
     return None
 
 
-def _of_version(situation: Situation, older: Candidate) -> str:
+def _of_version(situation: Situation, older: Candidate, since: Micros) -> str:
+    now = sum(cohort.labelled for cohort in situation.others[older.version].since(since))
+    last = rfc3339(int(older.last.timestamp() * 1_000_000))
     return (
         f"go back to version {older.version}: it lost {_text(situation, older.loss)} over its last {older.rows:,} "
-        f"labelled rows, until {rfc3339(int(older.last.timestamp() * 1_000_000))}"
+        f"labelled rows, until {last}, {f'{now:,}' if now else 'none'} of them since this change"
     )
 
 

@@ -119,7 +119,7 @@ class History:
         if champion.value is None or challenger.value is None:
             return
         n = champion.n
-        labelled = max(n, int(pane.view("losses").sum()) + pane.left_out)
+        labelled = max(n, int(pane.view("losses").sum()))
         self.compared.append(Compared(pane.start, pane.end, n, labelled, champion.value * n, challenger.value * n))
 
     def since(self, start: Micros) -> list[Cohort]:

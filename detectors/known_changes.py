@@ -61,7 +61,8 @@ def split(
     - or has moved no farther than that one, whenever it began.
 
     Of distributions, which are the world's more than a version's, any that goes back to the first pane is known while
-    one of the old version's is open. An alarm is known where people have been called: a notice is no alarm.
+    one of the old version's is open; and an estimate that goes back to it, while the performance of all rows is: what
+    scores meant before the change, they do not mean to a version that was trained after it. An alarm is known where people have been called: a notice is no alarm.
 
     Such an episode has no alert, as one that is snoozed. If the old version's incident ends and this goes on, it is
     told when it fires again: then it is not the same after all. Until then little is missed: whether the new version is
@@ -105,6 +106,8 @@ def _known(
             if member.over or (severity == "alarm" and member.severity == "notice"):
                 continue
             if always and change.episode.tier == member.tier == "drift":
+                return incident
+            if always and change.key[0].startswith(ESTIMATED) and member.tier == "performance" and key[2] is None:
                 return incident
             part, went = key[2] != change.key[2], _went(member, old.episodes.get(key))
             if _is_of(change.key, key) and _no_farther(firing, None if part else went, same_time=always or near):

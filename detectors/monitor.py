@@ -136,7 +136,8 @@ class Monitor:
             case commands.RetrainingFinished():
                 unknown = self._unknown(state, command.trigger)
                 if unknown is not None:  # others may have trained it: it can be tried all the same
-                    refused = f"{unknown}; version {command.new_version} is taken note of all the same"
+                    taken = f"version {command.new_version} is taken note of all the same"
+                    refused = f"{unknown}; {taken}, and tried if its checks passed and no other is in a trial"
                 answers.finished(state.policy, command)
             case _:
                 pass

@@ -175,7 +175,9 @@ class Rollouts:
                 state.outcomes, command.trigger, version, now, passed=passed, reason=command.reason
             )
         )
-        if command.checks == "passed" and self._spec(seen).retraining.rollout.automatic:
+        # what somebody trained by themselves takes no trial from a version that is in one
+        free = state.rollout.candidate in (None, version) or command.trigger in state.outcomes.triggers
+        if command.checks == "passed" and free and self._spec(seen).retraining.rollout.automatic:
             moment = self._moment(state, seen, now, command.id)
             reason = f"version {version} has passed its checks and is tried in shadow"
             result = shadow(state.rollout, moment, version, command.trigger, reason)

@@ -56,7 +56,11 @@ class RetrainingFinished(_Command):
     trigger: Identifier
     new_version: Name
     held_out_loss: Finite | None = Field(None, description="Its mean loss on held-out rows")
-    held_out_rows: int = Field(0, ge=0, description="Labelled rows that this rests on")
+    held_out_rows: int = Field(
+        0,
+        ge=0,
+        description="Labelled rows that this rests on; where weights differ, how many they are worth",
+    )
     checks: Literal["passed", "failed", "unknown", "not_run"] = Field(
         "not_run", description="Verdict of the offline tests; unknown: they ran, and could not tell"
     )

@@ -125,7 +125,7 @@ class Retraining:
             " ".join([found.reason, *_not_had(dataset)]),
             new_version=found.version,
             held_out_loss=found.held_out.loss,
-            held_out_rows=found.held_out.rows,
+            held_out_rows=round(found.held_out.effective),
             checks=found.checks,
             model_uri=self._work.models.directory(trigger.model, found.version).as_uri(),
         )

@@ -37,9 +37,12 @@ class ChallengerLoss:
         rows = []
         for sampled in pane.sample:
             label = sampled.label
-            truth = None if label is None else label.value if pane.layout.spec.task == "regression" else label.label
+            if label is None:
+                continue
+            truth = label.value if pane.layout.spec.task == "regression" else label.label
             if truth is not None:
-                rows.append(LabelledRow(sampled.row.features, truth, sampled.loss))
+                # a row that curation chose is learnt, and says nothing of how the two do on all rows
+                rows.append(LabelledRow(sampled.row.features, truth, None if label.chosen else sampled.loss))
         yield self._disagreement(pane)
         result = self.challenger.test_then_train(rows)
         for name, value in (

@@ -46,6 +46,15 @@ def test_the_previous_version_is_advised_where_it_lost_less() -> None:
     assert "version 0" in advice.reason
 
 
+def test_it_says_how_much_of_what_the_previous_version_lost_is_of_this_change() -> None:
+    before = decide(PolicyState(), bad(version="2", others={"1": history(8, errors=5.0, first=-8)})).advice
+    beside = decide(PolicyState(), bad(version="2", others={"1": history(20, errors=5.0, first=-1)})).advice
+    assert before is not None
+    assert beside is not None
+    assert "none of them since this change" in before.reason
+    assert "450 of them since this change" in beside.reason
+
+
 def test_the_version_that_commands_say_served_before_is_the_previous_one() -> None:
     others = {"0": history(8, errors=5.0, first=-20), "1": history(5, errors=5.0, first=-8)}
     for previous, expected in ((None, "1"), ("0", "0")):

@@ -165,7 +165,7 @@ def test_an_answer_to_a_trigger_that_was_never_raised_is_told(changed: bytes, ki
 def test_a_version_that_came_of_no_trigger_of_ours_can_be_tried_all_the_same(changed: bytes) -> None:
     watched = restored(changed)
     told = refusal(watched, "retraining_finished", trigger="never", new_version="2", checks="passed")
-    assert (told or "").endswith("version 2 is taken note of all the same")
+    assert (told or "").endswith("and tried if its checks passed and no other is in a trial")
     assert refusal(watched, "shadow", version="2") is None
 
 

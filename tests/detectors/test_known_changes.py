@@ -169,3 +169,18 @@ def test_with_a_reference_of_its_own_whatever_it_fires_for_is_its_own_change() -
     changes, pane = changes_of("2", FIRST + 5, fires())
     pane = replace(pane, layout=layout_of(model_spec(), own, "2"))
     assert known_changes(state, state.versions["2"], changes, pane) == (changes, [])
+
+
+@pytest.mark.parametrize(
+    ("old", "since", "known"),
+    [
+        pytest.param(OLD, FIRST, True, id="since its first pane"),
+        pytest.param(OLD, FIRST + 4, False, id="later"),
+        pytest.param(fires("missing", since=20, tier="quality"), FIRST, False, id="of another change"),
+    ],
+)
+def test_an_estimate_that_never_was_otherwise_is_known_where_performance_is(
+    old: Finding, since: float, known: bool
+) -> None:
+    falls = fires("estimated_accuracy", since=since, value=0.05, severity="notice", sure=0.5)
+    assert is_known(falls, old) is known

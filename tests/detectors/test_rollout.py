@@ -112,6 +112,14 @@ def test_a_better_candidate_goes_all_the_way_by_itself(task: str) -> None:
     assert any(reading.status == "ok" and reading.value is not None for reading in differences(watched))
 
 
+def test_what_was_trained_for_no_trigger_of_ours_takes_no_trial_from_another() -> None:
+    spec = spec_of(automatic=True)
+    panes = together(_panes("binary", "1", 0.4, 0, 60, ""), _panes("binary", "2", 0.05, 10, 50, ""))
+    another = PASSED | {"trigger": "never raised", "new_version": "3"}
+    finished = [command("retraining_finished", 10, **PASSED), command("retraining_finished", 12, **another)]
+    assert story(played(spec, panes, finished)) == UP
+
+
 @pytest.mark.parametrize("ids", ["", "other "])
 def test_a_worse_candidate_is_rolled_back_paired_or_not(ids: str) -> None:
     spec = spec_of(automatic=True)

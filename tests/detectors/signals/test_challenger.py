@@ -85,3 +85,18 @@ def test_the_two_are_compared_on_some_rows_of_a_large_pane() -> None:
     (found,) = [f.reading for f in read(signal, [pane_of(layout, "label", rows)]) if "disagree" in f.reading.signal]
     assert COMPARED / 2 < found.n <= COMPARED
     assert found.sampled
+
+
+def test_rows_that_curation_chose_are_learnt_and_not_compared() -> None:
+    spec = model_spec()
+    layout = layout_of(spec, profile_of(spec))
+    rows = days(spec, 1)
+    for _, label in rows[::2]:
+        label.chosen = True
+    pane = pane_of(layout, "label", rows)
+    signal = ChallengerLoss(layout)
+    readings = {f.reading.signal: f.reading for f in signal.read(pane)}
+    assert signal.challenger.learnt == len(rows)
+    counted = [sampled.loss for sampled in pane.sample if not sampled.label.chosen]
+    assert readings["champion_loss"].n == len(counted) == len(rows) // 2
+    assert readings["champion_loss"].value == pytest.approx(sum(counted) / len(counted))
