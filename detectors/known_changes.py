@@ -62,7 +62,8 @@ def split(
 
     Of distributions, which are the world's more than a version's, any that goes back to the first pane is known while
     one of the old version's is open; and an estimate that goes back to it, while the performance of all rows is: what
-    scores meant before the change, they do not mean to a version that was trained after it. An alarm is known where people have been called: a notice is no alarm.
+    scores meant before the change, they do not mean to a version that was trained after it. An alarm is known where
+    people have been called: a notice is no alarm.
 
     Such an episode has no alert, as one that is snoozed. If the old version's incident ends and this goes on, it is
     told when it fires again: then it is not the same after all. Until then little is missed: whether the new version is
