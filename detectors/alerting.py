@@ -41,7 +41,7 @@ def pane_of(pane: ClosedPane) -> Pane:
 def alert_of(told: Told, pane: ClosedPane, known: Known) -> Alert:
     """Return the alert of an incident: of the firing that is to be told, or of its end."""
     change = told.change
-    return recovered(told.incident, pane) if change is None else _fired(told.incident, change, pane, known)
+    return _recovered(told.incident, pane) if change is None else _fired(told.incident, change, pane, known)
 
 
 def firing_of(joined: Joined, other_version: str | None = None) -> JoinedFiring:
@@ -147,7 +147,7 @@ def _mistakes(change: Change, layout: Layout, history: History) -> list[Mover]:
     return [] if found is None else [found]
 
 
-def recovered(incident: Incident, pane: ClosedPane) -> Alert:
+def _recovered(incident: Incident, pane: ClosedPane) -> Alert:
     """Return the alert that an incident is over: all its signals are back."""
     signal, feature, segment, detector, family = incident.lead
     tier, back, others = incident.tier, incident.back, incident.others(incident.lead)

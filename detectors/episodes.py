@@ -125,7 +125,7 @@ def unwatched(episodes: dict[EpisodeKey, Episode], pane: ClosedPane) -> list[Cha
     spec, found = pane.layout.spec, []
     rules = {EXPECTATION + one.name for one in spec.expectations}
     for key, episode in list(episodes.items()):
-        signal, feature, _, _, family = key
+        signal, feature, segment, detector, family = key
         if episode.calm is None or family != pane.key.family:
             continue
         if episode.tier != "quality" and signal not in DRIFTS:  # others name more than features
@@ -135,26 +135,20 @@ def unwatched(episodes: dict[EpisodeKey, Episode], pane: ClosedPane) -> list[Cha
         else:
             gone = feature is not None and feature not in spec.features
         if gone:
-            found.append(given_up(episodes, key, "the monitor file names it no longer"))
+            del episodes[key]
+            reading = Reading(
+                signal=signal,
+                tier=episode.tier,
+                feature=feature,
+                segment=segment,
+                detector=detector,
+                value=None,
+                n=0,
+                status="unknown",
+                reason="the monitor file names it no longer",
+            )
+            found.append(Change(key, episode, reading, None))
     return found
-
-
-def given_up(episodes: dict[EpisodeKey, Episode], key: EpisodeKey, reason: str) -> Change:
-    """End an open episode that nothing reads any more, in place; return what is to be told."""
-    signal, feature, segment, detector, _ = key
-    episode = episodes.pop(key)
-    reading = Reading(
-        signal=signal,
-        tier=episode.tier,
-        feature=feature,
-        segment=segment,
-        detector=detector,
-        value=None,
-        n=0,
-        status="unknown",
-        reason=reason,
-    )
-    return Change(key, episode, reading, None)
 
 
 def _is_over(episode: Episode, finding: Finding, pane: ClosedPane) -> bool:

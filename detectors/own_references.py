@@ -7,7 +7,7 @@ that it sends know nothing of it: bins stay as they are.
 from dataclasses import dataclass
 
 from detectors.broken_data import stretches
-from detectors.episodes import Change, Episode, begin_anew, given_up
+from detectors.episodes import Change, Episode, begin_anew
 from detectors.incidents import take
 from detectors.layout import Layout
 from detectors.layouts import Layouts
@@ -26,6 +26,7 @@ from detectors.triggering import reference_mean
 from schemas.alert import Alert
 from schemas.pane_report import ReferenceAdopted
 from schemas.profile import ReferenceProfile
+from schemas.reading import Reading
 
 WITHOUT_REFERENCE = (ChallengerLoss, DetectedLoss, RecentDrift)
 """Signals that hold what they read against something else than the reference: they go on."""
@@ -161,13 +162,25 @@ def _ended(version: VersionState, layout: Layout) -> list[Change]:
     """
     found: list[Change] = []
     for key, episode in list(version.episodes.items()):
-        signal, _, _, detector, _ = key
+        signal, feature, segment, detector, _ = key
         if signal.startswith("recent_") or signal == "version_skew" or detector in _streamed(layout):
             continue
         if _is_broken(episode):
             begin_anew({key: episode})
             continue
-        found.append(given_up(version.episodes, key, "it is judged by a reference of its own from here on"))
+        del version.episodes[key]
+        reading = Reading(
+            signal=signal,
+            tier=episode.tier,
+            feature=feature,
+            segment=segment,
+            detector=detector,
+            value=None,
+            n=0,
+            status="unknown",
+            reason="it is judged by a reference of its own from here on",
+        )
+        found.append(Change(key, episode, reading, None))
     return found
 
 

@@ -12,6 +12,7 @@ from schemas.event_time import Micros
 
 SAMPLED = 2_000  # as a reference has that is built of rows (`detectors.build_profile`)
 
+
 Scores = npt.NDArray[np.float64]
 
 
